@@ -1,0 +1,1 @@
+"""The `dgf` command: parse, call one workflow function, print."""

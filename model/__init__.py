@@ -1,0 +1,1 @@
+"""Stage 2: tensors in, relation scores out."""

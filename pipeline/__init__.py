@@ -1,0 +1,1 @@
+"""Stage 1: posts and photos in, HDF5 shards out."""

@@ -1,0 +1,20 @@
+"""The one exception that means: the user's input is at fault, not the program."""
+
+
+class UserError(Exception):
+    """A fault in what the user gave, told in full: what, where, and what mends it.
+
+    The command line prints it without a traceback and exits with 1.
+
+    Args:
+        message: Names the file (and line) or option, and the fault.
+        mend: What to do about it: a command, a file to fetch, an option to change.
+    """
+
+    def __init__(self, message: str, mend: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.mend}" if self.mend else self.message

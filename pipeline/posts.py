@@ -1,0 +1,78 @@
+"""What a post is: one row to classify, whatever layout it was read from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """An entity mention: `tokens[start:end]` of its post.
+
+    Args:
+        text: The mention as written.
+        start: First word.
+        end: One past the last word.
+        type: Entity type where the data set gives one apart from the relation.
+    """
+
+    text: str
+    start: int
+    end: int
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One sentence with one entity pair, at most one photo and at most one relation.
+
+    Args:
+        id: Unique in the data set, stable between runs: `train:17` (split and 1-based line), or the user's own.
+        tokens: The words.
+        head: First entity of the relation (it may stand after the tail).
+        tail: Second entity.
+        image_ids: Ids under which its photo may be found, in the order to try them; empty where the post has no
+            photo. An id is a POSIX path relative to `Dataset.image_root`.
+        relation: The label, None where it is not known. The relation called "None" is the string "None".
+        line: 1-based line in its file, for messages.
+    """
+
+    id: str
+    tokens: tuple[str, ...]
+    head: Mention
+    tail: Mention
+    image_ids: tuple[str, ...] = ()
+    relation: str | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A row or file that cannot be used, and why."""
+
+    file: Path
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line is not None else f"{self.file}"
+        return f"{where}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Posts by split, the relations they may have, and where their photos lie.
+
+    Args:
+        root: The folder or file that was read.
+        image_root: Folder that every image id is relative to (it need not exist: a trainer works from shards).
+        splits: Posts of each split, in file order.
+        relations: Every relation in id order; "None" is among them where the data set has it.
+        faults: Rows that were skipped (`on_error="skip"`).
+    """
+
+    root: Path
+    image_root: Path
+    splits: Mapping[str, tuple[Post, ...]]
+    relations: tuple[str, ...]
+    faults: tuple[Fault, ...] = ()

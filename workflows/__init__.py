@@ -1,0 +1,1 @@
+"""What a user does; the only place where pipeline and model meet."""

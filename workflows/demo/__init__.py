@@ -1,0 +1,1 @@
+"""A small world of drawn photos and posts, and the demo that runs on it."""
