@@ -1,0 +1,109 @@
+"""`dgf`: the list of commands, and what a user sees when one of them fails."""
+
+import errno
+import importlib
+import os
+import sys
+import traceback
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "extract-features": "dgf.cli.extract_features",
+    "caption": "dgf.cli.caption",
+    "train": "dgf.cli.train",
+    "eval": "dgf.cli.eval",
+    "predict": "dgf.cli.predict",
+    "validate": "dgf.cli.validate",
+    "inspect": "dgf.cli.inspect",
+    "bench": "dgf.cli.bench",
+    "demo": "dgf.cli.demo",
+    "env": "dgf.cli.env",
+}
+"""Every command and the module whose `command` it is, in the order in which a newcomer meets them."""
+
+FAILED = 1
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group that imports a command's module when it is asked for, and reports its failures in words."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, None where there is none (click then says so)."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; a failure ends in one message on stderr and an exit code, not in a traceback."""
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            say("\ninterrupted: finished work is kept; the same command goes on from there (train: add --resume)")
+            ctx.exit(INTERRUPTED)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise  # `dgf ... | head`: click ends quietly
+            if os.environ.get("DGF_DEBUG"):
+                traceback.print_exc()
+            say(explain(error))
+            ctx.exit(FAILED)
+
+
+def explain(error: Exception) -> str:
+    """What to print for an exception that ended a command."""
+    from dgf.model.errors import ModelError
+    from dgf.pipeline.errors import UserError
+
+    if isinstance(error, UserError | ModelError):
+        return f"error: {error}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"error: {error.strerror}" + (f": {error.filename}" if error.filename else "")
+    return (
+        f"internal error: {type(error).__name__}: {error}{_place(error)}\n"
+        "  this is a fault of dgf, not yours: please report it with the output of `dgf env`; "
+        "DGF_DEBUG=1 shows the traceback"
+    )
+
+
+def say(message: str) -> None:
+    """Prints to stderr, which stays apart from the results on stdout."""
+    click.echo(message, file=sys.stderr)
+
+
+def _place(error: Exception) -> str:
+    """The innermost line of dgf's own code that the exception passed through."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        parts = frame.filename.replace("\\", "/").rsplit("/", 2)[-2:]
+        if parts[0] in ("cli", "workflows", "demo", "pipeline", "model"):
+            return f" (at {'/'.join(parts)}:{frame.lineno}, in {frame.name})"
+    return ""
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Every command has its own --help with an example. Exit codes: 0 done, 1 failed, 2 wrong usage, "
+    "3 finished with failures that the summary lists.",
+)
+@click.version_option(package_name="dgf", message="dgf %(version)s")
+def cli() -> None:
+    """Relations between two entities from a post and its photo (DGF-PT).
+
+    The main job, in order: extract-features, caption, train, eval.
+    `dgf demo` shows all four on a small drawn world.
+    """
+
+
+def main() -> None:
+    """Entry point of the `dgf` script."""
+    cli(prog_name="dgf")
