@@ -1,0 +1,139 @@
+"""The field's figures: accuracy over all rows, micro precision, recall and F1 without None."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import precision_recall_fscore_support
+
+FREQUENCY_BANDS = ((0, 10), (10, 50), (50, 100), (100, 200), (200, 500), (500, 1000), (1000, None))
+"""Training rows of a relation, [from, to): the bands in which F1 is reported (Figure 4 varies it over 0 to 1000)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RelationScores:
+    """Figures of one relation; `support` is its gold rows, `training_rows` its rows in the training split."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+    training_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class BandScores:
+    """Micro figures over the relations whose training rows fall into one band."""
+
+    training_rows: str
+    relations: int
+    support: int
+    f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Figures of one evaluated split, each in [0, 1].
+
+    Accuracy counts every row. Micro precision, recall and F1 leave out None: as gold for recall, as prediction for
+    precision. Macro F1 is the mean over the relations (None left out) with at least one gold row, so that a relation
+    that the split lacks neither helps nor harms; `macro_relations` says how many those are.
+    """
+
+    rows: int
+    accuracy: float
+    precision: float
+    recall: float
+    f1: float
+    macro_f1: float
+    macro_relations: int
+    per_relation: Mapping[str, RelationScores]
+    by_training_rows: tuple[BandScores, ...]
+
+
+def score(
+    gold: Sequence[int] | np.ndarray,
+    predicted: Sequence[int] | np.ndarray,
+    relations: Sequence[str],
+    none: int | None,
+    training_rows: Mapping[str, int] | None = None,
+) -> Scores:
+    """Scores predictions as the field does.
+
+    Args:
+        gold: (n,) relation ids.
+        predicted: (n,) relation ids.
+        relations: Names in id order.
+        none: Id of None, left out of micro and macro figures; None where the data set has no such relation.
+        training_rows: Rows of each relation in the training split, for the report by frequency.
+
+    Raises:
+        ValueError: If there is no row, or the two differ in length.
+    """
+    gold, predicted = np.asarray(gold), np.asarray(predicted)
+    if gold.shape != predicted.shape or gold.size == 0:
+        raise ValueError(
+            f"need as many predictions as gold relations, and at least one: {gold.size}, {predicted.size}"
+        )
+    training_rows = training_rows or {}
+    positive = [i for i in range(len(relations)) if i != none]
+    precision, recall, f1 = _micro(gold, predicted, positive)
+    per_relation = _per_relation(gold, predicted, relations, positive, training_rows)
+    with_support = [r.f1 for r in per_relation.values() if r.support]
+    return Scores(
+        rows=int(gold.size),
+        accuracy=float((gold == predicted).mean()),
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        macro_f1=float(np.mean(with_support)) if with_support else 0.0,
+        macro_relations=len(with_support),
+        per_relation=per_relation,
+        by_training_rows=_by_training_rows(gold, predicted, relations, positive, training_rows),
+    )
+
+
+def _micro(gold: np.ndarray, predicted: np.ndarray, labels: list[int]) -> tuple[float, float, float]:
+    if not labels:
+        return 0.0, 0.0, 0.0
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        gold, predicted, labels=labels, average="micro", zero_division=0
+    )
+    return float(precision), float(recall), float(f1)
+
+
+def _per_relation(
+    gold: np.ndarray,
+    predicted: np.ndarray,
+    relations: Sequence[str],
+    labels: list[int],
+    training_rows: Mapping[str, int],
+) -> dict[str, RelationScores]:
+    if not labels:
+        return {}
+    columns = precision_recall_fscore_support(gold, predicted, labels=labels, average=None, zero_division=0)
+    return {
+        relations[label]: RelationScores(
+            float(p), float(r), float(f), int(n), training_rows.get(relations[label], 0)
+        )
+        for label, p, r, f, n in zip(labels, *columns, strict=True)
+    }
+
+
+def _by_training_rows(
+    gold: np.ndarray,
+    predicted: np.ndarray,
+    relations: Sequence[str],
+    labels: list[int],
+    training_rows: Mapping[str, int],
+) -> tuple[BandScores, ...]:
+    bands = []
+    for low, high in FREQUENCY_BANDS:
+        counts = {i: training_rows.get(relations[i], 0) for i in labels}
+        inside = [i for i, n in counts.items() if low <= n and (high is None or n < high)]
+        if inside:
+            f1 = _micro(gold, predicted, inside)[2]
+            support = int(np.isin(gold, inside).sum())
+            name = f"{low}+" if high is None else f"{low}-{high - 1}"
+            bands.append(BandScores(name, len(inside), support, f1))
+    return tuple(bands)
