@@ -1,0 +1,204 @@
+"""The HDF5 schema: names, types and shapes of everything in a feature shard and in a caption shard.
+
+Row i of every array is photo i. Text is fixed-length UTF-8 (`dataset.asstr()[:]` gives strings), everything is
+contiguous and uncompressed, so that a reader can map it into memory at `dataset.id.get_offset()` (None where a shard
+has no rows).
+
+Feature shard (N rows, K objects, R regions, D features)
+    /image_id           str           the photo's id; `plan.json` lists every other id with the same bytes
+    /image_sha256       uint8   (N, 32)
+    /image_size         int32   (N, 2)         height, width in pixels, upright
+    /objects/features   float16 (N, K, D)      the K regions with the highest scores
+    /objects/boxes      float32 (N, K, 4)      x1 y1 x2 y2 in pixels of the original photo
+    /objects/scores     float32 (N, K)
+    /objects/classes    int32   (N, K)         index into the attribute `class_names`, -1 where there is none
+    /objects/count      int8    (N,)           rows beyond it are zeros
+    /image/blocks       float16 (N, 49, 512)   VGG16's fifth block, the 7x7 map row by row
+    /image/fc7          float16 (N, 4096)      only where the attribute `fc7` is true
+    /regions/features   float16 (N, R, D + 6)  what Oscar reads: features, then x1/W y1/H x2/W y2/H w/W h/H
+    /regions/tags       int32   (N, R)         index into `class_names`, -1 where there is none
+    /regions/count      int8    (N,)
+Caption shard (same index and plan as the feature shard)
+    /image_id           str
+    /caption            str
+    /logprob            float32 (N,)
+Attributes: kind, schema, fingerprint, versions (JSON); in feature shards also K, D, R, fc7 and class_names (JSON list).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from dgf.pipeline.errors import UserError
+
+SCHEMA = 1
+BLOCKS = (49, 512)
+FC7 = 4096
+BOX_FEATURES = 6
+FLOAT16_MAX = float(np.finfo(np.float16).max)
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The sizes a folder of feature shards has in common.
+
+    Args:
+        objects: K, objects kept for a photo.
+        regions: R, regions kept for Oscar; K <= R <= 127.
+        dim: D, numbers a region's feature vector has.
+        fc7: Whether VGG16's fc7 layer is stored too.
+        class_names: What the numbers in `classes` and `tags` mean.
+    """
+
+    objects: int
+    regions: int
+    dim: int
+    fc7: bool
+    class_names: tuple[str, ...]
+
+    def columns(self) -> dict[str, tuple[type[np.generic], tuple[int, ...]]]:
+        """Type and shape of a row of every numeric array, by its name in the file."""
+        k, r, d = self.objects, self.regions, self.dim
+        columns: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
+            "image_sha256": (np.uint8, (32,)),
+            "image_size": (np.int32, (2,)),
+            "objects/features": (np.float16, (k, d)),
+            "objects/boxes": (np.float32, (k, 4)),
+            "objects/scores": (np.float32, (k,)),
+            "objects/classes": (np.int32, (k,)),
+            "objects/count": (np.int8, ()),
+            "image/blocks": (np.float16, BLOCKS),
+            "regions/features": (np.float16, (r, d + BOX_FEATURES)),
+            "regions/tags": (np.int32, (r,)),
+            "regions/count": (np.int8, ()),
+        }
+        if self.fc7:
+            columns["image/fc7"] = (np.float16, (FC7,))
+        return columns
+
+
+def write_features(
+    file: h5py.File,
+    layout: Layout,
+    image_ids: Sequence[str],
+    arrays: Mapping[str, Array],
+    fingerprint: str,
+    versions: Mapping[str, str],
+) -> None:
+    """Fill a feature shard.
+
+    Args:
+        file: New and empty.
+        layout: Sizes.
+        image_ids: One a row.
+        arrays: By name as in `Layout.columns`, of that type and shape with N in front.
+        fingerprint: Of the settings.
+        versions: Of the software, for the record.
+
+    Raises:
+        ValueError: An array is missing or has another type or shape than the layout says.
+    """
+    for name, (dtype, shape) in layout.columns().items():
+        array = arrays[name]
+        if array.dtype != dtype or array.shape != (len(image_ids), *shape):
+            raise ValueError(f"{name} is {array.dtype} {array.shape}, expected {dtype.__name__} {shape}")
+    _write_text(file, "image_id", image_ids)
+    for name in layout.columns():
+        file.create_dataset(name, data=arrays[name], track_times=False)
+    _write_attributes(file, "features", fingerprint, versions)
+    file.attrs["K"], file.attrs["D"], file.attrs["R"] = layout.objects, layout.dim, layout.regions
+    file.attrs["fc7"] = layout.fc7
+    file.attrs["class_names"] = json.dumps(layout.class_names, ensure_ascii=False)
+
+
+def write_captions(
+    file: h5py.File,
+    image_ids: Sequence[str],
+    captions: Sequence[str],
+    logprobs: Array,
+    fingerprint: str,
+    versions: Mapping[str, str],
+) -> None:
+    """Fill a caption shard: one caption and its log-probability, float32 (N,), for each photo."""
+    if not len(image_ids) == len(captions) == len(logprobs):
+        raise ValueError(f"{len(image_ids)} ids, {len(captions)} captions, {len(logprobs)} log-probabilities")
+    _write_text(file, "image_id", image_ids)
+    _write_text(file, "caption", captions)
+    file.create_dataset("logprob", data=np.asarray(logprobs, np.float32), track_times=False)
+    _write_attributes(file, "captions", fingerprint, versions)
+
+
+def read_layout(file: h5py.File) -> Layout:
+    """The sizes a feature shard's attributes tell."""
+    attributes = file.attrs
+    return Layout(
+        objects=int(attributes["K"]),
+        regions=int(attributes["R"]),
+        dim=int(attributes["D"]),
+        fc7=bool(attributes["fc7"]),
+        class_names=tuple(json.loads(attributes["class_names"])),
+    )
+
+
+def read_text(file: h5py.File, name: str) -> list[str]:
+    """A column of text, such as `image_id` or `caption`."""
+    return [str(text) for text in file[name].asstr()[:]]
+
+
+def check_schema(file: h5py.File, kind: str) -> None:
+    """See that an open shard is of this kind and schema and that every array has its type and shape.
+
+    Args:
+        file: Open shard.
+        kind: `features` or `captions`.
+
+    Raises:
+        UserError: Names the file and the first thing that is wrong.
+    """
+    path = Path(file.filename)
+    if file.attrs.get("kind") != kind:
+        raise UserError(f"{path} is not a shard of {kind}.", f"Point the option to the folder of {kind}.")
+    if file.attrs.get("schema") != SCHEMA:
+        raise UserError(
+            f"{path} has schema {file.attrs.get('schema')}, this version of dgf reads {SCHEMA}.",
+            "Make the folder anew with --overwrite.",
+        )
+    try:
+        columns = read_layout(file).columns() if kind == "features" else {"logprob": (np.float32, ())}
+        texts = ("image_id",) if kind == "features" else ("image_id", "caption")
+        rows = len(file["image_id"])
+        for name in texts:
+            if h5py.check_string_dtype(file[name].dtype) is None or file[name].shape != (rows,):
+                raise ValueError(f"{name} is not text of {rows} rows")
+        for name, (dtype, shape) in columns.items():
+            if file[name].dtype != dtype or file[name].shape != (rows, *shape):
+                raise ValueError(f"{name} is {file[name].dtype} {file[name].shape}")
+    except (KeyError, ValueError, TypeError) as error:
+        raise UserError(
+            f"{path} does not follow the schema: {error}.", "Make the folder anew with --overwrite."
+        ) from error
+
+
+def to_float16(values: Array) -> NDArray[np.float16]:
+    """Round to float16; what lies beyond its range ends at its limit rather than at infinity."""
+    return np.clip(values, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
+
+
+def _write_text(file: h5py.File, name: str, texts: Sequence[str]) -> None:
+    encoded = [text.encode() for text in texts]
+    width = max((len(text) for text in encoded), default=1) or 1
+    column = np.array(encoded, dtype=f"S{width}").astype(h5py.string_dtype("utf-8", width))
+    file.create_dataset(name, data=column, track_times=False)
+
+
+def _write_attributes(file: h5py.File, kind: str, fingerprint: str, versions: Mapping[str, str]) -> None:
+    file.attrs["kind"], file.attrs["schema"], file.attrs["fingerprint"] = kind, SCHEMA, fingerprint
+    file.attrs["versions"] = json.dumps(versions, sort_keys=True)
