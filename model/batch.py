@@ -1,0 +1,75 @@
+"""What the network reads: one padded batch of tensors."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+
+@dataclass(slots=True)
+class Batch:
+    """B rows, each one sentence, one entity pair and at most one photo, padded to the longest of the batch.
+
+    Rows without a photo have False in the masks; a batch in which no row has one may leave the visual tensors
+    None. Padded places may hold any finite number: masks alone say what is there.
+
+    Args:
+        tokens: (B, L) int64 token ids, the special tokens of the language model among them where it wants them.
+            With `markers`, ids from `vocab_size` to `vocab_size + 3` open and close the head, open and close
+            the tail.
+        token_mask: (B, L) bool.
+        spans: (B, 2, 2) int64, token [start, end) of head and tail, their markers left out.
+        objects: (B, K, D) features of the detected objects.
+        object_mask: (B, K) bool.
+        blocks: (B, M, C) blocks of the photo, or (B, 1, 4096) with `image_features: fc7`.
+        image_mask: (B,) bool.
+        captions: (B, N) pooled captions, from `DGF.encode_captions`.
+        caption_tokens: (B, C) int64 captions as tokens, read instead of `captions` where given: a language model
+            that is being trained must read its captions anew.
+        caption_token_mask: (B, C) bool.
+        caption_mask: (B,) bool.
+        given_types: (B, 2) int64 type of head and tail for `entity_types` file and gold; -1 is unknown.
+        relations: (B,) int64 targets, -1 is unknown. Only the objective and the metrics read them.
+        type_targets: (B, 2) int64 targets of the type heads, -1 is unknown. Only the objective reads them.
+        sentences: (B,) int64; rows of one sentence share a number (eq. 12). Only the objective reads it.
+    """
+
+    tokens: Tensor
+    token_mask: Tensor
+    spans: Tensor
+    objects: Tensor | None = None
+    object_mask: Tensor | None = None
+    blocks: Tensor | None = None
+    image_mask: Tensor | None = None
+    captions: Tensor | None = None
+    caption_tokens: Tensor | None = None
+    caption_token_mask: Tensor | None = None
+    caption_mask: Tensor | None = None
+    given_types: Tensor | None = None
+    relations: Tensor | None = None
+    type_targets: Tensor | None = None
+    sentences: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.tokens.shape[0]
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Batch":
+        """The same batch on another device."""
+        return Batch(
+            **{
+                name: None if value is None else value.to(device, non_blocking=non_blocking)
+                for name, value in self.items()
+            }
+        )
+
+    def pin_memory(self) -> "Batch":
+        """The same batch in page-locked memory, for copies that do not block; `DataLoader` calls it."""
+        return Batch(**{name: None if value is None else value.pin_memory() for name, value in self.items()})
+
+    def select(self, rows: Tensor) -> "Batch":
+        """The rows that an index tensor (n,) or a bool mask (B,) names, padding kept."""
+        return Batch(**{name: None if value is None else value[rows] for name, value in self.items()})
+
+    def items(self) -> list[tuple[str, Tensor | None]]:
+        """Name and tensor of every field."""
+        return [(field.name, getattr(self, field.name)) for field in fields(self)]

@@ -1,0 +1,87 @@
+"""The relations, the entity types their names carry, and which types allow which relation (section 4.3)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dgf.model.errors import ModelError
+
+NONE = "None"
+
+
+def _types_in(relation: str) -> tuple[str, str] | None:
+    """`("per", "org")` for `/per/org/member_of`; None for a name of any other form."""
+    parts = relation.split("/")
+    if len(parts) == 4 and not parts[0] and all(parts[1:]):
+        return parts[1], parts[2]
+    return None
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """Names in id order; made by `from_relations`.
+
+    Args:
+        relations: Every relation; its index is its id.
+        none: Id of the relation "None", or None where the data set has no such relation.
+        types: Entity types found in the relations' names, or given; empty where there are none.
+    """
+
+    relations: tuple[str, ...]
+    none: int | None
+    types: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.relations:
+            raise ModelError("there are no relations: give at least one name")
+        doubled = sorted({name for name in self.relations if self.relations.count(name) > 1})
+        if doubled:
+            raise ModelError(f"relations named twice: {', '.join(doubled)}; each name has one id")
+
+    @classmethod
+    def from_relations(cls, relations: Iterable[str], extra_types: Iterable[str] = ()) -> "LabelSpace":
+        """Reads the entity types out of names such as `/per/org/member_of`.
+
+        Args:
+            relations: Names in id order.
+            extra_types: Further entity types, for instance those of a type file.
+        """
+        names = tuple(relations)
+        found = {kind for name in names for kind in _types_in(name) or ()}
+        return cls(names, names.index(NONE) if NONE in names else None, tuple(sorted(found | set(extra_types))))
+
+    def types_of(self, relation: str | int) -> tuple[str, str] | None:
+        """Head type and tail type in a relation's name; None where the name has none.
+
+        Reading them for a row that is being predicted would hand over the answer: see `entity_types: gold`.
+        """
+        return _types_in(self.relations[relation] if isinstance(relation, int) else relation)
+
+    def type_id(self, name: str | None) -> int:
+        """Index of a type, -1 for None and for a name that is no type here."""
+        return self.types.index(name) if name in self.types else -1
+
+    def type_targets(self, relations: Tensor) -> Tensor:
+        """Targets of the type heads, for training rows only: (B,) relation ids, -1 unknown -> (B, 2), -1 unknown."""
+        table = torch.full((len(self.relations) + 1, 2), -1, dtype=torch.int64, device=relations.device)
+        for index in range(len(self.relations)):
+            pair = self.types_of(index)
+            if pair is not None:
+                table[index] = torch.tensor([self.type_id(pair[0]), self.type_id(pair[1])])
+        return table[relations]  # the last row answers to -1
+
+    def allowed(self) -> Tensor:
+        """(T, T, R) bool: may a head of type i and a tail of type j stand in relation r?
+
+        "None" and relations whose name carries no types are always allowed.
+        """
+        count = len(self.types)
+        table = torch.ones(count, count, len(self.relations), dtype=torch.bool)
+        for index in range(len(self.relations)):
+            pair = self.types_of(index)
+            if pair is not None:
+                table[:, :, index] = False
+                table[self.type_id(pair[0]), self.type_id(pair[1]), index] = True
+        return table
