@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dgf.pipeline.errors import UserError
+from dgf.workflows.config import PRESETS, dump_config, load_config, resolve_config
+
+
+def test_the_default_is_the_papers_table_3() -> None:
+    config = resolve_config()
+    assert (config.optim.learning_rate, config.optim.batch_size, config.optim.epochs) == (2e-4, 100, 20)
+    assert (config.model.dropout, config.model.delta, config.data.max_length) == (0.6, 0.4, 128)
+    assert config.model.plm == "frozen" and config.language_model == "gpt2"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_valid_and_comes_back_from_yaml(preset: str, tmp_path: Path) -> None:
+    config = resolve_config(preset)
+    (tmp_path / "config.yaml").write_text(dump_config(config))
+    assert load_config(tmp_path / "config.yaml") == config
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(1, 99),
+    st.floats(1e-6, 1),
+    st.sampled_from(["frozen", "full", "lora"]),
+    st.integers(0, 2**31 - 1),
+)
+def test_words_reach_the_configuration(epochs: int, rate: float, plm: str, seed: int) -> None:
+    words = [f"optim.epochs={epochs}", f"optim.learning_rate={rate!r}", f"model.plm={plm}", f"seed={seed}"]
+    config = resolve_config(overrides=words)
+    assert (config.optim.epochs, config.optim.learning_rate) == (epochs, rate)
+    assert (config.model.plm, config.seed, config.model.seed) == (plm, seed, seed)
+
+
+def test_words_win_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
+    file = tmp_path / "my.yaml"
+    file.write_text("optim: {epochs: 3, batch_size: 7}\nmodel:\n  delta: 0.5\n")
+    config = resolve_config("finetune", file, ["optim.epochs=2"])
+    assert (config.optim.epochs, config.optim.batch_size, config.model.delta) == (2, 7, 0.5)
+    assert config.model.plm == "full"
+
+
+def test_rates_written_without_a_dot_are_numbers() -> None:
+    assert resolve_config(overrides=["optim.learning_rate=3e-5"]).optim.learning_rate == 3e-5
+
+
+def test_a_list_of_the_input_order_is_accepted() -> None:
+    config = resolve_config(overrides=["model.input_order=[text, image, objects]"])
+    assert config.model.input_order == ("text", "image", "objects")
+
+
+def test_all_faults_are_shown_together(tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text("model: {plm: thawed, delat: 1}\noptim: {epochs: 0}\nsede: 1\n")
+    with pytest.raises(UserError) as caught:
+        resolve_config(file=file, overrides=["nonsense"])
+    message = str(caught.value)
+    assert "5 fault(s)" in message and "bad.yaml" in message
+    for part in (
+        "model.plm",
+        "model.delat: unknown key; did you mean model.delta?",
+        "optim.epochs",
+        "seed?",
+        "'nonsense'",
+    ):
+        assert part in message
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1", "1: 2", "!!python/object/apply:os.system ['true']"])
+def test_what_is_no_configuration_is_refused(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError, match=r"bad\.yaml"):
+        resolve_config(file=file)
+
+
+def test_faults_of_the_network_are_named() -> None:
+    with pytest.raises(UserError, match="temperature"):
+        resolve_config(overrides=["model.temperature=-1"])
+
+
+def test_an_unknown_preset_lists_the_presets() -> None:
+    with pytest.raises(UserError, match="finetune"):
+        resolve_config("papper")

@@ -1,0 +1,229 @@
+"""The configuration of a training run: dataclasses, read from presets, a YAML file and `key=value` words."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError
+
+from dgf.model.config import ModelConfig
+from dgf.model.presets import PRESETS as MODEL_PRESETS
+from dgf.pipeline.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class DataConfig:
+    """What a run reads; the command line's options fill it, and `dgf eval` finds its data through it.
+
+    Args:
+        path: The data set.
+        features: Folder of feature shards; None to train on text alone.
+        captions: Folder of caption shards; None for no captions.
+        types: JSONL file of entity types for posts ({"id", "head", "tail"}); None where there is none.
+        missing_images: What to do with a row whose photo is not in the shards.
+        on_error: What to do with a bad row.
+        max_length: Most tokens of a sentence (Table 3: 128).
+        image_share: Share of the photos that is kept, drawn by the seed (Figure 3); the others count as missing
+            on purpose and their rows run on text.
+    """
+
+    path: str = ""
+    features: str | None = None
+    captions: str | None = None
+    types: str | None = None
+    missing_images: Literal["error", "skip", "text-only"] = "error"
+    on_error: Literal["stop", "skip"] = "stop"
+    max_length: Annotated[int, Field(ge=8, le=1024)] = 128
+    image_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class OptimConfig:
+    """How the network learns; the defaults are the paper's Table 3 where it says.
+
+    Args:
+        epochs: Passes over the training split.
+        batch_size: Rows a step.
+        learning_rate: Of the parameters this project adds (prefixes, gates, heads).
+        lm_learning_rate: Of the language model's own weights, where `model.plm` is `full` or `lora`.
+        weight_decay: AdamW's, on matrices; biases, norms and vectors have none.
+        warmup: Share of the steps over which the rate rises from zero.
+        schedule: What the rate does after that.
+        clip_norm: Largest norm of a step's gradient.
+        patience: Stop after so many epochs without a better validation F1; None to run all epochs.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 20
+    batch_size: Annotated[int, Field(ge=1)] = 100
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-4
+    lm_learning_rate: Annotated[float, Field(gt=0, le=1)] = 5e-5
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    warmup: Annotated[float, Field(ge=0, le=1)] = 0.06
+    schedule: Literal["linear", "constant"] = "linear"
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    patience: Annotated[int, Field(ge=1)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Everything a run depends on.
+
+    Args:
+        language_model: A local directory, a GGUF file, a name of the Hugging Face hub, or `random:gpt2` and the like.
+        data: What it reads.
+        model: The network.
+        optim: The optimizer.
+        seed: Of the order of rows, dropout and the photos kept, and of initial weights where `model.seed` is not set.
+        precision: `auto` is bfloat16 where the device computes in it natively, float32 elsewhere.
+    """
+
+    language_model: str = "gpt2"
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "paper": {"model": MODEL_PRESETS["paper"]},
+    "finetune": {
+        "model": MODEL_PRESETS["finetune"],
+        "optim": {"epochs": 5, "batch_size": 32, "learning_rate": 5e-4, "lm_learning_rate": 5e-5},
+    },
+    "demo": {
+        "language_model": "random:gpt2?n_layer=2&n_embd=128&n_head=4",
+        "model": {**MODEL_PRESETS["demo"], "plm": "full", "markers": True},
+        "optim": {"epochs": 8, "batch_size": 16, "learning_rate": 1e-3, "lm_learning_rate": 1e-3},
+    },
+}
+"""Values that differ from the defaults; `paper` is the defaults (Table 3: frozen model, lr 2e-4, batch 100)."""
+
+
+def resolve_config(
+    preset: str = "paper",
+    file: Path | None = None,
+    overrides: Sequence[str] = (),
+    data: Mapping[str, Any] | None = None,
+) -> TrainConfig:
+    """Reads a configuration: the preset, then the file, then `key=value` words, then the command line's data options.
+
+    Args:
+        preset: A name in `PRESETS`.
+        file: YAML with any of the keys.
+        overrides: Words such as `model.plm=full` or `optim.epochs=5`.
+        data: Values of the `data` section.
+
+    Raises:
+        UserError: If anything is unknown or out of range; every fault is named at once.
+    """
+    if preset not in PRESETS:
+        raise UserError(f"no preset is called {preset!r}", f"Use one of: {', '.join(PRESETS)}.")
+    values: dict[str, Any] = {}
+    _merge(values, PRESETS[preset])
+    if file is not None:
+        _merge(values, _read_yaml(file))
+    faults = [fault for word in overrides if (fault := _override(values, word))]
+    _merge(values, {"data": dict(data or {})})
+    return _validated(values, faults, file or f"preset {preset}")
+
+
+def load_config(file: Path) -> TrainConfig:
+    """Reads a resolved configuration as `dump_config` wrote it.
+
+    Raises:
+        UserError: If the file is missing or does not fit.
+    """
+    return _validated(_read_yaml(file), [], file)
+
+
+def dump_config(config: TrainConfig) -> str:
+    """The resolved configuration as YAML."""
+    return yaml.safe_dump(_plain(asdict(config)), sort_keys=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key, {}), dict):
+            _merge(into.setdefault(key, {}), value)
+        else:
+            into[key] = value
+
+
+def _read_yaml(file: Path) -> Mapping[str, Any]:
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise UserError(f"{file}: cannot be read: {fault.strerror or fault}") from fault
+    except (yaml.YAMLError, UnicodeDecodeError) as fault:
+        raise UserError(f"{file}: not YAML: {' '.join(str(fault).split())}") from fault
+    if values is None:
+        return {}
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise UserError(f"{file}: must hold keys and values, such as `seed: 1`")
+    return values
+
+
+def _override(values: dict[str, Any], word: str) -> str | None:
+    """Applies one `key=value` word; returns a fault where it is none."""
+    key, separator, text = word.partition("=")
+    if not separator or not key:
+        return f"{word!r}: not of the form key=value"
+    *sections, last = key.split(".")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return f"{word!r}: the value is not YAML"
+    for section in reversed(sections):
+        last, value = section, {last: value}
+    _merge(values, {last: value})
+    return None
+
+
+def _validated(values: Mapping[str, Any], faults: list[str], source: Path | str) -> TrainConfig:
+    values, unknown = _known(values, TrainConfig)
+    if isinstance(model := values.setdefault("model", {}), dict):
+        model.setdefault("seed", values.get("seed", 0))
+    faults = faults + unknown
+    try:
+        config = TypeAdapter(TrainConfig).validate_python(values)
+    except ValidationError as error:
+        config = None
+        faults += [f"{'.'.join(map(str, e['loc']))}: {_message(e)}" for e in error.errors(include_url=False)]
+    if faults or config is None:
+        raise UserError("\n  ".join([f"configuration ({source}) has {len(faults)} fault(s):", *faults]))
+    return config
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    message = "; ".join(line.strip() for line in str(error["msg"]).removeprefix("Value error, ").splitlines())
+    given = error.get("input")
+    return f"{message} (given: {given!r})" if isinstance(given, str | int | float | bool) else message
+
+
+def _known(values: Mapping[str, Any], config: type, prefix: str = "") -> tuple[dict[str, Any], list[str]]:
+    """Splits off the keys that no dataclass field has, each with the name that was likely meant."""
+    names = {f.name for f in fields(config)}
+    hints = get_type_hints(config)
+    kept: dict[str, Any] = {}
+    faults: list[str] = []
+    for key, value in values.items():
+        if key not in names:
+            near = difflib.get_close_matches(key, sorted(names), n=1)
+            hint = f"did you mean {prefix}{near[0]}?" if near else f"keys here: {', '.join(sorted(names))}"
+            faults.append(f"{prefix}{key}: unknown key; {hint}")
+        elif is_dataclass(hints[key]) and isinstance(value, Mapping):
+            kept[key], inner = _known(value, hints[key], f"{prefix}{key}.")
+            faults += inner
+        else:
+            kept[key] = value
+    return kept, faults
