@@ -1,0 +1,124 @@
+"""VGG16: 49 image blocks of a photo, and its `fc7` features (paper, section 4.1.1)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torchvision
+from PIL import Image
+from torch import Tensor, nn
+
+from dgf.pipeline import weights as weight_files
+
+EDGE = 224
+_MEAN = (0.485, 0.456, 0.406)
+_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True)
+class VggSpec:
+    """Which weights, and which outputs.
+
+    Args:
+        weights: `random`, `random:SEED`, a file, or a name of torchvision's (`IMAGENET1K_V1`, `default`).
+        fc7: Also give the 4,096 features after the second hidden layer.
+    """
+
+    weights: str = "random"
+    fc7: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Features of B photos.
+
+    Args:
+        blocks: (B, 49, 512) float32, the 7x7 map after the fifth block, row by row from the top left.
+        fc7: (B, 4096) float32, or None where it was not asked for.
+    """
+
+    blocks: npt.NDArray[np.float32]
+    fc7: npt.NDArray[np.float32] | None
+
+
+def describe_vgg(spec: VggSpec) -> dict[str, object]:
+    """What decides the output, for a fingerprint. Cheap: a weights file is hashed, nothing is built.
+
+    Raises:
+        UserError: The weights cannot be had.
+    """
+    return {
+        "model": "torchvision:vgg16",
+        "weights": weight_files.identify(_resolve(spec)),
+        "fc7": spec.fc7,
+        "preprocessing": f"whole photo to {EDGE}x{EDGE} bilinear antialiased, ImageNet mean and deviation",
+        "precision": "float32 on cpu, bfloat16 autocast on cuda",
+    }
+
+
+def build_vgg(spec: VggSpec, device: str) -> "BlockExtractor":
+    """Builds VGG16 on a device.
+
+    Raises:
+        UserError: The weights cannot be had or do not fit.
+    """
+    source = _resolve(spec)
+    if isinstance(source, int):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(source)
+            network = torchvision.models.vgg16(weights=None)
+    else:
+        with torch.device("meta"):
+            network = torchvision.models.vgg16(weights=None, init_weights=False)
+        network.to_empty(device="cpu")
+        weight_files.fill(network, weight_files.read_state(source), source)
+    head = network.classifier[:5] if spec.fc7 else None  # up to the second ReLU
+    return BlockExtractor(network.features, head, device)
+
+
+def _resolve(spec: VggSpec) -> weight_files.Source:
+    published = {name.lower(): entry.url for name, entry in torchvision.models.VGG16_Weights.__members__.items()}
+    return weight_files.resolve(spec.weights, what="VGG16", published=lambda name: published.get(name.lower()))
+
+
+class BlockExtractor:
+    """VGG16 ready to read photos. Builder: `build_vgg`."""
+
+    def __init__(self, features: nn.Module, head: nn.Module | None, device: str) -> None:
+        self.device = torch.device(device)
+        self._features = features.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+        self._head = head.eval().requires_grad_(False).to(self.device) if head is not None else None
+        self._mean = torch.tensor(_MEAN, device=self.device).view(3, 1, 1) * 255
+        self._std = torch.tensor(_STD, device=self.device).view(3, 1, 1) * 255
+
+    @staticmethod
+    def prepare(photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Resizes one photo, (H, W, 3) uint8 RGB, to (224, 224, 3). Safe to call from several threads.
+
+        The whole photo is squeezed into the square: a centre crop would lose entities at the edges, and the 49
+        blocks are to cover the photo.
+        """
+        return np.array(Image.fromarray(photo).resize((EDGE, EDGE), Image.Resampling.BILINEAR))
+
+    def extract(self, photos: Sequence[npt.NDArray[np.uint8]]) -> Blocks:
+        """`prepare` and `extract_prepared` in one call."""
+        return self.extract_prepared([self.prepare(photo) for photo in photos])
+
+    def extract_prepared(self, photos: Sequence[npt.NDArray[np.uint8]]) -> Blocks:
+        """Runs B photos of (224, 224, 3) uint8 in one forward."""
+        pixels = torch.from_numpy(np.stack(photos))
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"),
+        ):
+            images = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2)  # (B, 3, 224, 224) channels last
+            grid = self._features((images - self._mean) / self._std)  # (B, 512, 7, 7)
+            fc7 = self._head(grid.flatten(1)) if self._head is not None else None  # (B, 4096)
+            return Blocks(_numpy(grid.flatten(2).transpose(1, 2)), _numpy(fc7) if fc7 is not None else None)
+
+
+def _numpy(values: Tensor) -> npt.NDArray[np.float32]:
+    array: npt.NDArray[np.float32] = values.float().contiguous().cpu().numpy()
+    return array
