@@ -78,7 +78,7 @@ def _detectron2() -> str:
 
 
 def _hdf5() -> str:
-    return str(importlib.import_module("h5py.version").hdf5_version)
+    return str(importlib.import_module("h5py").version.hdf5_version)
 
 
 def _cuda() -> str:
@@ -86,7 +86,8 @@ def _cuda() -> str:
 
     if not torch.cuda.is_available():
         return f"built for {torch.version.cuda or 'none'}, no device to use"
-    return f"{torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
+    cudnn = torch.backends.cudnn.version()
+    return f"{torch.version.cuda}, cuDNN {cudnn}"
 
 
 def _devices() -> str:

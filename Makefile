@@ -1,0 +1,40 @@
+# Two commands do everything on a fresh machine with Python 3.11 or newer: `make demo` and `make test`.
+
+BIN := .venv/bin
+# test processes at once: each takes a core and up to 3 GB
+WORKERS ?= 2
+# where `make demo` writes
+OUT ?= demo-run
+# further arguments for pytest, as in: make test ARGS="-k plan -m 'not slow'"
+ARGS ?=
+
+.PHONY: help venv demo test lint types format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | column -t -s '|'
+
+venv: ## make or mend .venv, pinned by constraints.txt
+	@sh requirements/install.sh
+
+demo: venv ## the four commands on a small drawn world, ending in a report
+	$(BIN)/dgf demo --out $(OUT)
+
+test: venv ## all tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+
+lint: venv ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv ## mypy --strict on the four packages
+	@# mypy finds packages by folder: these links spell dgf.pipeline and so on as folders
+	@mkdir -p .cache/types/dgf
+	@for part in cli workflows pipeline model; do ln -sfn ../../../$$part .cache/types/dgf/$$part; done
+	$(BIN)/mypy -p dgf
+
+format: venv ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove everything that the targets above made
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info $(OUT)
