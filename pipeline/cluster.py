@@ -1,10 +1,36 @@
-"""Shards on worker processes: in this process, on local ones (one per GPU), or on a Dask scheduler that is there."""
+"""Shards on worker processes: in this process, on local ones (one a GPU), or on a Dask scheduler that is there.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+A shard is one task. A task may run twice (its worker died, or was slow to say that it had finished): shards are
+committed by renaming and come out the same, so that does no harm.
+"""
 
-from dgf.pipeline.commit import Failure, Marker
+import asyncio
+import contextlib
+import importlib.metadata
+import logging
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import as_completed as threads_completed
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import dask
+from distributed import Client, Future, KilledWorker, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin
+from distributed import as_completed as tasks_completed
+from distributed import get_worker
+
+from dgf.pipeline.commit import Failure, Marker, shard_name
+from dgf.pipeline.errors import UserError
+
+CONNECT_SECONDS = 20
+RETRIES = 1
+"""How often a shard whose task raised is tried again."""
+DEATHS = 3
+"""How many workers a shard may take down before it is given up (schedulers started by hand have their own limit)."""
+AGAIN = "What was finished is kept: run the same command again to go on."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +62,11 @@ class ShardWork(Protocol):
     """Work with its models loaded, living in one worker process."""
 
     def run(self, index: int) -> ShardResult:
-        """Read, compute and commit one shard; safe to run twice. May be called from several threads at once."""
+        """Reads, computes and commits one shard. Called from `per_worker` threads at once; safe to repeat."""
+        ...
+
+    def close(self) -> None:
+        """No more shards will be asked for; `run` calls that are still under way may raise early."""
         ...
 
 
@@ -44,7 +74,7 @@ class ShardJob(Protocol):
     """Settings of some work: small and picklable, no models."""
 
     def open(self, device: str) -> ShardWork:
-        """Load the models, once in each worker process, and see that they are those of the settings.
+        """Loads the models, once in each worker process, and sees that they are those of the settings.
 
         Args:
             device: `cpu`, `cuda` or `cuda:N`; a worker with a GPU of its own sees it as `cuda`.
@@ -53,6 +83,11 @@ class ShardJob(Protocol):
             UserError: This worker lacks the weights, has others, or lacks the device.
         """
         ...
+
+
+def tell_stderr(message: str) -> None:
+    """Prints a line for the user beside the progress bar."""
+    print(message, file=sys.stderr, flush=True)
 
 
 def run_job(
@@ -64,6 +99,188 @@ def run_job(
     device: str,
     on_result: Callable[[ShardResult], None],
     per_worker: int = 1,
+    tell: Callable[[str], None] = tell_stderr,
 ) -> None:
-    """Run the shards, wherever the workers are; `on_result` is called in this process as each ends."""
-    raise NotImplementedError
+    """Runs the shards, wherever the workers are. One that fails stops no other.
+
+    Args:
+        job: What to do with a shard.
+        indices: Shards to run.
+        workers: Local worker processes; 0 works in this process.
+        scheduler: Address of a Dask scheduler to use instead; its workers may come and go at any time.
+        device: For `ShardJob.open`.
+        on_result: Called in this process as each shard ends.
+        per_worker: Shards a worker has in hand at once, so that reading one goes on beside computing another.
+        tell: Takes a line for the user.
+
+    Raises:
+        UserError: The scheduler cannot be reached or was lost, a worker cannot do the job, or shards failed.
+    """
+    if not indices:
+        return
+    progress = _Progress(on_result)
+    if scheduler is None and workers == 0:
+        _run_here(job, indices, device, per_worker, progress)
+    elif scheduler is None:
+        with _local_cluster(min(workers, len(indices)), per_worker, device) as cluster:
+            tell(f"dashboard of the workers: {cluster.dashboard_link}")
+            _run_there(job, indices, cluster.scheduler_address, device, progress, tell)
+    else:
+        _run_there(job, indices, scheduler, device, progress, tell)
+    progress.check(len(indices))
+
+
+@dataclass
+class _Progress:
+    """Hands results on and gathers what failed."""
+
+    on_result: Callable[[ShardResult], None]
+    faults: dict[int, str] = field(default_factory=dict)
+
+    def failed(self, index: int, error: BaseException) -> None:
+        if isinstance(error, KilledWorker):
+            self.faults[index] = f"its worker died {error.allowed_failures + 1} times (out of memory?)"
+        else:
+            self.faults[index] = f"{type(error).__name__}: {error}"
+
+    def check(self, total: int) -> None:
+        if self.faults:
+            shown = "; ".join(f"{shard_name(index)}: {fault}" for index, fault in sorted(self.faults.items())[:5])
+            raise UserError(f"{len(self.faults)} of {total} shards failed: {shown}", AGAIN)
+
+
+def _run_here(job: ShardJob, indices: Sequence[int], device: str, per_worker: int, progress: _Progress) -> None:
+    work = job.open(device)
+    with ThreadPoolExecutor(per_worker) as pool:
+        try:
+            futures = {pool.submit(work.run, index): index for index in indices}
+            for future in threads_completed(futures):
+                error = future.exception()
+                if error is None:
+                    progress.on_result(future.result())
+                else:
+                    progress.failed(futures[future], error)
+        except BaseException:
+            work.close()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    work.close()
+
+
+def _run_there(
+    job: ShardJob,
+    indices: Sequence[int],
+    address: str,
+    device: str,
+    progress: _Progress,
+    tell: Callable[[str], None],
+) -> None:
+    lost = UserError(f"The scheduler at {address} was lost.", AGAIN)
+    with _client(address) as client:
+        if not client.nthreads():
+            tell(f"the scheduler at {address} has no workers yet: waiting for the first")
+        plugin = JobPlugin(job, device)
+        client.register_plugin(plugin)
+        try:
+            futures = {
+                client.submit(
+                    run_shard, index, plugin.name, key=f"{plugin.name}-{shard_name(index)}", retries=RETRIES
+                ): index
+                for index in indices
+            }
+            for future in tasks_completed(futures):
+                _take(future, futures[future], progress, lost)
+        finally:
+            if client.status == "running":
+                client.unregister_worker_plugin(plugin.name)
+
+
+def _take(future: Future, index: int, progress: _Progress, lost: UserError) -> None:
+    if future.status == "finished":
+        progress.on_result(future.result())
+    elif future.status == "error":
+        error = future.exception()
+        progress.failed(index, error if error is not None else RuntimeError("unknown"))
+    else:  # cancelled or lost: nobody but us cancels, and we do not
+        raise lost
+
+
+@contextlib.contextmanager
+def _client(address: str) -> Iterator[Client]:
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"No Dask scheduler answers at {address}: {error}",
+            "Start one with `dask scheduler`, and give the address that it prints, such as tcp://10.0.0.1:8786.",
+        ) from error
+    with client:
+        yield client
+
+
+@contextlib.contextmanager
+def _local_cluster(workers: int, per_worker: int, device: str) -> Iterator[SpecCluster]:
+    """Worker processes on this machine, each with one GPU where the device is one; a dead one is replaced."""
+    gpus = _gpus() if device.startswith("cuda") else []
+    options: dict[str, Any] = {"nthreads": per_worker, "memory_limit": None, "silence_logs": logging.ERROR}
+    specification = {
+        number: {
+            "cls": Nanny,
+            "options": {**options, "env": {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}},
+        }
+        for number in range(workers)
+    }
+    head = {"host": "127.0.0.1", "dashboard": True, "dashboard_address": "127.0.0.1:0"}
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}),
+        SpecCluster(
+            workers=specification,
+            scheduler={"cls": Scheduler, "options": head},
+            silence_logs=logging.ERROR,
+        ) as cluster,
+    ):
+        yield cluster
+
+
+def _gpus() -> list[str]:
+    """What `CUDA_VISIBLE_DEVICES` may name, one a GPU."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible:
+        return [name.strip() for name in visible.split(",")]
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
+class JobPlugin(WorkerPlugin):
+    """Holds a job's work, with its models, in each worker; late workers get it as they join."""
+
+    def __init__(self, job: ShardJob, device: str) -> None:
+        self.name = f"dgf-{secrets.token_hex(4)}"
+        self._job = job
+        self._device = device
+        self._version = importlib.metadata.version("dgf")
+        self.work: ShardWork | None = None
+
+    async def setup(self, worker: Worker) -> None:
+        """Checks the version and loads the models, beside the worker's heartbeat."""
+        here = importlib.metadata.version("dgf")
+        if here != self._version:
+            raise UserError(
+                f"The worker at {worker.address} has dgf {here}, this is {self._version}.",
+                "Install the same version on every machine.",
+            )
+        self.work = await asyncio.to_thread(self._job.open, self._device)
+
+    def teardown(self, worker: Worker) -> None:
+        """Lets the models go."""
+        if self.work is not None:
+            self.work.close()
+            self.work = None
+
+
+def run_shard(index: int, plugin: str) -> ShardResult:
+    """The task: one shard with this worker's models."""
+    work = get_worker().plugins[plugin].work
+    result: ShardResult = work.run(index)
+    return result
