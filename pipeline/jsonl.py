@@ -7,8 +7,8 @@
 
 A post has either `text` or `tokens`, a `head` and a `tail`; everything else is optional and other keys are
 ignored. `span` is [start, end): in words where the post has tokens, in characters (Unicode code points) where
-it has text; `"unit": "words"` beside it points into the words of a text (split at white space) instead. A text
-is split into words at white space and at both ends of each mention, so a mention may be part of a written
+it has text; `"unit": "words"` beside it points into the words of a text (split at white space) instead. A
+text is split into words at white space and at both ends of each mention, so a mention may be part of a written
 word. `text` or `name` of a mention is a check: it must be what the span covers. `image` is a path relative to
 the folder of the file.
 """

@@ -23,8 +23,8 @@ def read_relations(path: Path) -> tuple[str, ...]:
         The names in id order.
 
     Raises:
-        UserError: The file is missing, is no such JSON, or has ids that are repeated or leave gaps; all faults
-            together.
+        UserError: The file is missing, is no such JSON, or has ids that are repeated or leave gaps; all
+            faults together.
     """
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
