@@ -1,0 +1,252 @@
+"""The Oscar captioning network: BERT that reads caption, tags and regions (Li et al. 2020; DGF-PT section 4.2).
+
+Parameter names are those of the published checkpoints (`bert.embeddings...`, `cls.predictions...`). The blocks are
+transformers' BERT parts; attention is our own, because a cache for beams must decide which rows see which.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import BertConfig
+from transformers.activations import ACT2FN
+from transformers.models.bert.modeling_bert import (
+    BertEmbeddings,
+    BertIntermediate,
+    BertOutput,
+    BertPooler,
+    BertPredictionHeadTransform,
+    BertSelfOutput,
+)
+
+HIDDEN = -10000.0  # what the published mask adds where a row must not look
+
+
+@dataclass(frozen=True)
+class OscarConfig:
+    """Sizes and switches of a checkpoint's `config.json`; the defaults are the base model's.
+
+    Args:
+        vocab_size: Words of the vocabulary, V.
+        hidden_size: Width H.
+        num_hidden_layers: Layers.
+        num_attention_heads: Heads; must divide `hidden_size`.
+        intermediate_size: Width inside the feed-forward blocks.
+        max_position_embeddings: Positions.
+        type_vocab_size: Segments.
+        hidden_act: Activation by transformers' name.
+        layer_norm_eps: Epsilon of every LayerNorm but the regions'.
+        img_feature_dim: Values of one region: detector features and six of its box.
+        use_img_layernorm: Whether regions are normalised after their projection.
+        img_layer_norm_eps: Epsilon of that LayerNorm.
+        tie_weights: Whether the output projection is the word embedding.
+        output_bias: Whether words have an output bias (the 2020 layout has none).
+        initializer_range: Deviation of random weights.
+    """
+
+    vocab_size: int = 30522
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    max_position_embeddings: int = 512
+    type_vocab_size: int = 2
+    hidden_act: str = "gelu"
+    layer_norm_eps: float = 1e-12
+    img_feature_dim: int = 2054
+    use_img_layernorm: bool = False
+    img_layer_norm_eps: float = 1e-12
+    tie_weights: bool = False
+    output_bias: bool = True
+    initializer_range: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}"
+            )
+        if self.hidden_act not in ACT2FN:
+            raise ValueError(f"hidden_act {self.hidden_act!r} is not known to transformers")
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> "OscarConfig":
+        """Reads the keys it knows from a checkpoint's `config.json`; training-time keys are ignored.
+
+        Raises:
+            ValueError: A key has the wrong type, or the sizes do not go together.
+        """
+        chosen: dict[str, Any] = {}
+        for field in fields(cls):
+            if field.name not in values or values[field.name] is None:
+                continue
+            value, default = values[field.name], field.default
+            if isinstance(default, bool):
+                if value not in (0, 1):
+                    raise ValueError(f"{field.name} must be true or false, not {value!r}")
+                value = bool(value)
+            elif isinstance(default, int) and (type(value) is not int or value < 1):
+                raise ValueError(f"{field.name} must be a positive whole number, not {value!r}")
+            elif isinstance(default, float) and type(value) not in (int, float):
+                raise ValueError(f"{field.name} must be a number, not {value!r}")
+            elif isinstance(default, str) and type(value) is not str:
+                raise ValueError(f"{field.name} must be text, not {value!r}")
+            chosen[field.name] = value
+        return cls(**chosen)
+
+    def bert(self) -> BertConfig:
+        """The configuration that transformers' BERT parts read; dropout is off, since this network only infers."""
+        return BertConfig(
+            vocab_size=self.vocab_size,
+            hidden_size=self.hidden_size,
+            num_hidden_layers=self.num_hidden_layers,
+            num_attention_heads=self.num_attention_heads,
+            intermediate_size=self.intermediate_size,
+            hidden_act=self.hidden_act,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+            max_position_embeddings=self.max_position_embeddings,
+            type_vocab_size=self.type_vocab_size,
+            layer_norm_eps=self.layer_norm_eps,
+        )
+
+
+class _Projections(nn.Module):
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.query = nn.Linear(config.hidden_size, config.hidden_size)
+        self.key = nn.Linear(config.hidden_size, config.hidden_size)
+        self.value = nn.Linear(config.hidden_size, config.hidden_size)
+
+
+class _Attention(nn.Module):
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.self = _Projections(config)
+        self.output = BertSelfOutput(config)
+
+
+class Layer(nn.Module):
+    """One BERT layer, whose keys and values can come from elsewhere."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.attention = _Attention(config)
+        self.intermediate = BertIntermediate(config)
+        self.output = BertOutput(config)
+        self.heads = config.num_attention_heads
+
+    def _split(self, rows: Tensor) -> Tensor:
+        return rows.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, heads, T, H / heads)
+
+    def keys_values(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of rows (B, T, H), each (B, heads, T, H / heads)."""
+        own = self.attention.self
+        return self._split(own.key(rows)), self._split(own.value(rows))
+
+    def forward(self, rows: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+        """Rows (B, T, H) look at keys (B, heads, S, .); mask is added to the scores and broadcasts to (B, 1, T, S)."""
+        query = self._split(self.attention.self.query(rows))
+        mixed = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)  # (B, heads, T, H / heads)
+        attended = self.attention.output(mixed.transpose(1, 2).flatten(2), rows)
+        result: Tensor = self.output(self.intermediate(attended), attended)
+        return result  # (B, T, H)
+
+
+class _Encoder(nn.Module):
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.layer = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+
+
+class _Trunk(nn.Module):
+    def __init__(self, config: OscarConfig) -> None:
+        super().__init__()
+        bert = config.bert()
+        self.embeddings = BertEmbeddings(bert)
+        self.encoder = _Encoder(bert)
+        self.pooler = BertPooler(bert)
+        self.img_embedding = nn.Linear(config.img_feature_dim, config.hidden_size)
+        if config.use_img_layernorm:
+            self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.img_layer_norm_eps)
+
+
+class _Predictions(nn.Module):
+    def __init__(self, config: OscarConfig) -> None:
+        super().__init__()
+        self.transform = BertPredictionHeadTransform(config.bert())
+        self.decoder = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size)) if config.output_bias else None
+
+
+class _Head(nn.Module):
+    def __init__(self, config: OscarConfig) -> None:
+        super().__init__()
+        self.predictions = _Predictions(config)
+
+
+class Oscar(nn.Module):
+    """Oscar for captions: embeddings of words and regions, BERT layers, and a head that names the next word."""
+
+    def __init__(self, config: OscarConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.bert = _Trunk(config)
+        self.cls = _Head(config)
+        if config.tie_weights:
+            self.cls.predictions.decoder.weight = self.bert.embeddings.word_embeddings.weight
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        """The layers, first to last."""
+        return self.bert.encoder.layer
+
+    def embed_words(self, tokens: Tensor, positions: Tensor, segments: Tensor) -> Tensor:
+        """Word, position and segment embeddings of tokens (B, T), as (B, T, H)."""
+        rows: Tensor = self.bert.embeddings(input_ids=tokens, position_ids=positions, token_type_ids=segments)
+        return rows
+
+    def embed_regions(self, regions: Tensor) -> Tensor:
+        """Regions (B, R, img_feature_dim) as rows (B, R, H): no position, no segment."""
+        rows: Tensor = self.bert.img_embedding(regions.to(self.bert.img_embedding.weight.dtype))
+        return self.bert.LayerNorm(rows) if self.config.use_img_layernorm else rows
+
+    def words(self, rows: Tensor) -> Tensor:
+        """Scores of every word, (..., V), for rows (..., H)."""
+        head = self.cls.predictions
+        logits: Tensor = head.decoder(head.transform(rows))
+        return logits if head.bias is None else logits + head.bias
+
+    def pooled(self, rows: Tensor) -> Tensor:
+        """The pooler's (B, H), which no caption depends on."""
+        result: Tensor = self.bert.pooler(rows)
+        return result
+
+    def forward(
+        self, tokens: Tensor, positions: Tensor, segments: Tensor, regions: Tensor, sees: Tensor
+    ) -> list[Tensor]:
+        """Runs everything at once, without a cache.
+
+        Args:
+            tokens: Words (B, T).
+            positions: Their positions (B, T).
+            segments: Their segments (B, T).
+            regions: Regions (B, R, img_feature_dim).
+            sees: Which row looks at which column, (B, T + R, T + R).
+
+        Returns:
+            Hidden states (B, T + R, H): the embeddings, then one after each layer.
+        """
+        rows = torch.cat([self.embed_words(tokens, positions, segments), self.embed_regions(regions)], dim=1)
+        mask = additive(sees, rows.dtype).unsqueeze(1)  # (B, 1, T + R, T + R)
+        states = [rows]
+        for layer in self.layers:
+            states.append(layer(states[-1], *layer.keys_values(states[-1]), mask))
+        return states
+
+
+def additive(sees: Tensor, dtype: torch.dtype) -> Tensor:
+    """0 where `sees` is true, -10000 where it is not."""
+    return torch.zeros(sees.shape, dtype=dtype, device=sees.device).masked_fill_(~sees.bool(), HIDDEN)
