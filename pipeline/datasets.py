@@ -11,8 +11,7 @@ from dgf.pipeline.rows import FaultLog, OnError
 
 _RELATION_FILES = ("relations.json", *mnre.RELATION_FILES)
 _LAYOUTS = (
-    "Give a folder with txt/ours_{train,val,test}.txt (MNRE), a folder with {train,val,test}.jsonl, "
-    "or one .jsonl file."
+    "Give a folder with txt/ours_{train,val,test}.txt (MNRE), a folder with {train,val,test}.jsonl, or one .jsonl file."
 )
 
 
@@ -76,9 +75,7 @@ def _find(path: Path) -> tuple[dict[str, Path], str]:
     lines = {file: split for file, split in lines.items() if split in mnre.SPLITS}
     for split, count in Counter(lines.values()).items():
         if count > 1:
-            raise UserError(
-                f"{path}: two .jsonl files for the split {split}", "Keep one of them in the folder."
-            )
+            raise UserError(f"{path}: two .jsonl files for the split {split}", "Keep one of them in the folder.")
     if text and lines:
         raise UserError(f"{path}: holds both {next(iter(text.values()))} and {next(iter(lines))}", _LAYOUTS)
     if not text and not lines:

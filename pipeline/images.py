@@ -54,9 +54,7 @@ def resolve(root: Path, image_id: str) -> Path:
     """
     parts = image_id.split("/")
     if "" in parts or ".." in parts:
-        raise ImageError(
-            "leads outside the data folder" if parts[0] == "" or ".." in parts else "no such file"
-        )
+        raise ImageError("leads outside the data folder" if parts[0] == "" or ".." in parts else "no such file")
     try:
         base = os.path.realpath(root)
         path = Path(os.path.realpath(os.path.join(base, *parts), strict=True))
@@ -194,7 +192,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _rgb(image: ImageFile.ImageFile) -> Image.Image:
-    wide = any(";16" in str(part) for tile in image.tile for part in (tile[3] or ()))
+    wide = any(";16" in str(tile.args) for tile in image.tile)
     image.load()
     if image.mode.startswith("I;16"):
         return _high_byte(image)
@@ -227,6 +225,4 @@ def _broken(error: Exception) -> ImageError:
         return ImageError(f"more than {MAX_PIXELS:,} pixels")
     if isinstance(error, MemoryError):
         return ImageError("does not fit in memory")
-    return ImageError(
-        "truncated" if isinstance(error, EOFError) or "runcated" in str(error) else "broken image data"
-    )
+    return ImageError("truncated" if isinstance(error, EOFError) or "runcated" in str(error) else "broken image data")

@@ -126,11 +126,7 @@ def _id(value: object, split: str, number: int) -> str:
 
 
 def _name(mention: Mapping[str, object], of: str) -> str | None:
-    given = {
-        key: text_field(mention[key], f"{of} {key}")
-        for key in ("text", "name")
-        if mention.get(key) is not None
-    }
+    given = {key: text_field(mention[key], f"{of} {key}") for key in ("text", "name") if mention.get(key) is not None}
     if len(set(given.values())) > 1:
         raise RowError(f"{of} text and name differ: {shown(given)}")
     return next(iter(given.values()), None)
@@ -156,9 +152,7 @@ def _over_tokens(
     return tokens, found[0], found[1]
 
 
-def _over_text(
-    text: str, mentions: Mapping[str, Mapping[str, object]]
-) -> tuple[tuple[str, ...], Mention, Mention]:
+def _over_text(text: str, mentions: Mapping[str, Mapping[str, object]]) -> tuple[tuple[str, ...], Mention, Mention]:
     words = _words(text, ())
     spans = {of: _characters(text, words, mention, of) for of, mention in mentions.items()}
     words = _words(text, [edge for span in spans.values() for edge in span])
@@ -169,17 +163,13 @@ def _over_text(
         start, end = spans[of]
         written, name, kind = text[start:end], _name(mention, of), mention.get("type")
         if name is not None and name != written:
-            raise RowError(
-                f"{of} name {shown(name)} differs from characters [{start}, {end}): {shown(written)}"
-            )
+            raise RowError(f"{of} name {shown(name)} differs from characters [{start}, {end}): {shown(written)}")
         kind = None if kind is None else text_field(kind, f"{of} type")
         found.append(Mention(written, starts[start], ends[end], kind))
     return tuple(text[start:end] for start, end in words), found[0], found[1]
 
 
-def _characters(
-    text: str, words: list[tuple[int, int]], mention: Mapping[str, object], of: str
-) -> tuple[int, int]:
+def _characters(text: str, words: list[tuple[int, int]], mention: Mapping[str, object], of: str) -> tuple[int, int]:
     """The span of a mention in characters, without white space at its ends."""
     if _unit(mention, of, "characters") == "words":
         start, end = span_field(mention.get("span"), f"{of} span", len(words))

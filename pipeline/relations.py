@@ -11,9 +11,7 @@ NONE = "None"
 
 MAX_FILE_BYTES = 1 << 22
 
-_MEND = (
-    'It must map every relation to its id: {"None": 0, "/per/org/member_of": 1, ...}, ids 0, 1, 2, ... once.'
-)
+_MEND = 'It must map every relation to its id: {"None": 0, "/per/org/member_of": 1, ...}, ids 0, 1, 2, ... once.'
 
 
 def read_relations(path: Path) -> tuple[str, ...]:
@@ -31,9 +29,7 @@ def read_relations(path: Path) -> tuple[str, ...]:
             raise UserError(f"{path}: larger than {MAX_FILE_BYTES} bytes, so no list of relations", _MEND)
         pairs = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=list)
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read: {error.strerror}", "Check the path of the relations."
-        ) from None
+        raise UserError(f"{path}: cannot be read: {error.strerror}", "Check the path of the relations.") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON: {error}", _MEND) from None
     if isinstance(pairs, list) and pairs and all(isinstance(item, str) for item in pairs):

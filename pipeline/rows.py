@@ -83,9 +83,7 @@ def read_rows(path: Path, log: FaultLog, parse: Callable[[str, int], Post]) -> l
             except RowError as error:
                 log.add(path, number, str(error))
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read: {os.strerror(error.errno or 0)}", "Check the path."
-        ) from None
+        raise UserError(f"{path}: cannot be read: {os.strerror(error.errno or 0)}", "Check the path.") from None
     if not lines:
         log.add(path, None, "holds no row")
     return posts
@@ -188,9 +186,7 @@ def span_field(value: object, name: str, length: int, unit: str = "words") -> tu
     return start, end
 
 
-def named_mention(
-    tokens: tuple[str, ...], span: tuple[int, int], name: object, kind: object, of: str
-) -> Mention:
+def named_mention(tokens: tuple[str, ...], span: tuple[int, int], name: object, kind: object, of: str) -> Mention:
     """A mention over words; its name, where the row gives one, must be those words joined by spaces.
 
     Args:
