@@ -1,6 +1,8 @@
 """What the network reads: one padded batch of tensors."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,21 +57,20 @@ class Batch:
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Batch":
         """The same batch on another device."""
-        return Batch(
-            **{
-                name: None if value is None else value.to(device, non_blocking=non_blocking)
-                for name, value in self.items()
-            }
-        )
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> "Batch":
         """The same batch in page-locked memory, for copies that do not block; `DataLoader` calls it."""
-        return Batch(**{name: None if value is None else value.pin_memory() for name, value in self.items()})
+        return self._map(lambda tensor: tensor.pin_memory())
 
     def select(self, rows: Tensor) -> "Batch":
         """The rows that an index tensor (n,) or a bool mask (B,) names, padding kept."""
-        return Batch(**{name: None if value is None else value[rows] for name, value in self.items()})
+        return self._map(lambda tensor: tensor[rows])
 
     def items(self) -> list[tuple[str, Tensor | None]]:
         """Name and tensor of every field."""
         return [(field.name, getattr(self, field.name)) for field in fields(self)]
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        changed: dict[str, Any] = {name: None if value is None else change(value) for name, value in self.items()}
+        return Batch(**changed)

@@ -125,10 +125,8 @@ class ModelConfig:
         """
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(values) - known)
-        given = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in values.items()
-            if key in known
+        given: dict[str, Any] = {
+            key: _order(value) if key == "input_order" else value for key, value in values.items() if key in known
         }
         try:
             config = cls(**given)
@@ -145,6 +143,13 @@ class ModelConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for YAML or JSON."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+def _order(value: object) -> object:
+    """A list, or one string with spaces or commas, as the tuple it means."""
+    if isinstance(value, str):
+        value = value.replace(",", " ").split()
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _unknown(key: str) -> str:

@@ -1,0 +1,122 @@
+"""Runs the language model on vectors: one way for every architecture, always with a cache."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import DynamicCache, PreTrainedModel
+
+from dgf.model.errors import ModelError
+from dgf.model.language_model import takes
+
+#: Changes the hidden states that enter a layer: (layer, (B, S, N)) -> (B, S, N). Layer 0 is never asked.
+Shift = Callable[[int, Tensor], Tensor]
+
+
+class Backbone(nn.Module):
+    """A language model that reads vectors, masks and positions, and goes on from a cache.
+
+    transformers has no cache for `openai-gpt`, so its blocks are run here, with the weights they have.
+    """
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.model = model
+        self.kind = str(model.config.model_type)
+        self.bidirectional = self.kind == "bert"
+        self.width = int(model.config.hidden_size)
+        self.layer_count = int(model.config.num_hidden_layers)
+        self.longest = int(getattr(model.config, "max_position_embeddings", 0) or 0)
+        self._cache_argument = "cache" if takes(model, "cache") else "past_key_values"
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        """The transformer layers, first to last."""
+        for module in self.model.modules():
+            if isinstance(module, nn.ModuleList) and len(module) == self.layer_count:
+                return module
+        raise ModelError(f"a {self.kind} model has no list of {self.layer_count} layers that could be found")
+
+    @property
+    def vocab_size(self) -> int:
+        """Rows of the embedding table."""
+        return int(self.model.config.vocab_size)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Static word embeddings: (B, L) ids -> (B, L, N)."""
+        embedded = self.model.get_input_embeddings()(tokens)
+        assert isinstance(embedded, Tensor)
+        return embedded
+
+    def forward(
+        self, inputs: Tensor, mask: Tensor, positions: Tensor, cache: DynamicCache, shift: Shift | None = None
+    ) -> Tensor:
+        """Last hidden states of the new places; `cache` gains their keys and values.
+
+        Args:
+            inputs: (B, S, N) input vectors of the new places.
+            mask: (B, S, P + S) bool, what each new place sees of the P cached ones and of the new ones. Every
+                place must see at least one.
+            positions: (B, S) int64 position ids.
+            cache: What has been read before; new for a new sequence.
+            shift: Added to the layers' inputs (deep prefixes).
+        """
+        seen = mask.unsqueeze(1)  # (B, 1, S, P + S)
+        if self.kind == "openai-gpt":
+            return _run_openai(self.model, inputs, seen, positions, cache, shift)
+        if self.model.config._attn_implementation != "sdpa":  # the others add the mask to the scores
+            seen = torch.zeros_like(seen, dtype=inputs.dtype).masked_fill(~seen, torch.finfo(inputs.dtype).min)
+        arguments: dict[str, Any] = {self._cache_argument: cache}
+        if takes(self.model, "use_cache"):
+            arguments["use_cache"] = True
+        with _shifted(self.layers, shift):
+            output = self.model(inputs_embeds=inputs, attention_mask=seen, position_ids=positions, **arguments)
+        hidden = output.last_hidden_state
+        assert isinstance(hidden, Tensor)
+        return hidden
+
+
+@contextmanager
+def _shifted(layers: nn.ModuleList, shift: Shift | None) -> Iterator[None]:
+    """While it lasts, every layer but the first reads shifted hidden states."""
+    with ExitStack() as hooks:
+        if shift is not None:
+            for index, layer in enumerate(layers):
+                if index > 0:
+                    hooks.enter_context(layer.register_forward_pre_hook(_before(index, shift), with_kwargs=True))
+        yield
+
+
+def _before(index: int, shift: Shift) -> Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]:
+    def change(
+        _: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if arguments:
+            return (shift(index, arguments[0]), *arguments[1:]), named
+        return arguments, {**named, "hidden_states": shift(index, named["hidden_states"])}
+
+    return change
+
+
+def _run_openai(
+    model: Any, inputs: Tensor, seen: Tensor, positions: Tensor, cache: DynamicCache, shift: Shift | None
+) -> Tensor:
+    """The blocks of transformers' OpenAIGPTModel, with a cache (a test holds the two equal)."""
+    hidden = model.drop(inputs + model.positions_embed(positions))
+    for index, block in enumerate(model.h):
+        if shift is not None and index > 0:
+            hidden = shift(index, hidden)
+        attention = block.attn
+        heads = attention.c_attn(hidden).unflatten(2, (3, attention.n_head, -1))  # (B, S, 3, H, N / H)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)
+        key, value = cache.update(key, value, index)
+        dropout = attention.attn_dropout.p if attention.training else 0.0
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=seen, dropout_p=dropout)
+        mixed = attention.resid_dropout(attention.c_proj(mixed.transpose(1, 2).flatten(2)))
+        middle = block.ln_1(hidden + mixed)
+        hidden = block.ln_2(middle + block.mlp(middle))
+    assert isinstance(hidden, Tensor)
+    return hidden

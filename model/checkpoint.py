@@ -1,0 +1,134 @@
+"""Saves the network as safetensors and JSON, and says what differs when a file does not fit."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoTokenizer
+
+from dgf.model.config import ModelConfig
+from dgf.model.errors import ModelError
+from dgf.model.labels import LabelSpace
+from dgf.model.language_model import LanguageModel, build
+from dgf.model.network import DGF
+
+FORMAT = 1
+WEIGHTS = "model.safetensors"
+CONFIG = "model.json"
+TOKENIZER = "tokenizer"
+
+
+def save(network: DGF, folder: Path) -> None:
+    """Writes weights, configuration and tokenizer; the folder then needs nothing else.
+
+    The language model's weights are among them whether it was trained or not, so that a run can be evaluated
+    where the language model's own folder is gone. Each file is written beside its place and then renamed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    language_model = network.language_model
+    about = {
+        "format": FORMAT,
+        "config": network.config.to_dict(),
+        "relations": list(network.labels.relations),
+        "types": list(network.labels.types),
+        "object_dim": network.object_dim,
+        "block_shape": None if network.block_shape is None else list(network.block_shape),
+        "language_model": {
+            "spec": language_model.spec,
+            "pattern": {key: list(ids) for key, ids in language_model.pattern.items()},
+            "config": language_model.model.config.to_dict(),
+        },
+    }
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    if language_model.tokenizer is not None:
+        language_model.tokenizer.save_pretrained(folder / TOKENIZER)
+    weights = folder / f"{WEIGHTS}.tmp"
+    save_file(state, weights, metadata={"format": "pt"})
+    weights.replace(folder / WEIGHTS)
+    text = folder / f"{CONFIG}.tmp"
+    text.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    text.replace(folder / CONFIG)
+
+
+def load(folder: Path) -> DGF:
+    """The network that `save` wrote, in evaluation mode on the CPU.
+
+    Raises:
+        ModelError: A file is missing, foreign or of another format, with everything that differs.
+    """
+    about = _about(folder)
+    config = ModelConfig.from_dict(about["config"])
+    labels = LabelSpace.from_relations(about["relations"], about["types"])
+    kept = about["language_model"]
+    try:
+        architecture = AutoConfig.for_model(**{"model_type": kept["config"]["model_type"], **kept["config"]})
+    except (KeyError, ValueError, TypeError) as error:
+        raise ModelError(f"{folder / CONFIG}: its language model's configuration cannot be read ({error})") from error
+    tokenizer = None
+    if (folder / TOKENIZER).is_dir():
+        tokenizer = AutoTokenizer.from_pretrained(str(folder / TOKENIZER))
+    language_model = LanguageModel(
+        build(architecture, 0),
+        tokenizer,
+        kept["spec"],
+        {key: tuple(ids) for key, ids in kept["pattern"].items()},
+    )
+    shape = about["block_shape"]
+    network = DGF(config, labels, language_model, about["object_dim"], None if shape is None else tuple(shape))
+    load_weights(network, folder / WEIGHTS)
+    return network.eval()
+
+
+def load_weights(network: DGF, path: Path) -> None:
+    """Fills the network from a safetensors file that has exactly its tensors.
+
+    Raises:
+        ModelError: The file is missing or damaged, or its tensors are not the network's; it lists each difference.
+    """
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: there is no such file; the run folder is not complete") from error
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a safetensors file that can be read ({error})") from error
+    differences = (
+        [f"missing: {name} {expected[name]}" for name in sorted(expected.keys() - found.keys())]
+        + [f"not of this network: {name} {found[name]}" for name in sorted(found.keys() - expected.keys())]
+        + [
+            f"of another shape: {name} is {found[name]}, the network has {expected[name]}"
+            for name in sorted(expected.keys() & found.keys())
+            if expected[name] != found[name]
+        ]
+    )
+    if differences:
+        raise ModelError(
+            f"{path}: its weights are not those of the network in {CONFIG}; {len(differences)} tensors differ:\n  "
+            + "\n  ".join(differences)
+        )
+    network.load_state_dict(load_file(path))
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: there is no such file; give a folder that `dgf train` wrote") from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: not JSON that can be read ({error})") from error
+    if not isinstance(about, dict) or not isinstance(about.get("format"), int):
+        raise ModelError(f"{path}: not the configuration of a network of this project (it names no format)")
+    if about["format"] != FORMAT:
+        raise ModelError(
+            f"{path}: written in format {about['format']}, and this version reads format {FORMAT}; "
+            "load it with the version that wrote it, or train again"
+        )
+    wanted = {"config", "relations", "types", "object_dim", "block_shape", "language_model"}
+    missing = sorted(wanted - about.keys())
+    if missing:
+        raise ModelError(f"{path}: it lacks {', '.join(missing)}")
+    return about

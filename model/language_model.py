@@ -1,0 +1,193 @@
+"""The pre-trained language model under the network: from a folder, a GGUF file, a hub, or random."""
+
+import inspect
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import torch
+from torch import Tensor
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig, PreTrainedModel
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
+
+from dgf.model.errors import ModelError
+
+RANDOM = "random:"
+
+#: The words around the slots of both prefixes (4.1.2): "Consider <..>, predict relation."
+PATTERN = {"consider": "Consider", "comma": ",", "predict": ", predict relation."}
+#: One id for each word or stop where there is no tokenizer to ask; -1 is a vector that starts at random.
+_WORDLESS = {"consider": (-1,), "comma": (-1,), "predict": (-1, -1, -1, -1)}
+
+_RANDOM_SIZES: dict[str, tuple[str, dict[str, Any]]] = {
+    "gpt2": ("gpt2", {}),
+    "openai-gpt": ("openai-gpt", {}),
+    "bert-base-uncased": ("bert", {}),
+    # the shape of SmolLM2-135M
+    "llama": (
+        "llama",
+        {
+            "vocab_size": 49152,
+            "hidden_size": 576,
+            "intermediate_size": 1536,
+            "num_hidden_layers": 30,
+            "num_attention_heads": 9,
+            "num_key_value_heads": 3,
+            "max_position_embeddings": 8192,
+        },
+    ),
+}
+
+
+@dataclass
+class LanguageModel:
+    """A transformers model without its head, and what the network must know of it.
+
+    Args:
+        model: Reads `inputs_embeds`, a four-dimensional mask and `position_ids`.
+        tokenizer: None for random weights without a folder.
+        spec: As it was asked for.
+        pattern: Token ids of the prefixes' words; -1 where a vector starts at random.
+    """
+
+    model: PreTrainedModel
+    tokenizer: Any = None
+    spec: str = ""
+    pattern: dict[str, tuple[int, ...]] = field(default_factory=lambda: dict(_WORDLESS))
+
+    @property
+    def kind(self) -> str:
+        """The architecture's name in transformers: `gpt2`, `openai-gpt`, `bert`, `llama`, ..."""
+        return str(self.model.config.model_type)
+
+    @property
+    def width(self) -> int:
+        """N, the width of its hidden states."""
+        return int(self.model.config.hidden_size)
+
+    @property
+    def vocab_size(self) -> int:
+        """Rows of its embedding table; the marker tokens' ids begin here."""
+        return int(self.model.config.vocab_size)
+
+    @property
+    def embeddings(self) -> Tensor:
+        """(V, N) the static word embeddings."""
+        weight = self.model.get_input_embeddings().weight
+        assert isinstance(weight, Tensor)
+        return weight
+
+    def words(self, text: str) -> list[int]:
+        """Token ids of some words, without special tokens; empty where there is no tokenizer."""
+        if self.tokenizer is None:
+            return []
+        return [int(token) for token in self.tokenizer(text, add_special_tokens=False)["input_ids"]]
+
+
+def load_language_model(spec: str, seed: int = 0) -> LanguageModel:
+    """Loads what `spec` names, in float32.
+
+    Args:
+        spec: A folder that transformers reads; a `.gguf` file; the name of a model on the Hugging Face hub
+            (with HF_HUB_OFFLINE=1 only from the local cache); or `random:NAME`, the real architecture with
+            seeded random weights, its sizes changed as in `random:gpt2?n_layer=2&n_embd=64`. NAME is gpt2,
+            openai-gpt, bert-base-uncased, llama, or an architecture's name in transformers.
+        seed: Seed of random weights.
+
+    Raises:
+        ModelError: It is not there, cannot be read, or is no architecture the network can run.
+    """
+    if spec.startswith(RANDOM):
+        return LanguageModel(build(_random_config(spec), seed), spec=spec)
+    path = Path(spec).expanduser()
+    where: dict[str, Any] = {}
+    if path.suffix.lower() == ".gguf":
+        if not path.is_file():
+            raise ModelError(f"{path}: there is no such file; give a .gguf file that exists")
+        name, where = str(path.parent), {"gguf_file": path.name}
+    elif path.is_dir():
+        name = str(path)
+        if not (path / "config.json").is_file():
+            raise ModelError(f"{path}: no config.json there; give a folder that transformers' save_pretrained wrote")
+    elif path.is_absolute() or spec.startswith((".", "~")):
+        raise ModelError(f"{path}: there is no such folder; give a language model's folder")
+    else:
+        name = spec
+    try:
+        config = AutoConfig.from_pretrained(name, **where)
+        _check_kind(config, spec)
+        bare = {"add_pooling_layer": False} if config.model_type == "bert" else {}
+        model = AutoModel.from_pretrained(name, dtype=torch.float32, **where, **bare)
+        tokenizer = AutoTokenizer.from_pretrained(name, **where)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        if isinstance(error, ModelError):
+            raise
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"{spec}: the language model cannot be loaded ({first}); give a folder with its configuration, weights "
+            "and tokenizer, a .gguf file, or random:gpt2 for random weights"
+        ) from error
+    _check_forward(model, spec)
+    loaded = LanguageModel(model.eval(), tokenizer, spec)
+    if len(tokenizer) > loaded.vocab_size:
+        raise ModelError(
+            f"{spec}: its tokenizer knows {len(tokenizer)} tokens and its embedding table {loaded.vocab_size}; "
+            "the two are not of one model"
+        )
+    loaded.pattern = {key: tuple(loaded.words(text)) or _WORDLESS[key] for key, text in PATTERN.items()}
+    return loaded
+
+
+def build(config: PreTrainedConfig, seed: int) -> PreTrainedModel:
+    """The architecture of a configuration with seeded random weights; the caller's generator is left alone."""
+    _check_kind(config, str(config.model_type))
+    bare = {"add_pooling_layer": False} if config.model_type == "bert" else {}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = AutoModel.from_config(config, **bare)
+    _check_forward(model, str(config.model_type))
+    ready = model.float().eval()
+    assert isinstance(ready, PreTrainedModel)
+    return ready
+
+
+def takes(model: PreTrainedModel, argument: str) -> bool:
+    """Whether the model's forward names an argument."""
+    return argument in inspect.signature(model.forward).parameters
+
+
+def _random_config(spec: str) -> PreTrainedConfig:
+    name, _, query = spec.removeprefix(RANDOM).partition("?")
+    kind, sizes = _RANDOM_SIZES.get(name, (name, {}))
+    try:
+        config = AutoConfig.for_model(kind, **sizes)
+    except ValueError:
+        known = ", ".join(_RANDOM_SIZES)
+        raise ModelError(f"{spec}: {name!r} is no architecture of transformers; try one of: {known}") from None
+    changes: dict[str, Any] = {}
+    for key, text in parse_qsl(query, keep_blank_values=True):
+        if not hasattr(config, key):
+            raise ModelError(f"{spec}: {kind} has no size called {key!r}")
+        try:
+            changes[key] = float(text) if "." in text else int(text)
+        except ValueError:
+            raise ModelError(f"{spec}: {key} must be a number, not {text!r}") from None
+    return AutoConfig.for_model(kind, **{**sizes, **changes})
+
+
+def _check_kind(config: PreTrainedConfig, spec: str) -> None:
+    kind = config.model_type
+    causal = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    # openai-gpt and bert are causal and bidirectional by name, whatever the tables say
+    if config.is_encoder_decoder or not (causal or kind in ("bert", "openai-gpt")):
+        raise ModelError(f"{spec}: a {kind} model is neither a causal language model nor bert; give one of these")
+
+
+def _check_forward(model: PreTrainedModel, spec: str) -> None:
+    missing = [name for name in ("inputs_embeds", "position_ids") if not takes(model, name)]
+    if missing:
+        raise ModelError(f"{spec}: its forward takes no {' and no '.join(missing)}, which the stages need")

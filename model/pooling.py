@@ -1,0 +1,31 @@
+"""Means over spans and masks, and cosines, without a loop over rows."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def span_mean(values: Tensor, spans: Tensor) -> Tensor:
+    """Mean over each span: (B, L, N) and (B, 2, 2) [start, end) -> (B, 2, N)."""
+    place = spans.new_ones(values.shape[1]).cumsum(0) - 1  # (L,)
+    inside = (place >= spans[..., :1]) & (place < spans[..., 1:])  # (B, 2, L)
+    weight = inside.to(values.dtype)
+    return weight @ values / weight.sum(2, keepdim=True).clamp(min=1)
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean over the places of the mask, 0 where there are none: (B, S, N) and (B, S) bool -> (B, N)."""
+    weight = mask.to(values.dtype).unsqueeze(1)  # (B, 1, S)
+    return (weight @ values / weight.sum(2, keepdim=True).clamp(min=1)).squeeze(1)
+
+
+def cosines(left: Tensor, right: Tensor) -> Tensor:
+    """Cosine of every pair: (..., A, N) and (..., C, N) -> (..., A, C)."""
+    return F.normalize(left, dim=-1) @ F.normalize(right, dim=-1).transpose(-1, -2)
+
+
+def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
+    """Softmax over the last dimension within a mask, all zeros where the mask is empty."""
+    lowest = scores.masked_fill(~mask, float("-inf")).amax(-1, keepdim=True)
+    shifted = (scores - lowest.clamp(min=-1e4)).masked_fill(~mask, float("-inf"))
+    weight = shifted.exp()
+    return weight / weight.sum(-1, keepdim=True).clamp(min=1e-12)
