@@ -14,11 +14,13 @@ class BestBoxes(NamedTuple):
         boxes: (n, 4) in pixels of the network's input.
         scores: (n,).
         classes: (n,) int64.
+        rows: (n,) int64, the proposal that each comes from.
     """
 
     boxes: Tensor
     scores: Tensor
     classes: Tensor
+    rows: Tensor
 
 
 def clip(boxes: Tensor, height: int, width: int) -> Tensor:
@@ -28,7 +30,15 @@ def clip(boxes: Tensor, height: int, width: int) -> Tensor:
 
 
 def best_boxes(
-    boxes: Tensor, scores: Tensor, *, height: int, width: int, regions: int, nms: float, candidates: int = 1000
+    boxes: Tensor,
+    scores: Tensor,
+    *,
+    height: int,
+    width: int,
+    regions: int,
+    nms: float,
+    once: bool = False,
+    candidates: int = 1000,
 ) -> BestBoxes:
     """Class-wise non-maximum suppression, and the `regions` boxes of the highest score.
 
@@ -43,6 +53,7 @@ def best_boxes(
         width: Likewise.
         regions: How many to keep at most.
         nms: Overlap (IoU) from which the lower of two boxes of one class is dropped.
+        once: Keep a proposal only under its best class.
         candidates: Pairs to look at first.
     """
     classes = scores.shape[1]
@@ -52,10 +63,14 @@ def best_boxes(
     possible = int((flat >= 0).sum())
     while True:
         top, index = flat.topk(min(candidates, possible))
-        pair_class = index % classes
-        pair_boxes = boxes[index // classes, pair_class if boxes.shape[1] > 1 else torch.zeros_like(pair_class)]
+        rows, pair_class = index // classes, index % classes
+        pair_boxes = boxes[rows, pair_class if boxes.shape[1] > 1 else torch.zeros_like(pair_class)]
         # Double: classes are kept apart by large offsets, which cost single precision its subpixels.
-        keep = batched_nms(pair_boxes.double(), top.double(), pair_class, nms)[:regions]
+        keep = batched_nms(pair_boxes.double(), top.double(), pair_class, nms)
+        if once:
+            same = rows[keep][:, None] == rows[keep]
+            keep = keep[~same.tril(-1).any(1)]
+        keep = keep[:regions]
         if len(keep) == regions or candidates >= possible:
-            return BestBoxes(pair_boxes[keep], top[keep], pair_class[keep])
+            return BestBoxes(pair_boxes[keep], top[keep], pair_class[keep], rows[keep])
         candidates *= 4
