@@ -4,6 +4,8 @@ A shard is one task. A task may run twice (its worker died, or was slow to say t
 committed by renaming and come out the same, so that does no harm.
 """
 
+# mypy: untyped-calls-exclude=distributed
+
 import asyncio
 import contextlib
 import importlib.metadata
@@ -18,9 +20,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import dask
-from distributed import Client, Future, KilledWorker, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin
+from distributed import Client, Future, KilledWorker, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin, get_worker
 from distributed import as_completed as tasks_completed
-from distributed import get_worker
 
 from dgf.pipeline.commit import Failure, Marker, shard_name
 from dgf.pipeline.errors import UserError
@@ -195,7 +196,7 @@ def _run_there(
                 client.unregister_worker_plugin(plugin.name)
 
 
-def _take(future: Future, index: int, progress: _Progress, lost: UserError) -> None:
+def _take(future: "Future[Any]", index: int, progress: _Progress, lost: UserError) -> None:
     if future.status == "finished":
         progress.on_result(future.result())
     elif future.status == "error":
@@ -281,6 +282,7 @@ class JobPlugin(WorkerPlugin):
 
 def run_shard(index: int, plugin: str) -> ShardResult:
     """The task: one shard with this worker's models."""
-    work = get_worker().plugins[plugin].work
-    result: ShardResult = work.run(index)
-    return result
+    held = get_worker().plugins[plugin]
+    if not isinstance(held, JobPlugin) or held.work is None:
+        raise RuntimeError(f"the worker's plugin {plugin} is closed")
+    return held.work.run(index)

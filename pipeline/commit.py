@@ -97,9 +97,7 @@ def write_json(path: Path, content: object) -> None:
     write_atomic(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def commit(
-    folder: Path, index: int, fingerprint: str, write: Callable[[h5py.File], None], stats: ShardStats
-) -> Marker:
+def commit(folder: Path, index: int, fingerprint: str, write: Callable[[h5py.File], None], stats: ShardStats) -> Marker:
     """Write a shard and then its marker; either both are whole or the shard does not count.
 
     Args:
@@ -171,12 +169,8 @@ def write_manifest(folder: Path, kind: str, done: Iterable[Marker], more: Mappin
         "fingerprint": done[0].fingerprint if done else None,
         "rows": sum(marker.stats.rows for marker in done),
         "failures": [asdict(failure) for marker in done for failure in marker.stats.failures],
-        "seconds": {
-            stage: round(sum(marker.stats.seconds.get(stage, 0.0) for marker in done), 3) for stage in stages
-        },
-        "shards": [
-            {"file": m.file, "rows": m.stats.rows, "bytes": m.bytes, "sha256": m.sha256} for m in done
-        ],
+        "seconds": {stage: round(sum(marker.stats.seconds.get(stage, 0.0) for marker in done), 3) for stage in stages},
+        "shards": [{"file": m.file, "rows": m.stats.rows, "bytes": m.bytes, "sha256": m.sha256} for m in done],
         **more,
     }
     write_json(folder / MANIFEST, content)
@@ -287,9 +281,7 @@ def _exclusive(folder: Path) -> Iterator[None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         if not _lock(descriptor):
             os.close(descriptor)
-            raise UserError(
-                f"{folder} is being written by another run.", "Wait for it, or give another --out."
-            )
+            raise UserError(f"{folder} is being written by another run.", "Wait for it, or give another --out.")
         # A driver that has just ended may have removed the file between our opening and our locking it.
         if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
             break

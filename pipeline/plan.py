@@ -69,9 +69,7 @@ class Plan:
 
     def summary(self) -> dict[str, Any]:
         """What must be equal for two plans to give equal shards; the ids do not matter."""
-        order = [
-            [[(photo.sha256, photo.size) for photo in batch] for batch in shard] for shard in self.shards
-        ]
+        order = [[[(photo.sha256, photo.size) for photo in batch] for batch in shard] for shard in self.shards]
         return {
             "count": sum(1 for _ in self.photos()),
             "sha256": hashlib.sha256(json.dumps(order).encode()).hexdigest(),
@@ -93,8 +91,7 @@ class Plan:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             shards = tuple(
-                tuple(tuple(_photo(photo) for photo in batch) for batch in shard)
-                for shard in content["shards"]
+                tuple(tuple(_photo(photo) for photo in batch) for batch in shard) for shard in content["shards"]
             )
             return Plan(shards, tuple(Failure(**failure) for failure in content["failures"]))
         except FileNotFoundError as error:
@@ -112,7 +109,7 @@ def make_plan(
     resized: Callable[[int, int], tuple[int, int]],
     before: Plan | None = None,
     threads: int = 4,
-    on_photo: Callable[[], None] = lambda: None,
+    on_photo: Callable[[], object] = lambda: None,
 ) -> Plan:
     """Read every file once, and lay the distinct photos out.
 
@@ -164,9 +161,7 @@ def _printable(image_id: str) -> str:
     return image_id.encode(errors="backslashreplace").decode()
 
 
-def _batches(
-    photos: list[Photo], batch_size: int, resized: Callable[[int, int], tuple[int, int]]
-) -> Iterator[Batch]:
+def _batches(photos: list[Photo], batch_size: int, resized: Callable[[int, int], tuple[int, int]]) -> Iterator[Batch]:
     buckets: dict[tuple[int, ...], list[Photo]] = defaultdict(list)
     for photo in photos:
         buckets[tuple(-(-side // GRID) for side in resized(*photo.size))].append(photo)
@@ -191,6 +186,4 @@ def _pack(batches: Iterable[Batch], shard_size: int) -> tuple[Shard, ...]:
 
 def _photo(content: Mapping[str, Any]) -> Photo:
     height, width = content["size"]
-    return Photo(
-        content["image_id"], content["sha256"], (height, width), content["bytes"], tuple(content["aliases"])
-    )
+    return Photo(content["image_id"], content["sha256"], (height, width), content["bytes"], tuple(content["aliases"]))

@@ -1,0 +1,249 @@
+"""One shard: photos read ahead in threads, through the networks batch by batch, into arrays, into a committed file.
+
+While the networks work on a batch, threads read, decode and resize the next ones; while a shard is written, the next
+one has the networks (`cluster.run_job(..., per_worker=2)`). Memory holds the rows of those shards and `AHEAD` batches
+of resized photos, however many photos there are.
+"""
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from dgf.pipeline.commit import Failure, ShardStats
+from dgf.pipeline.detector import Detections, Prepared
+from dgf.pipeline.images import ImageError, decode, read_bytes
+from dgf.pipeline.plan import Batch, Photo, Shard
+from dgf.pipeline.shards import Array, Layout, to_float16
+from dgf.pipeline.vgg import Blocks
+
+AHEAD = 2
+"""Batches read ahead of the one in the networks."""
+
+
+class RegionNetwork(Protocol):
+    """What the runner needs of a detector (`dgf.pipeline.detector.Detector`)."""
+
+    def prepare(self, photo: npt.NDArray[np.uint8]) -> Prepared:
+        """Resizes one photo, in any thread."""
+        ...
+
+    def detect_prepared(self, batch: Sequence[Prepared]) -> list[Detections]:
+        """Runs a batch."""
+        ...
+
+
+class BlockNetwork(Protocol):
+    """What the runner needs of VGG16 (`dgf.pipeline.vgg.BlockExtractor`)."""
+
+    def prepare(self, photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Resizes one photo, in any thread."""
+        ...
+
+    def extract_prepared(self, photos: Sequence[npt.NDArray[np.uint8]]) -> Blocks:
+        """Runs a batch."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A photo decoded once and resized for both networks."""
+
+    photo: Photo
+    for_detector: Prepared
+    for_vgg: npt.NDArray[np.uint8]
+
+
+class StoppedError(Exception):
+    """The run was asked to end; nothing of the shard is kept."""
+
+
+class Runner:
+    """Takes shards through the networks; several threads may bring theirs, the networks serve one at a time.
+
+    Args:
+        root: Folder of the photos.
+        detector: Ready to run.
+        vgg: Ready to run.
+        layout: Sizes of the rows.
+        readers: Threads that read and decode for one shard.
+        before_networks: Called in the thread that is about to use the networks (torch keeps some settings by thread).
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        detector: RegionNetwork,
+        vgg: BlockNetwork,
+        layout: Layout,
+        readers: int,
+        before_networks: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._root = root
+        self._detector = detector
+        self._vgg = vgg
+        self._layout = layout
+        self._readers = readers
+        self._before_networks = before_networks
+        self._turn = threading.Lock()
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Shards under way end at their next batch with `StoppedError`."""
+        self._stopped.set()
+
+    def extract(self, shard: Shard) -> tuple["Rows", ShardStats]:
+        """Reads and computes one shard.
+
+        Returns:
+            Its rows in the order of the plan, without the photos that failed, and the count, failures and seconds:
+            `read` summed over the threads, `wait` what the networks waited for photos, `compute` what they took.
+        """
+        rows = Rows(self._layout, sum(len(batch) for batch in shard))
+        seconds = {"read": 0.0, "wait": 0.0, "compute": 0.0}
+        failures: list[Failure] = []
+        with self._reading(shard, seconds) as batches, self._turn:
+            self._before_networks()
+            waiting_since = time.perf_counter()
+            for photos in batches:
+                if self._stopped.is_set():
+                    raise StoppedError
+                started = time.perf_counter()
+                seconds["wait"] += started - waiting_since
+                ready = [photo for photo in photos if isinstance(photo, Ready)]
+                failures += [photo for photo in photos if isinstance(photo, Failure)]
+                failures += self._compute(ready, rows)
+                waiting_since = time.perf_counter()
+                seconds["compute"] += waiting_since - started
+        return rows, ShardStats(rows.count, tuple(failures), seconds)
+
+    def _compute(self, ready: Sequence[Ready], rows: "Rows") -> list[Failure]:
+        if not ready:
+            return []
+        detections = self._detector.detect_prepared([photo.for_detector for photo in ready])
+        blocks = self._vgg.extract_prepared([photo.for_vgg for photo in ready])
+        failures = []
+        for position, (photo, found) in enumerate(zip(ready, detections, strict=True)):
+            fc7 = None if blocks.fc7 is None else blocks.fc7[position]
+            if not rows.add(photo.photo, found, blocks.blocks[position], fc7):
+                failures.append(Failure(photo.photo.image_id, "the networks gave numbers that are not finite"))
+        return failures
+
+    @contextlib.contextmanager
+    def _reading(self, shard: Shard, seconds: dict[str, float]) -> Iterator[Iterator[list[Ready | Failure]]]:
+        """Batches in order, `AHEAD` of them under way; reading begins at once, before the networks are free."""
+        with ThreadPoolExecutor(self._readers, thread_name_prefix="read") as pool:
+            todo = iter(shard)
+            under_way: deque[list[Future[Ready | Failure]]] = deque()
+
+            def start(batch: Batch | None) -> None:
+                if batch is not None:
+                    under_way.append([pool.submit(self._read, photo, seconds) for photo in batch])
+
+            def batches() -> Iterator[list[Ready | Failure]]:
+                while under_way:
+                    done = [future.result() for future in under_way.popleft()]
+                    start(next(todo, None))
+                    yield done
+
+            for _ in range(AHEAD):
+                start(next(todo, None))
+            try:
+                yield batches()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _read(self, photo: Photo, seconds: dict[str, float]) -> Ready | Failure:
+        started = time.perf_counter()
+        try:
+            data = read_bytes(self._root, photo.image_id)
+            pixels = decode(data)
+            if len(data) != photo.bytes or pixels.shape[:2] != photo.size:
+                raise ImageError("changed while it was being extracted")
+            return Ready(photo, self._detector.prepare(pixels), self._vgg.prepare(pixels))
+        except ImageError as error:
+            return Failure(photo.image_id, str(error))
+        finally:
+            seconds["read"] += time.perf_counter() - started  # a lost update would cost a few milliseconds
+
+
+class Rows:
+    """The arrays of one shard, filled photo by photo.
+
+    Args:
+        layout: Sizes.
+        capacity: Photos that the plan gives the shard.
+    """
+
+    def __init__(self, layout: Layout, capacity: int) -> None:
+        self._layout = layout
+        self._arrays: dict[str, Array] = {
+            name: np.zeros((capacity, *shape), dtype) for name, (dtype, shape) in layout.columns().items()
+        }
+        for name in ("objects/classes", "regions/tags"):
+            self._arrays[name][:] = -1
+        self.image_ids: list[str] = []
+
+    @property
+    def count(self) -> int:
+        """Rows filled so far."""
+        return len(self.image_ids)
+
+    def arrays(self) -> Mapping[str, Array]:
+        """The filled part of every array."""
+        return {name: array[: self.count] for name, array in self._arrays.items()}
+
+    def add(
+        self,
+        photo: Photo,
+        found: Detections,
+        blocks: npt.NDArray[np.float32],
+        fc7: npt.NDArray[np.float32] | None,
+    ) -> bool:
+        """Fills the next row, unless a number is not finite (False).
+
+        Args:
+            photo: Whose row it is.
+            found: n <= R regions by descending score; the first K of them are the objects.
+            blocks: (49, 512).
+            fc7: (4096,) or None.
+        """
+        values = [found.features, found.boxes, found.scores, blocks, *([] if fc7 is None else [fc7])]
+        if not all(np.isfinite(value).all() for value in values):
+            return False
+        regions = min(len(found.scores), self._layout.regions)
+        objects = min(regions, self._layout.objects)
+        dim = self._layout.dim
+        features = to_float16(found.features[:regions])
+        row = {name: array[self.count : self.count + 1][0] for name, array in self._arrays.items() if array.ndim > 1}
+        row["image_sha256"][:] = np.frombuffer(bytes.fromhex(photo.sha256), np.uint8)
+        row["image_size"][:] = photo.size
+        row["objects/features"][:objects] = features[:objects]
+        row["objects/boxes"][:objects] = found.boxes[:objects]
+        row["objects/scores"][:objects] = found.scores[:objects]
+        row["objects/classes"][:objects] = found.classes[:objects]
+        self._arrays["objects/count"][self.count] = objects
+        row["image/blocks"][:] = to_float16(blocks)
+        if fc7 is not None:
+            row["image/fc7"][:] = to_float16(fc7)
+        row["regions/features"][:regions, :dim] = features
+        row["regions/features"][:regions, dim:] = box_features(found.boxes[:regions], photo.size)
+        row["regions/tags"][:regions] = found.classes[:regions]
+        self._arrays["regions/count"][self.count] = regions
+        self.image_ids.append(photo.image_id)
+        return True
+
+
+def box_features(boxes: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """(n, 4) boxes in pixels to the six numbers Oscar reads: x1/W y1/H x2/W y2/H w/W h/H, (n, 6)."""
+    height, width = size
+    scaled = boxes / np.array([width, height, width, height], np.float32)
+    return np.concatenate([scaled, scaled[:, 2:] - scaled[:, :2]], axis=1)

@@ -1,0 +1,298 @@
+"""From a data set's photos to a folder of feature shards."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tqdm import tqdm
+
+from dgf.pipeline.cluster import ShardResult, run_job, tell_stderr
+from dgf.pipeline.commit import SETTINGS, Failure, claim, committed, write_manifest
+from dgf.pipeline.datasets import read_dataset
+from dgf.pipeline.detector import DEFAULT_DETECTOR, DetectorSpec, describe_detector, input_size
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.extraction import ExtractJob
+from dgf.pipeline.images import find_image, why_missing
+from dgf.pipeline.plan import GRID, PLAN, Plan, make_plan
+from dgf.pipeline.posts import Dataset, Fault
+from dgf.pipeline.shards import SCHEMA
+from dgf.pipeline.vgg import VggSpec, describe_vgg
+from dgf.workflows.devices import choose_device
+
+BATCH_SIZES = {"cuda": 16, "cpu": 4}
+MOST_THREADS = 4
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractSettings:
+    """What `dgf extract-features` was asked for.
+
+    Args:
+        data: Data set, in any layout that `read_dataset` knows.
+        out: Folder of the shards.
+        detector: Which detector (`DetectorSpec.spec`).
+        weights: Of the detector: `default`, a file, or `random[:SEED]`. There is no default, since the published
+            ones are only fetched when asked for.
+        vgg_weights: Of VGG16, likewise.
+        fc7: Store VGG16's fc7 too.
+        top_k: Objects kept of a photo.
+        regions: Regions kept of a photo for captions.
+        min_size: Shorter edge of the detector's input, None for the model's own.
+        max_size: Limit of the longer edge.
+        workers: Local worker processes, 0 for none.
+        scheduler: Address of a Dask scheduler to use instead.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        shard_size: Most photos in a shard.
+        batch_size: Most photos in a batch, None for the device's usual.
+        threads: Of the networks on a CPU in each worker, None for what the folder was begun with.
+        on_error: Bad rows of the data set.
+        missing_images: Posts whose photo is not there.
+        overwrite: Make an existing folder anew.
+    """
+
+    data: Path
+    out: Path
+    detector: str = DEFAULT_DETECTOR
+    weights: str | None = None
+    vgg_weights: str | None = None
+    fc7: bool = False
+    top_k: int = 10
+    regions: int = 50
+    min_size: int | None = None
+    max_size: int | None = None
+    workers: int = 0
+    scheduler: str | None = None
+    device: str = "auto"
+    shard_size: int = 256
+    batch_size: int | None = None
+    threads: int | None = None
+    on_error: Literal["stop", "skip"] = "stop"
+    missing_images: Literal["error", "skip", "text-only"] = "error"
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractSummary:
+    """What became of every photo.
+
+    Args:
+        out: Folder of the shards.
+        posts: Rows read.
+        named: Different photo ids that were found.
+        photos: Distinct photos by content.
+        rows: Photos that have features.
+        computed: Of these, in this run.
+        failures: Photos without features, and why.
+        missing: Ids that name no file.
+        faults: Rows of the data set that were skipped.
+        seconds: Of this run's shards, by stage, and `total` of the whole run.
+    """
+
+    out: Path
+    posts: int
+    named: int
+    photos: int
+    rows: int
+    computed: int
+    failures: tuple[Failure, ...]
+    missing: tuple[str, ...]
+    faults: tuple[Fault, ...]
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The photos that the posts name.
+
+    Args:
+        found: Ids whose file is there.
+        missing: Ids (the first of a post) whose file is not there.
+        failures: Ids that are refused, and why.
+    """
+
+    found: tuple[str, ...]
+    missing: tuple[str, ...]
+    failures: tuple[Failure, ...]
+
+
+def extract(settings: ExtractSettings) -> ExtractSummary:
+    """Extracts what is not yet extracted; a second call with the same settings goes on where the first ended.
+
+    Raises:
+        UserError: Anything in the settings, the data or the folder that the user can mend.
+    """
+    started = time.perf_counter()
+    detector, vgg = _specs(settings)
+    device = settings.device if settings.scheduler else str(choose_device(settings.device))
+    if settings.scheduler and device == "auto":
+        device = choose_device("auto").type
+    kind = device.partition(":")[0]
+    dataset = read_dataset(settings.data, on_error=settings.on_error)
+    wanted = find_photos(dataset)
+    _check_missing(settings, wanted)
+    described = {"detector": describe_detector(detector), "vgg": describe_vgg(vgg)}
+    _say_random(settings)
+    plan = _plan(settings, dataset, wanted, detector, kind)
+    threads = _threads(settings, kind)
+    claimed = {
+        "kind": "features",
+        "schema": SCHEMA,
+        **described,
+        "objects": settings.top_k,
+        "batches": {"size": _batch_size(settings, kind), "shard": settings.shard_size, "grid": GRID},
+        "device": kind,
+        "threads": threads if kind == "cpu" else None,
+        "photos": plan.summary(),
+    }
+    root, out = dataset.image_root.absolute(), settings.out.absolute()
+    job = ExtractJob(root, out, detector, vgg, settings.top_k, threads, claimed)
+    with claim(out, claimed, overwrite=settings.overwrite) as fingerprint:
+        plan.save(out)
+        results = _run(settings, job, plan, device, fingerprint)
+        markers = [marker for index in range(len(plan.shards)) if (marker := committed(out, index, fingerprint))]
+        failures = (
+            *wanted.failures,
+            *plan.failures,
+            *(failure for marker in markers for failure in marker.stats.failures),
+        )
+        summary = ExtractSummary(
+            out=settings.out,
+            posts=sum(len(posts) for posts in dataset.splits.values()),
+            named=len(wanted.found),
+            photos=sum(1 for _ in plan.photos()),
+            rows=sum(marker.stats.rows for marker in markers),
+            computed=sum(result.rows for result in results),
+            failures=tuple(sorted(failures, key=lambda failure: failure.image_id)),
+            missing=wanted.missing,
+            faults=dataset.faults,
+            seconds={
+                stage: sum(result.seconds[stage] for result in results)
+                for stage in ("read", "wait", "compute", "write")
+            }
+            | {"total": time.perf_counter() - started},
+        )
+        write_manifest(
+            out,
+            "features",
+            markers,
+            {
+                "photos": summary.photos,
+                "failures": [{"image_id": f.image_id, "reason": f.reason} for f in summary.failures],
+                "missing": list(summary.missing),
+            },
+        )
+    return summary
+
+
+def find_photos(dataset: Dataset) -> Wanted:
+    """Every photo that a post names, each once: there, missing, or refused (its path leads outside, is a folder)."""
+    found: dict[str, None] = {}
+    missing: dict[str, None] = {}
+    failures: dict[str, str] = {}
+    for post in (post for posts in dataset.splits.values() for post in posts if post.image_ids):
+        image_id = find_image(dataset, post)
+        if image_id is not None:
+            found[image_id] = None
+        elif (reason := why_missing(dataset, post)) == "no such file":
+            missing[post.image_ids[0]] = None
+        else:
+            failures[post.image_ids[0]] = reason
+    return Wanted(tuple(found), tuple(missing), tuple(Failure(*item) for item in failures.items()))
+
+
+def _specs(settings: ExtractSettings) -> tuple[DetectorSpec, VggSpec]:
+    if not 1 <= settings.top_k <= settings.regions:
+        raise UserError(
+            f"--top-k {settings.top_k}: the objects are the best of the {settings.regions} regions",
+            "Give a number between 1 and --regions.",
+        )
+    detector = DetectorSpec(settings.detector, settings.weights, settings.regions, settings.min_size, settings.max_size)
+    return detector, VggSpec(settings.vgg_weights, settings.fc7)
+
+
+def _check_missing(settings: ExtractSettings, wanted: Wanted) -> None:
+    if wanted.missing and settings.missing_images == "error":
+        shown = ", ".join(wanted.missing[:SHOWN]) + (", ..." if len(wanted.missing) > SHOWN else "")
+        raise UserError(
+            f"{settings.data}: {len(wanted.missing)} photos that posts name are not there: {shown}",
+            "Put them there, or give --missing-images skip (leave such posts out) or text-only (train without).",
+        )
+    if not wanted.found and not wanted.failures and not wanted.missing:
+        raise UserError(f"{settings.data}: no post names a photo.", "There is nothing to extract.")
+
+
+def _say_random(settings: ExtractSettings) -> None:
+    for name, weights in (("detector", settings.weights), ("VGG16", settings.vgg_weights)):
+        if weights is not None and weights.partition(":")[0] == "random":
+            tell_stderr(
+                f"WARNING: the weights of the {name} are RANDOM: these features mean nothing, they only try the way"
+            )
+
+
+def _plan(settings: ExtractSettings, dataset: Dataset, wanted: Wanted, detector: DetectorSpec, kind: str) -> Plan:
+    before = Plan.load(settings.out) if (settings.out / PLAN).exists() and not settings.overwrite else None
+    with _bar(len(wanted.found), "hash") as bar:
+        return make_plan(
+            dataset.image_root,
+            wanted.found,
+            shard_size=settings.shard_size,
+            batch_size=_batch_size(settings, kind),
+            resized=input_size(detector).resized,
+            before=before,
+            on_photo=lambda: bar.update(1),
+        )
+
+
+def _run(settings: ExtractSettings, job: ExtractJob, plan: Plan, device: str, fingerprint: str) -> list[ShardResult]:
+    """The shards that are not committed yet, with a progress bar that counts photos."""
+    planned = [sum(len(batch) for batch in shard) for shard in plan.shards]
+    todo = [index for index in range(len(planned)) if committed(job.folder, index, fingerprint) is None]
+    results: list[ShardResult] = []
+    with _bar(sum(planned), "extract", done=sum(planned) - sum(planned[index] for index in todo)) as bar:
+
+        def take(result: ShardResult) -> None:
+            results.append(result)
+            bar.update(result.rows + len(result.failures))
+
+        run_job(
+            job,
+            todo,
+            workers=settings.workers,
+            scheduler=settings.scheduler,
+            device=device,
+            on_result=take,
+            per_worker=2,
+        )
+    return [result for result in results if result.computed]
+
+
+def _batch_size(settings: ExtractSettings, kind: str) -> int:
+    return settings.batch_size or BATCH_SIZES[kind]
+
+
+def _threads(settings: ExtractSettings, kind: str) -> int:
+    """What was asked for, or what the folder was begun with, or a few; never by the number of workers.
+
+    On a CPU the number of threads changes the last bits of a convolution, so it is one of the folder's settings.
+    """
+    if settings.threads is not None:
+        return settings.threads
+    usual = min(MOST_THREADS, len(os.sched_getaffinity(0)))
+    recorded = settings.out / SETTINGS
+    if kind == "cpu" and recorded.is_file() and not settings.overwrite:
+        try:
+            before = json.loads(recorded.read_text(encoding="utf-8"))["threads"]
+        except (ValueError, KeyError, TypeError):
+            return usual
+        return before if isinstance(before, int) and before > 0 else usual
+    return usual
+
+
+def _bar(total: int, name: str, done: int = 0) -> "tqdm[Any]":
+    return tqdm(total=total, initial=done, desc=name, unit=" photos", file=sys.stderr, mininterval=0.5)
