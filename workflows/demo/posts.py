@@ -1,0 +1,185 @@
+"""Posts about the drawn world, each with the scene that its photo shows, in MNRE's layout on disk."""
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dgf.pipeline.commit import write_atomic
+from dgf.workflows.demo.drawing import ROSE
+from dgf.workflows.demo.world import (
+    EVENTS,
+    ORGANIZATIONS,
+    PEOPLE,
+    PLACES,
+    PRIZES,
+    Entity,
+    Scene,
+    Thing,
+    at,
+    draw,
+    standing,
+)
+
+Backdrop = Literal["street", "pitch", "stage", "coast"]
+Shows = Callable[[Entity, Entity, random.Random], tuple[Backdrop, tuple[Thing, ...]]]
+
+
+def _teammates(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
+    club = rng.choice(ORGANIZATIONS)
+    return "pitch", (standing(head, 0.36, wears=club), standing(tail, 0.64, wears=club))
+
+
+def _couple(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
+    return "coast", (standing(head, 0.42), standing(tail, 0.58), at("heart", 0.5, 0.26, 0.13, 0.16, (ROSE,)))
+
+
+def _strangers(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
+    return "street", (standing(head, 0.14), standing(tail, 0.86))
+
+
+def _player(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
+    x = rng.uniform(0.26, 0.4)
+    return "pitch", (at("emblem", 0.78, 0.48, 0.22, 0.36, tail.colors), standing(head, x, wears=tail))
+
+
+def _passer_by(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
+    x = rng.uniform(0.2, 0.34)
+    return "street", (at("billboard", 0.74, 0.86, 0.36, 0.62, tail.colors), standing(head, x))
+
+
+def _at_home(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
+    home = at("house", 0.64, 0.88, 0.5, 0.6, ((234, 214, 186), (160, 78, 62)))
+    return "coast", (home, at("flag", 0.89, 0.9, 0.2, 0.62, tail.colors), standing(head, rng.uniform(0.18, 0.28)))
+
+
+def _traveler(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
+    case = at("suitcase", 0.48, 0.95, 0.12, 0.22, (rng.choice(((176, 84, 70), (70, 110, 120))),))
+    plane = at("airplane", 0.36, 0.3, 0.42, 0.17, ((52, 92, 162),))
+    return "street", (plane, at("flag", 0.84, 0.9, 0.2, 0.62, tail.colors), standing(head, 0.3), case)
+
+
+def _headquarters(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
+    return "street", (
+        at("office", 0.42, 0.9, 0.56, 0.72, head.colors),
+        at("flag", 0.86, 0.92, 0.2, 0.66, tail.colors),
+    )
+
+
+def _map(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
+    chart = at("country", 0.42, 0.88, 0.66, 0.74, (*head.colors, tail.colors[0]))
+    return "street", (chart, at("flag", 0.88, 0.92, 0.18, 0.5, head.colors))
+
+
+def _winner(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
+    return "stage", (standing(head, 0.4), at("trophy", 0.62, 0.74, 0.2, 0.32, tail.colors))
+
+
+def _spectator(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
+    return "stage", (at("trophy", 0.86, 0.88, 0.13, 0.22, tail.colors), standing(head, 0.14))
+
+
+def _festival(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
+    crowd = tuple(standing(who, x) for who, x in zip(rng.sample(PEOPLE, 2), (0.3, 0.52), strict=True))
+    flag_ = at("flag", 0.88, 0.92, 0.2, 0.66, tail.colors)
+    return "coast", (at("banner", 0.42, 0.84, 0.72, 0.72, head.colors), flag_, *crowd)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One way in which two entities may meet: the label, who may take part, what the photo shows, what is written.
+
+    Situations that share their sentences differ only in the photo.
+    """
+
+    relation: str
+    heads: Sequence[Entity]
+    tails: Sequence[Entity]
+    shows: Shows
+    sentences: Sequence[str]
+
+
+_TWO_PEOPLE = ("{h} and {t} last night", "what a picture of {h} and {t} !", "RT @dailylark : {t} with {h} again")
+_CLUB = ("{h} and the {t} this season", "RT @matchday : {h} talks about {t}", "so much {t} news , says {h}")
+_PLACE = ("{h} in {t} today", "RT @postcards : {h} sends greetings from {t}", "good morning {t} ! yours , {h}")
+_PRIZE = ("{h} at the {t} gala", "RT @stagedoor : all eyes on the {t} , and on {h}", "tonight : {t} . {h} is there")
+SITUATIONS = (
+    Situation("/per/per/peer", PEOPLE, PEOPLE, _teammates, _TWO_PEOPLE),
+    Situation("/per/per/couple", PEOPLE, PEOPLE, _couple, _TWO_PEOPLE),
+    Situation("None", PEOPLE, PEOPLE, _strangers, _TWO_PEOPLE),
+    Situation("/per/org/member_of", PEOPLE, ORGANIZATIONS, _player, _CLUB),
+    Situation("None", PEOPLE, ORGANIZATIONS, _passer_by, _CLUB),
+    Situation("/per/loc/place_of_residence", PEOPLE, PLACES, _at_home, _PLACE),
+    Situation("None", PEOPLE, PLACES, _traveler, _PLACE),
+    Situation(
+        "/org/loc/locate_at",
+        ORGANIZATIONS,
+        PLACES,
+        _headquarters,
+        (
+            "{h} opens its doors in {t}",
+            "RT @citydesk : the new {h} house , {t}",
+            "come and see {h} in {t}",
+        ),
+    ),
+    Situation(
+        "/loc/loc/contain",
+        PLACES,
+        PLACES,
+        _map,
+        ("{t} , the pearl of {h}", "a weekend in {t} , {h}", "RT @maproom : where in {h} is {t} ?"),
+    ),
+    Situation("/per/misc/awarded", PEOPLE, PRIZES, _winner, _PRIZE),
+    Situation("None", PEOPLE, PRIZES, _spectator, _PRIZE),
+    Situation(
+        "/misc/loc/held_on",
+        EVENTS,
+        PLACES,
+        _festival,
+        ("the {h} is back in {t}", "RT @whatson : {h} , {t} , all week", "see you at the {h} in {t} !"),
+    ),
+)
+RELATIONS = ("None", *dict.fromkeys(s.relation for s in SITUATIONS if s.relation != "None"))
+"""In id order, None first as in MNRE."""
+
+
+def write_posts(folder: Path, rows: dict[str, int], seed: int = 0) -> None:
+    """Writes posts and photos in MNRE's layout: `txt/ours_{split}.txt`, `img_org/{split}`, `ours_rel2id.json`.
+
+    Args:
+        folder: Where to; files of the same names are replaced.
+        rows: Posts of each split; the situations take turns.
+        seed: Of everything that is drawn by lot.
+    """
+    rng = random.Random(seed)
+    for split, count in rows.items():
+        photos = folder / "img_org" / split
+        photos.mkdir(parents=True, exist_ok=True)
+        lines = []
+        for index in range(count):
+            name = f"drawn_{split}_{index:03d}.jpg"
+            row, scene = _post(SITUATIONS[index % len(SITUATIONS)], name, rng)
+            draw(scene, rng.randrange(2**32)).save(photos / name, quality=90)
+            lines.append(f"{row}\n")
+        (folder / "txt").mkdir(exist_ok=True)
+        write_atomic(folder / "txt" / f"ours_{split}.txt", "".join(lines).encode())
+    ids = {relation: index for index, relation in enumerate(RELATIONS)}
+    write_atomic(folder / "ours_rel2id.json", json.dumps(ids, indent=1).encode())
+
+
+def _post(situation: Situation, photo: str, rng: random.Random) -> tuple[dict[str, object], Scene]:
+    head = rng.choice(situation.heads)
+    tail = rng.choice([entity for entity in situation.tails if entity is not head])
+    backdrop, things = situation.shows(head, tail, rng)
+    tokens: list[str] = []
+    spans: dict[str, object] = {}
+    for word in rng.choice(situation.sentences).split():
+        entity = {"{h}": head, "{t}": tail}.get(word)
+        words = entity.name.split() if entity else [word]
+        if entity:
+            spans[word[1]] = {"name": entity.name, "pos": [len(tokens), len(tokens) + len(words)]}
+        tokens += words
+    row = {"token": tokens, "h": spans["h"], "t": spans["t"], "img_id": photo, "relation": situation.relation}
+    return row, Scene(backdrop, rng.choice(("day", "dusk", "night")), things)
