@@ -212,6 +212,11 @@ def _specs(settings: ExtractSettings) -> tuple[DetectorSpec, VggSpec]:
             f"--top-k {settings.top_k}: the objects are the best of the {settings.regions} regions",
             "Give a number between 1 and --regions.",
         )
+    if settings.weights is None or settings.vgg_weights is None:
+        raise UserError(
+            f"No weights were given: {'--weights' if settings.weights is None else '--vgg-weights'} is missing.",
+            "Give `default` for the published ones (fetched once), a file, or `random` to try the way.",
+        )
     detector = DetectorSpec(settings.detector, settings.weights, settings.regions, settings.min_size, settings.max_size)
     return detector, VggSpec(settings.vgg_weights, settings.fc7)
 
