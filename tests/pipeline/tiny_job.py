@@ -1,0 +1,158 @@
+"""An extraction job with two small real computations for networks, and photos for it: whole runs in a second.
+
+As a script it is a driver: `python tiny_job.py ROOT OUT WORKERS [SCHEDULER]` extracts every photo of ROOT.
+"""
+
+import functools
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from dgf.pipeline.cluster import ShardResult, run_job
+from dgf.pipeline.commit import claim, committed, fingerprint
+from dgf.pipeline.detector import Detections, Prepared
+from dgf.pipeline.extraction import ExtractWork
+from dgf.pipeline.plan import Plan, make_plan
+from dgf.pipeline.runner import Runner
+from dgf.pipeline.shards import FC7, Layout
+from dgf.pipeline.vgg import Blocks
+
+LAYOUT = Layout(objects=3, regions=5, dim=6, fc7=True, class_names=("dark", "bright"))
+Photo = npt.NDArray[np.uint8]
+
+
+class TinyDetector:
+    """Regions are quadrants and the whole; like a real detector's, the features depend on the batch's padded size."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+
+    def prepare(self, photo: Photo) -> Prepared:
+        return Prepared(photo[::2, ::2], (photo.shape[0], photo.shape[1]))
+
+    def detect_prepared(self, batch: Sequence[Prepared]) -> list[Detections]:
+        time.sleep(self.seconds)
+        padded = sum(max(photo.pixels.shape[side] for photo in batch) for side in (0, 1)) + len(batch)
+        return [self._detect(photo, padded) for photo in batch]
+
+    def _detect(self, photo: Prepared, padded: int) -> Detections:
+        height, width = photo.size
+        wanted = 1 + int(photo.pixels.sum()) % 7  # from fewer than K to more than R
+        boxes = np.array([[0, 0, width / (1 + i), height / (1 + i)] for i in range(wanted)], np.float32)
+        mean = photo.pixels.reshape(-1, 3).mean(axis=0)
+        features = np.stack([np.r_[mean, mean / (2 + i)] + padded for i in range(wanted)]).astype(np.float32)
+        scores = np.linspace(0.9, 0.1, wanted, dtype=np.float32)
+        classes = np.full(wanted, int(mean.mean() > 127), np.int32)
+        return Detections(features, boxes, scores, classes)
+
+
+class TinyVgg:
+    def prepare(self, photo: Photo) -> Photo:
+        return np.asarray(Image.fromarray(photo).resize((7, 7)))
+
+    def extract_prepared(self, photos: Sequence[Photo]) -> Blocks:
+        pixels = np.stack(photos).astype(np.float32).reshape(len(photos), 49, 3)
+        blocks = np.repeat(pixels, 171, axis=2)[:, :, :512]
+        return Blocks(blocks, np.tile(pixels[:, 0], (1, 1366))[:, :FC7])
+
+
+@dataclass(frozen=True)
+class TinyJob:
+    root: Path
+    folder: Path
+    settings: dict[str, object]
+    seconds: float = 0.0
+
+    def open(self, device: str) -> ExtractWork:
+        runner = Runner(self.root, TinyDetector(self.seconds), TinyVgg(), LAYOUT, readers=2)
+        return ExtractWork(self.folder, fingerprint(self.settings), Plan.load(self.folder), LAYOUT, runner)
+
+
+@dataclass(frozen=True)
+class PoisonJob:
+    """The tiny job, but the first `times` that `shard` is taken up, the process dies or the task raises."""
+
+    job: TinyJob
+    shard: int
+    how: str
+    times: int
+
+    def open(self, device: str) -> "PoisonWork":
+        return PoisonWork(self.job.open(device), self)
+
+
+class PoisonWork:
+    def __init__(self, work: ExtractWork, poison: PoisonJob) -> None:
+        self.work, self.poison = work, poison
+
+    def run(self, index: int) -> ShardResult:
+        if index == self.poison.shard:
+            for taken in range(self.poison.times):
+                if self._first(taken):
+                    if self.poison.how == "die":
+                        (self.poison.job.folder / ".part-dead-shard-00000.h5").write_bytes(b"half")
+                        os.kill(os.getpid(), 9)
+                    raise RuntimeError("poisoned")
+        return self.work.run(index)
+
+    def _first(self, taken: int) -> bool:
+        try:
+            (self.poison.job.root / f"poison-{taken}").mkdir()
+        except FileExistsError:
+            return False
+        return True
+
+    def close(self) -> None:
+        self.work.close()
+
+
+def paint(folder: Path, count: int, seed: int = 0, size: tuple[int, int] = (40, 60)) -> list[str]:
+    """`count` distinct photos of a few shapes, and their ids."""
+    random = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = []
+    for number in range(count):
+        height, width = (side * (1 + number % 3) for side in (size if number % 2 else size[::-1]))
+        pixels = random.integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+        names.append(f"photo-{number:04d}.jpg")
+        Image.fromarray(pixels).save(folder / names[-1])
+    return names
+
+
+def resized(height: int, width: int) -> tuple[int, int]:
+    return height // 2, width // 2
+
+
+def tiny_plan(root: Path, names: Sequence[str], shard_size: int = 6) -> Plan:
+    return make_plan(root, names, shard_size=shard_size, batch_size=4, resized=resized)
+
+
+def drive(
+    root: Path, out: Path, workers: int = 0, scheduler: str | None = None, seconds: float = 0.0
+) -> list[ShardResult]:
+    """What `workflows.extract` does, with the tiny networks."""
+    plan = tiny_plan(root, sorted(path.name for path in root.iterdir()))
+    settings: dict[str, object] = {"kind": "features", "photos": plan.summary()}
+    results: list[ShardResult] = []
+    with claim(out, settings) as print_:
+        plan.save(out)
+        todo = [index for index in range(len(plan.shards)) if committed(out, index, print_) is None]
+        run = functools.partial(run_job, TinyJob(root, out, settings, seconds), todo, device="cpu", per_worker=2)
+        run(workers=workers, scheduler=scheduler, on_result=results.append)
+    return results
+
+
+if __name__ == "__main__":
+    # Imported under its own name, so that the job's class is one that workers can import.
+    sys.path.insert(0, str(Path(__file__).parent))
+    import tiny_job
+
+    address = sys.argv[4] if len(sys.argv) > 4 else None
+    tiny_job.drive(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), address, seconds=0.02)
