@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -132,23 +132,8 @@ class DetectorSpec:
         return self.spec.partition(":")[2]
 
 
-class Backend(Protocol):
-    """What a module that brings a detector defines."""
-
-    def input_size(self, spec: DetectorSpec) -> InputSize:
-        """See `dgf.pipeline.detector.input_size`."""
-        ...
-
-    def describe(self, spec: DetectorSpec) -> dict[str, object]:
-        """See `describe_detector`."""
-        ...
-
-    def build(self, spec: DetectorSpec, device: str) -> Detector:
-        """See `build_detector`."""
-        ...
-
-
-def _backend(spec: DetectorSpec) -> Backend:
+def _backend(spec: DetectorSpec) -> Any:
+    """The module that brings this detector; each has `input_size`, `describe` and `build`."""
     # Imported when asked for: each backend brings its own heavy library.
     match spec.backend:
         case "detectron2":
@@ -176,7 +161,8 @@ def input_size(spec: DetectorSpec) -> InputSize:
     Raises:
         UserError: The specification names no detector.
     """
-    return _backend(spec).input_size(spec)
+    size: InputSize = _backend(spec).input_size(spec)
+    return size
 
 
 def describe_detector(spec: DetectorSpec) -> dict[str, object]:
@@ -187,7 +173,8 @@ def describe_detector(spec: DetectorSpec) -> dict[str, object]:
     Raises:
         UserError: The specification names no detector, or its weights cannot be had.
     """
-    return _backend(spec).describe(spec)
+    description: dict[str, object] = _backend(spec).describe(spec)
+    return description
 
 
 def build_detector(spec: DetectorSpec, device: str) -> Detector:
@@ -196,4 +183,5 @@ def build_detector(spec: DetectorSpec, device: str) -> Detector:
     Raises:
         UserError: The specification names no detector, its library is not installed, or its weights do not fit.
     """
-    return _backend(spec).build(spec, device)
+    detector: Detector = _backend(spec).build(spec, device)
+    return detector

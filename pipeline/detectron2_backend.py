@@ -15,6 +15,7 @@ from dgf.pipeline import detectron2_config as configs
 from dgf.pipeline import weights as weight_files
 from dgf.pipeline.boxes import BestBoxes, best_boxes
 from dgf.pipeline.detector import Detections, Detector, DetectorSpec, InputSize, Prepared
+from dgf.pipeline.detector_batch import detections, padded_batch
 
 if TYPE_CHECKING:
     from detectron2.config import CfgNode
@@ -151,10 +152,10 @@ def fold_norms(network: nn.Module) -> None:
     for module in network.modules():
         norm = getattr(module, "norm", None)
         if isinstance(module, nn.Conv2d) and isinstance(norm, FrozenBatchNorm2d):
+            module.register_module("norm", None)
             module.weight, module.bias = fuse_conv_bn_weights(
                 module.weight, module.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
             )
-            module.norm = None
 
 
 class Detectron2Detector:
@@ -176,7 +177,7 @@ class Detectron2Detector:
         fold_norms(network)
         self._network = network.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
         self._head = head
-        self._reverse = config.INPUT.FORMAT == "BGR"
+        self._bgr = config.INPUT.FORMAT == "BGR"
 
     def prepare(self, photo: npt.NDArray[np.uint8]) -> Prepared:
         """Resizes one photo as detectron2 does."""
@@ -191,37 +192,16 @@ class Detectron2Detector:
 
     def detect_prepared(self, batch: Sequence[Prepared]) -> list[Detections]:
         """Runs a batch in one forward: backbone, proposals, box head, and the features of the boxes kept."""
+        from detectron2.structures import ImageList
+
         with (
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.float16, enabled=self.device.type == "cuda"),
         ):
-            images = self._images(batch)
-            features = self._network.backbone(images.tensor)
+            mean, std = self._network.pixel_mean, self._network.pixel_std
+            pixels = padded_batch(batch, self.input_size, mean, std, bgr=self._bgr)
+            images = ImageList(pixels, [photo.pixels.shape[:2] for photo in batch])
+            features = self._network.backbone(pixels)
             proposals, _ = self._network.proposal_generator(images, features, None)
             kept, means = self._head(features, proposals)
             return [detections(*found) for found in zip(kept, means, batch, strict=True)]
-
-    def _images(self, batch: Sequence[Prepared]) -> Any:
-        from detectron2.structures import ImageList
-
-        height, width = self.input_size.padded([photo.size for photo in batch])
-        padded = torch.zeros((len(batch), height, width, 3), device=self.device).permute(0, 3, 1, 2)  # (B, 3, H, W)
-        for row, photo in zip(padded, batch, strict=True):
-            pixels = torch.from_numpy(photo.pixels).to(self.device).permute(2, 0, 1)
-            pixels = pixels.flip(0) if self._reverse else pixels
-            normal = (pixels - self._network.pixel_mean) / self._network.pixel_std
-            row[:, : pixels.shape[1], : pixels.shape[2]] = normal
-        return ImageList(padded, [photo.pixels.shape[:2] for photo in batch])
-
-
-def detections(found: BestBoxes, features: Tensor, photo: Prepared) -> Detections:
-    """Moves one photo's boxes to the host, in pixels of the original."""
-    height, width = photo.size
-    new_height, new_width = photo.pixels.shape[:2]
-    scale = np.array([width / new_width, height / new_height] * 2, dtype=np.float32)
-    return Detections(
-        features=features.float().cpu().numpy(),
-        boxes=found.boxes.float().cpu().numpy() * scale,
-        scores=found.scores.float().cpu().numpy(),
-        classes=found.classes.int().cpu().numpy(),
-    )

@@ -88,7 +88,8 @@ class BlockExtractor:
 
     def __init__(self, features: nn.Module, head: nn.Module | None, device: str) -> None:
         self.device = torch.device(device)
-        self._features = features.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+        self._features = features.eval().requires_grad_(False).to(self.device)
+        self._features.to(memory_format=torch.channels_last)
         self._head = head.eval().requires_grad_(False).to(self.device) if head is not None else None
         self._mean = torch.tensor(_MEAN, device=self.device).view(3, 1, 1) * 255
         self._std = torch.tensor(_STD, device=self.device).view(3, 1, 1) * 255
