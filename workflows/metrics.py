@@ -72,9 +72,7 @@ def score(
     """
     gold, predicted = np.asarray(gold), np.asarray(predicted)
     if gold.shape != predicted.shape or gold.size == 0:
-        raise ValueError(
-            f"need as many predictions as gold relations, and at least one: {gold.size}, {predicted.size}"
-        )
+        raise ValueError(f"need as many predictions as gold relations, and at least one: {gold.size}, {predicted.size}")
     training_rows = training_rows or {}
     positive = [i for i in range(len(relations)) if i != none]
     precision, recall, f1 = _micro(gold, predicted, positive)
@@ -113,9 +111,7 @@ def _per_relation(
         return {}
     columns = precision_recall_fscore_support(gold, predicted, labels=labels, average=None, zero_division=0)
     return {
-        relations[label]: RelationScores(
-            float(p), float(r), float(f), int(n), training_rows.get(relations[label], 0)
-        )
+        relations[label]: RelationScores(float(p), float(r), float(f), int(n), training_rows.get(relations[label], 0))
         for label, p, r, f, n in zip(labels, *columns, strict=True)
     }
 

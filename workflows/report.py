@@ -24,11 +24,16 @@ def write_predictions(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     write_atomic(folder / "predictions.jsonl", lines.encode())
 
 
-def table(report: Mapping[str, Any], scores: Scores) -> str:
+def table(report: Mapping[str, Any], scores: Scores | None) -> str:
     """The figures for the terminal: how measured, over all rows, then by relation."""
     lines = [
-        f"{report['split']}: {scores.rows} rows, {report['text_only_rows']} of them without a photo; "
+        f"{report['run']} on {report['split']}: {report['rows']} rows, {report['text_only_rows']} of them without a "
+        f"photo, {len(report['skipped_rows'])} skipped",
         f"protocol: {report['protocol']}",
+    ]
+    if scores is None:
+        return "\n".join([*lines, "no row has a relation: predictions only, no figures"])
+    lines += [
         "",
         "  ".join(f"{name:>9}" for name in ("accuracy", "precision", "recall", "micro F1", "macro F1")),
         "  ".join(f"{100 * getattr(scores, name):9.2f}" for name in FIGURES),
@@ -48,3 +53,10 @@ def over_seeds(reports: Sequence[Scores]) -> dict[str, dict[str, float]]:
         name: {"mean": mean(values), "deviation": stdev(values) if len(values) > 1 else 0.0}
         for name, values in columns.items()
     }
+
+
+def seeds_table(figures: Mapping[str, Mapping[str, float]], runs: int) -> str:
+    """Mean and deviation over runs, for the terminal."""
+    lines = [f"mean and deviation over {runs} runs"]
+    lines += [f"{name:>10} {100 * f['mean']:7.2f} +- {100 * f['deviation']:.2f}" for name, f in figures.items()]
+    return "\n".join(lines)

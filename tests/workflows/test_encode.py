@@ -36,9 +36,7 @@ def test_spans_hold_the_mentions_words() -> None:
     assert bpe().decode(encoded.tokens) == " ".join(SENTENCE)
 
 
-words = st.lists(
-    st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1, max_size=6), min_size=2, max_size=12
-)
+words = st.lists(st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1, max_size=6), min_size=2, max_size=12)
 
 
 @settings(max_examples=50, deadline=None)
@@ -70,9 +68,7 @@ def test_of_nested_mentions_the_longer_stands_outside() -> None:
 
 @pytest.mark.parametrize("markers", [None, BASE])
 def test_a_long_sentence_keeps_its_mentions(markers: int | None) -> None:
-    sentence = (
-        tuple("word" for _ in range(300)) + ("Alice",) + tuple("gap" for _ in range(300)) + ("Bob", "end")
-    )
+    sentence = (*tuple("word" for _ in range(300)), "Alice", *tuple("gap" for _ in range(300)), "Bob", "end")
     encoder = PostEncoder(bpe(), max_length=40, marker_base=markers)
     [encoded] = encoder.encode([post(sentence, (300, 301), (601, 602))])
     assert len(encoded.tokens) == 40

@@ -1,0 +1,59 @@
+"""`dgf eval`: a trained run over a split, to a report."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+EPILOG = """\b
+Examples:
+  dgf eval runs/paper
+  dgf eval runs/paper --split val --out reports/val
+  dgf eval runs/seed0 runs/seed1 runs/seed2
+  dgf eval runs/paper --data posts.jsonl --features features --captions captions --split posts
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@click.option("--split", default="test", show_default=True, help="Which rows.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the report.  [default: RUN/eval-SPLIT]")
+@click.option("--data", "path", type=click.Path(path_type=Path), help="Another data set than the run's.")
+@click.option("--features", type=click.Path(path_type=Path), help="Its feature shards.")
+@click.option("--captions", type=click.Path(path_type=Path), help="Its caption shards.")
+@click.option("--types", type=click.Path(path_type=Path), help="JSONL of entity types by post id.")
+@click.option("--missing-images", type=click.Choice(["error", "skip", "text-only"]), help="As for `dgf train`.")
+@click.option("--on-error", type=click.Choice(["stop", "skip"]), help="As for `dgf train`.")
+@click.option("--batch-size", default=64, show_default=True, type=click.IntRange(min=1), help="Rows at once.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    runs: tuple[Path, ...],
+    split: str,
+    out: Path | None,
+    batch_size: int,
+    device: str,
+    **data: Any,
+) -> None:
+    """Score runs on a split; several runs (seeds) also give mean and deviation.
+
+    Data and features are those the run was trained on unless told otherwise. The report folder holds report.json and
+    predictions.jsonl; no relation of the evaluated rows reaches a prediction.
+    """
+    from dgf.workflows.evaluate import EvalSettings, evaluate
+    from dgf.workflows.report import over_seeds, seeds_table, table
+
+    if out is not None and len(runs) > 1:
+        raise click.UsageError("--out names one report: leave it out for several runs", ctx)
+    given = {key: str(value) for key, value in data.items() if value is not None}
+    if "path" in given:  # another data set has its own features or none
+        given = {"features": None, "captions": None, "types": None, **given}
+    evaluations = [evaluate(EvalSettings(run, split, out, device, batch_size, given)) for run in runs]
+    for evaluation in evaluations:
+        click.echo(table(evaluation.report, evaluation.scores))
+        click.echo(f"\nreport: {evaluation.out}\n")
+    scored = [e.scores for e in evaluations if e.scores is not None]
+    if len(scored) > 1:
+        click.echo(seeds_table(over_seeds(scored), len(scored)))
+    ctx.exit(3 if any(e.report["skipped_rows"] for e in evaluations) else 0)

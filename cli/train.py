@@ -1,0 +1,82 @@
+"""`dgf train`: from shards and text to a run folder."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+EPILOG = """\b
+Examples:
+  dgf train MNRE --features features --captions captions --out runs/paper
+  dgf train MNRE --missing-images text-only --preset finetune --out runs/text \\
+      language_model=path/to/model optim.epochs=5 seed=1
+  dgf train --resume --out runs/paper
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("words", nargs=-1, metavar="[DATA] [KEY=VALUE]...")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Run folder to make.")
+@click.option("--features", type=click.Path(path_type=Path), help="Feature shards; none trains on text alone.")
+@click.option("--captions", type=click.Path(path_type=Path), help="Caption shards.")
+@click.option("--types", type=click.Path(path_type=Path), help="JSONL of entity types by post id.")
+@click.option(
+    "--preset",
+    default="paper",
+    show_default=True,
+    help="Values to start from: paper, finetune (trains the language model), demo.",
+)
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML with any of the keys.")
+@click.option(
+    "--missing-images",
+    type=click.Choice(["error", "skip", "text-only"]),
+    help="Posts whose photo is not in the shards: stop, leave them out, or run them on text.  [default: error]",
+)
+@click.option(
+    "--on-error",
+    type=click.Choice(["stop", "skip"]),
+    help="Bad rows: stop, or leave them out and list them.  [default: stop]",
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint, if there is one.")
+@click.option("--show-config", is_flag=True, help="Print the resolved configuration and stop.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    words: tuple[str, ...],
+    out: Path,
+    preset: str,
+    config_file: Path | None,
+    device: str,
+    resume: bool,
+    show_config: bool,
+    **data: Any,
+) -> None:
+    """Train a network on DATA and its shards into a run folder.
+
+    KEY=VALUE words change the configuration, such as model.plm=full or optim.epochs=5; --show-config prints all keys.
+    The best epoch by validation micro F1 is kept.
+    """
+    from dgf.workflows.config import dump_config, resolve_config
+    from dgf.workflows.run_folder import RunFolder
+    from dgf.workflows.train import TrainSettings, train
+
+    path = words[0] if words and "=" not in words[0] else None
+    if path is not None:
+        given = {key: str(value) for key, value in data.items() if value is not None}
+        config = resolve_config(preset, config_file, words[1:], {"path": path, **given})
+    elif resume and not words:
+        config = RunFolder(out).load_config()
+    else:
+        raise click.UsageError("DATA is missing: name the data set before any KEY=VALUE", ctx)
+    if show_config:
+        click.echo(dump_config(config), nl=False)
+        return
+    summary = train(TrainSettings(config, out, device, resume))
+    click.echo(
+        f"{summary.out}: {summary.rows} rows ({summary.text_only} without a photo, {summary.skipped} skipped), "
+        f"{summary.epochs} epochs at {summary.rows_per_second:.0f} rows/s; "
+        f"best validation micro F1 {100 * summary.best_f1:.2f} in epoch {summary.best_epoch}"
+    )
+    click.echo(f"next: dgf eval {summary.out}")
+    ctx.exit(3 if summary.skipped else 0)

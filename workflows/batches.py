@@ -1,0 +1,110 @@
+"""Rows to padded batches: tokens from the examples, pictures from the shards, captions pooled or as tokens."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from dgf.model.batch import Batch
+from dgf.model.network import DGF
+from dgf.pipeline.features import FeatureStore
+from dgf.workflows.examples import Examples, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Captions:
+    """Every photo's caption, by row of the feature store.
+
+    Args:
+        tokens: Token ids of each caption; empty where there is none.
+        pooled: (photos, N) on the CPU, where the language model does not change; None where it is being trained
+            and must read them anew.
+    """
+
+    tokens: tuple[tuple[int, ...], ...]
+    pooled: Tensor | None = None
+
+    def add_to(self, batch: Batch, image_rows: Ints) -> None:
+        """Puts the captions of these photos (B,) into the batch; -1 has none."""
+        chosen = [self.tokens[row] if row >= 0 else () for row in image_rows]
+        if not any(chosen):
+            return
+        batch.caption_mask = torch.tensor([bool(tokens) for tokens in chosen])
+        if self.pooled is not None:
+            batch.captions = self.pooled[torch.from_numpy(np.maximum(image_rows, 0))]
+        else:
+            batch.caption_tokens, batch.caption_token_mask = _padded(chosen)
+
+
+def read_captions(store: FeatureStore, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Captions:
+    """Tokenizes every caption of the store once."""
+    texts = store.captions(range(len(store)))
+    encoded = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=max_length)["input_ids"]
+    return Captions(tuple(tuple(ids) for ids in encoded))
+
+
+def pool_captions(captions: Captions, network: DGF, device: torch.device, batch_size: int = 256) -> Captions:
+    """Encodes every caption once, for a language model that does not change (eq. 8)."""
+    pooled = []
+    for start in range(0, len(captions.tokens), batch_size):
+        tokens, mask = _padded(captions.tokens[start : start + batch_size])
+        pooled.append(network.encode_captions(tokens.to(device), mask.to(device)).float().cpu())
+    return Captions(captions.tokens, torch.cat(pooled) if pooled else None)
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """(B, C) int64 padded with 0, and which places are filled; an empty row keeps one masked place."""
+    longest = max(1, max(map(len, rows), default=1))
+    tokens, mask = np.zeros((len(rows), longest), np.int64), np.zeros((len(rows), longest), bool)
+    for i, row in enumerate(rows):
+        tokens[i, : len(row)] = row
+        mask[i, : len(row)] = True
+    return torch.from_numpy(tokens), torch.from_numpy(mask)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchMaker:
+    """Makes the batch of any rows of a split.
+
+    Args:
+        examples: The split.
+        store: The feature shards; None to run on text.
+        captions: Of the store's photos; None for none.
+        fc7: Whether the image is VGG16's fc7 vector rather than its blocks.
+    """
+
+    examples: Examples
+    store: FeatureStore | None
+    captions: Captions | None
+    fc7: bool = False
+
+    def __call__(self, rows: NDArray[np.int64]) -> Batch:
+        """The batch of these rows, padded to its longest."""
+        batch = self.examples.text_batch(rows)
+        image_rows = self.examples.image_rows[rows]
+        if self.store is None or (image_rows < 0).all():
+            return batch
+        features = self.store.gather(image_rows)
+        batch.objects, batch.object_mask = features.objects, features.object_mask
+        batch.blocks = features.fc7[:, None] if self.fc7 else features.blocks
+        batch.image_mask = torch.from_numpy(image_rows >= 0)
+        if self.captions is not None:
+            self.captions.add_to(batch, image_rows)
+        return batch
+
+
+def shuffled(count: int, batch_size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+    """Every row once, in an order that seed and epoch alone decide."""
+    order = np.random.default_rng((seed, epoch)).permutation(count)
+    return [order[start : start + batch_size] for start in range(0, count, batch_size)]
+
+
+def by_length(lengths: Ints, batch_size: int) -> Iterator[NDArray[np.int64]]:
+    """Every row once, rows of like length together, so that padding costs little; for evaluation."""
+    order = np.argsort(lengths, kind="stable")
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]

@@ -1,0 +1,31 @@
+"""Where to compute, and in which precision."""
+
+import torch
+
+from dgf.pipeline.errors import UserError
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is the first GPU where there is one, else the CPU.
+
+    Raises:
+        UserError: If the device is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UserError(f"--device {name}: no such device", "Use auto, cpu, cuda or cuda:N.") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"--device {name}: torch sees {torch.cuda.device_count()} GPU(s)", "Use --device cpu or auto.")
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"--device {name}: not supported", "Use auto, cpu, cuda or cuda:N.")
+    return device
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """The context to compute in: bfloat16 where asked, or (`auto`) where a GPU has it natively."""
+    native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    enabled = precision == "bfloat16" or (precision == "auto" and native)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

@@ -1,0 +1,291 @@
+"""`dgf train`: from shards and text to a run folder."""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+from tqdm import tqdm
+from transformers import PreTrainedTokenizerBase
+
+from dgf.model.labels import LabelSpace
+from dgf.model.language_model import load_language_model
+from dgf.model.network import DGF
+from dgf.model.objective import joint_objective
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.shards import FC7
+from dgf.workflows.batches import BatchMaker, Captions, pool_captions, read_captions, shuffled
+from dgf.workflows.config import OptimConfig, TrainConfig, dump_config
+from dgf.workflows.devices import autocast, choose_device
+from dgf.workflows.environment import describe_environment
+from dgf.workflows.inference import predict
+from dgf.workflows.metrics import Scores, score
+from dgf.workflows.optimizer import make_optimizer
+from dgf.workflows.run_folder import RunFolder, load_checkpoint, restore_trained, save_checkpoint, trained_state
+from dgf.workflows.task import Corpus, make_batches, make_encoder, open_corpus
+from dgf.workflows.vocabulary import train_tokenizer
+
+MAX_CAPTION = 32
+"""Most tokens of a caption that are read; Oscar writes at most twenty word pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """What `dgf train` was asked.
+
+    Args:
+        config: The resolved configuration.
+        out: The run folder.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        resume: Go on from the last checkpoint where there is one.
+    """
+
+    config: TrainConfig
+    out: Path
+    device: str = "auto"
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSummary:
+    """How training ended; figures are the validation split's, `text_only` counts training rows without a photo."""
+
+    out: Path
+    epochs: int
+    best_epoch: int
+    best_f1: float
+    rows: int
+    text_only: int
+    skipped: int
+    rows_per_second: float
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a run stands; part of every checkpoint."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_f1: float = -1.0
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """Everything the loop needs."""
+
+    network: DGF
+    optimizer: AdamW
+    schedule: LambdaLR
+    config: TrainConfig
+    device: torch.device
+    train: BatchMaker
+    val: BatchMaker
+
+
+def train(settings: TrainSettings) -> TrainSummary:
+    """Trains a network and leaves the best one, by validation micro F1, in the run folder.
+
+    Raises:
+        UserError: If the data, the features or the run folder do not serve; nothing is written then.
+    """
+    config, folder = settings.config, RunFolder(settings.out)
+    _check_run_folder(folder, config, settings.resume)
+    device = choose_device(settings.device)
+    corpus = open_corpus(config, device)
+    train_posts, val_posts = corpus.split("train"), corpus.split("val")
+    labels = LabelSpace.from_relations(corpus.dataset.relations, corpus.type_names)
+    network, tokenizer = _build_network(config, labels, corpus)
+    network.to(device)
+    captions = _captions(network, tokenizer, corpus, config, device)
+    encoder = make_encoder(tokenizer, network, config)
+    train_batches, placed = make_batches(train_posts, corpus, captions, encoder, labels, config)
+    val_batches, _ = make_batches(val_posts, corpus, captions, encoder, labels, config)
+    _check_labels(train_batches, val_batches)
+    optimizer, schedule = make_optimizer(network, config.optim, len(train_batches.examples))
+    trainer = Trainer(network, optimizer, schedule, config, device, train_batches, val_batches)
+
+    progress = _resume(trainer, folder) if settings.resume and folder.last.is_file() else Progress()
+    if not folder.config_file.is_file():
+        folder.begin(config, labels.relations, describe_environment())
+    folder.write_data(_facts(trainer, corpus, placed.text_only, len(placed.skipped)))
+    rates = []
+    while progress.epoch < config.optim.epochs and not _out_of_patience(progress, config.optim):
+        progress.epoch += 1
+        losses, rate = _train_epoch(trainer, progress.epoch)
+        scores = validate(trainer)
+        rates.append(rate)
+        if scores.f1 > progress.best_f1:
+            progress.best_epoch, progress.best_f1 = progress.epoch, scores.f1
+            save_checkpoint(folder.best, trained_state(network))
+        progress.metrics.append(_record(progress.epoch, losses, scores, rate, schedule))
+        save_checkpoint(folder.last, _state(trainer, progress))
+        folder.write_metrics(progress.metrics)
+    restore_trained(network, load_checkpoint(folder.best), folder.best)
+    network.save_pretrained(folder.path)
+    return TrainSummary(
+        out=folder.path,
+        epochs=progress.epoch,
+        best_epoch=progress.best_epoch,
+        best_f1=progress.best_f1,
+        rows=len(train_batches.examples),
+        text_only=placed.text_only,
+        skipped=len(placed.skipped) + len(corpus.dataset.faults),
+        rows_per_second=float(np.mean(rates)) if rates else 0.0,
+    )
+
+
+def _train_epoch(trainer: Trainer, epoch: int) -> tuple[dict[str, float], float]:
+    """One pass over the training rows; returns mean losses and rows per second."""
+    network, config, device = trainer.network, trainer.config, trainer.device
+    torch.manual_seed(config.seed * 10_007 + epoch)  # a resumed run drops out what an undisturbed one does
+    network.train()
+    parameters = [p for group in trainer.optimizer.param_groups for p in group["params"]]
+    sums: Counter[str] = Counter()
+    count = len(trainer.train.examples)
+    started = time.perf_counter()
+    with _bar(count, f"epoch {epoch}/{config.optim.epochs}") as bar:
+        for rows in shuffled(count, config.optim.batch_size, config.seed, epoch):
+            batch = trainer.train(rows).to(device, non_blocking=True)
+            with autocast(device, config.precision):
+                losses = joint_objective(network(batch), batch, config.model)
+            trainer.optimizer.zero_grad(set_to_none=True)
+            losses.total.backward()
+            norm = torch.nn.utils.clip_grad_norm_(parameters, config.optim.clip_norm)
+            if not math.isfinite(float(norm)):
+                raise UserError(
+                    f"training diverged in epoch {epoch}: the gradient is {float(norm)}",
+                    "Lower optim.learning_rate (and optim.lm_learning_rate), or use precision=float32.",
+                )
+            trainer.optimizer.step()
+            trainer.schedule.step()
+            for part in fields(losses):
+                sums[part.name] += float(getattr(losses, part.name).detach()) * len(rows)
+            bar.update(len(rows))
+            bar.set_postfix(loss=f"{float(losses.total.detach()):.3f}", refresh=False)
+    return {name: value / count for name, value in sums.items()}, count / (time.perf_counter() - started)
+
+
+def validate(trainer: Trainer) -> Scores:
+    """Figures of the validation split."""
+    examples = trainer.val.examples
+    with _bar(len(examples), "validation") as bar:
+        predictions = predict(
+            trainer.network,
+            trainer.val,
+            batch_size=trainer.config.optim.batch_size,
+            device=trainer.device,
+            precision=trainer.config.precision,
+            on_rows=bar.update,
+        )
+    known = examples.relations >= 0
+    labels = trainer.network.labels
+    return score(examples.relations[known], predictions.relations[known], labels.relations, labels.none)
+
+
+def _check_run_folder(folder: RunFolder, config: TrainConfig, resume: bool) -> None:
+    if folder.config_file.is_file():
+        if not resume:
+            raise UserError(
+                f"{folder.path}: holds a run already", "Add --resume to go on with it, or name another --out."
+            )
+        before, now = dump_config(folder.load_config()).splitlines(), dump_config(config).splitlines()
+        if before != now:
+            changed = "; ".join(line.strip() for line in now if line not in before) or "a key is gone"
+            raise UserError(
+                f"{folder.path}: cannot resume with another configuration (now {changed})",
+                f"`dgf train --resume --out {folder.path}` goes on as it was begun; name another --out for a new run.",
+            )
+    elif folder.path.exists() and any(folder.path.iterdir()):
+        raise UserError(f"{folder.path}: is not empty and holds no run", "Name another --out.")
+
+
+def _build_network(config: TrainConfig, labels: LabelSpace, corpus: Corpus) -> tuple[DGF, PreTrainedTokenizerBase]:
+    language_model = load_language_model(config.language_model, config.model.seed)
+    tokenizer = language_model.tokenizer
+    if tokenizer is None:
+        sentences = (" ".join(post.tokens) for post in corpus.split("train"))
+        tokenizer = language_model.tokenizer = train_tokenizer(sentences, language_model.vocab_size)
+    store = corpus.store
+    network = DGF(
+        config.model,
+        labels,
+        language_model,
+        object_dim=store.object_dim if store else 0,
+        block_shape=(store.block_shape if config.model.image_features == "blocks" else (1, FC7)) if store else None,
+    )
+    return network, tokenizer
+
+
+def _captions(
+    network: DGF, tokenizer: PreTrainedTokenizerBase, corpus: Corpus, config: TrainConfig, device: torch.device
+) -> Captions | None:
+    if corpus.store is None or not corpus.store.has_captions or not config.model.fusion:
+        return None
+    captions = read_captions(corpus.store, tokenizer, MAX_CAPTION)
+    return captions if network.captions_change else pool_captions(captions, network, device)
+
+
+def _check_labels(train_batches: BatchMaker, val_batches: BatchMaker) -> None:
+    for name, batches in (("train", train_batches), ("val", val_batches)):
+        unlabeled = int((batches.examples.relations < 0).sum())
+        if unlabeled:
+            raise UserError(
+                f"{unlabeled} rows of the split {name} have no relation", "Training needs a relation in every row."
+            )
+
+
+def _out_of_patience(progress: Progress, optim: OptimConfig) -> bool:
+    return optim.patience is not None and progress.epoch - progress.best_epoch >= optim.patience and progress.epoch > 0
+
+
+def _state(trainer: Trainer, progress: Progress) -> dict[str, Any]:
+    return {
+        "network": trained_state(trainer.network),
+        "optimizer": trainer.optimizer.state_dict(),
+        "schedule": trainer.schedule.state_dict(),
+        "progress": asdict(progress),
+    }
+
+
+def _resume(trainer: Trainer, folder: RunFolder) -> Progress:
+    state = load_checkpoint(folder.last)
+    restore_trained(trainer.network, state["network"], folder.last)
+    trainer.optimizer.load_state_dict(state["optimizer"])
+    trainer.schedule.load_state_dict(state["schedule"])
+    return Progress(**state["progress"])
+
+
+def _record(epoch: int, losses: Mapping[str, float], scores: Scores, rate: float, schedule: LambdaLR) -> dict[str, Any]:
+    figures = {name: getattr(scores, name) for name in ("accuracy", "precision", "recall", "f1", "macro_f1")}
+    return {
+        "epoch": epoch,
+        "loss": dict(losses),
+        "val": figures,
+        "learning_rates": schedule.get_last_lr(),
+        "rows_per_second": round(rate, 1),
+    }
+
+
+def _facts(trainer: Trainer, corpus: Corpus, text_only: int, skipped: int) -> dict[str, Any]:
+    """What evaluation must know of the training data; `dgf eval` reads it."""
+    examples = trainer.train.examples
+    counts = Counter(post.relation for post in examples.posts)
+    return {
+        "training_rows": {name: counts[name] for name in trainer.network.labels.relations},
+        "rows": len(examples),
+        "text_only_rows": text_only,
+        "skipped_rows": skipped,
+        "features": corpus.store.fingerprint if corpus.store else None,
+    }
+
+
+def _bar(total: int, title: str) -> "tqdm[Any]":
+    return tqdm(total=total, desc=title, unit="row", leave=False, dynamic_ncols=True)
