@@ -1,11 +1,9 @@
 """Weights of the networks that read photos: where they come from, how they are told apart, how they are read."""
 
 import hashlib
-import io
 import os
 import re
 import urllib.error
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dgf.pipeline.array_pickle import read_arrays
 from dgf.pipeline.errors import UserError
 
 Source = int | Path
@@ -88,7 +87,7 @@ def random_notice(what: str, weights: str) -> str | None:
 def read_state(path: Path) -> dict[str, Tensor]:
     """Reads named tensors from `.safetensors`, a file of torch (weights only), or a `.pkl` of named arrays.
 
-    Nothing in a file is ever run: torch's weights-only reader builds tensors and arrays and refuses the rest.
+    Nothing in a file is ever run or unpickled: see torch's weights-only reader, and `array_pickle`.
 
     Raises:
         UserError: The file is none of these, is damaged, or holds something else.
@@ -99,7 +98,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
             loaded: Any = load_file(path)
         elif path.suffix == ".pkl":
-            loaded = _read_arrays(path)
+            loaded = read_arrays(path)
         else:
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     # The readers raise whatever the damaged byte led them to.
@@ -119,26 +118,6 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not state:
         raise UserError(f"{path}: holds no named tensors", "Give the file of a model's weights")
     return state
-
-
-def _read_arrays(path: Path) -> Any:
-    """Reads detectron2's `.pkl` of named numpy arrays with torch's weights-only reader.
-
-    That reader takes torch's own container, so the file is put into one; numpy's three constructors are allowed.
-    """
-    container = io.BytesIO()
-    with zipfile.ZipFile(container, "w", zipfile.ZIP_STORED) as archive:
-        archive.write(path, "archive/data.pkl")
-        archive.writestr("archive/version", "3\n")
-    container.seek(0)
-    reconstruct = np.zeros(0).__reduce__()[0]
-    scalar = np.float32(0).__reduce__()[0]
-    kinds = [type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i4", "i8", "u1", "?")]
-    allowed: list[Any] = [np.ndarray, np.dtype, *kinds]
-    for module in ("numpy.core", "numpy._core"):
-        allowed += [(reconstruct, f"{module}.multiarray._reconstruct"), (scalar, f"{module}.multiarray.scalar")]
-    with torch.serialization.safe_globals(allowed):
-        return torch.load(container, map_location="cpu", weights_only=True)
 
 
 def fill(module: nn.Module, state: Mapping[str, Tensor], path: Path, *, ignore: Iterable[str] = ()) -> None:
