@@ -10,7 +10,7 @@ A run may be killed at any moment. What a marker vouches for is whole; everythin
     .lock                           held by the driver that writes to the folder
 
 Files are the same byte for byte from run to run: no time stamps, contiguous uncompressed arrays (which a reader can
-map into memory) aligned to pages. The SHA-256 in the marker takes the place of HDF5's own checksums, which would
+map into memory) aligned to 64 bytes. The SHA-256 in the marker takes the place of HDF5's own checksums, which would
 need chunks.
 """
 
@@ -34,7 +34,8 @@ PART = ".part-"
 LOCK = ".lock"
 SETTINGS = "settings.json"
 MANIFEST = "manifest.json"
-PAGE = 4096
+ALIGNMENT = 64
+"""Bytes; every array begins at a multiple, however small it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,5 +329,5 @@ def _rename(part: Path, path: Path) -> None:
 def _create(path: Path) -> h5py.File:
     # The lock is ours (see `_part`), HDF5's own would collide with it. The format of HDF5 1.10 is read everywhere.
     return h5py.File(
-        path, "w", libver=("v110", "v110"), locking=False, alignment_threshold=PAGE, alignment_interval=PAGE
+        path, "w", libver=("v110", "v110"), locking=False, alignment_threshold=1, alignment_interval=ALIGNMENT
     )
