@@ -125,7 +125,8 @@ def train(settings: TrainSettings) -> TrainSummary:
         if scores.f1 > progress.best_f1:
             progress.best_epoch, progress.best_f1 = progress.epoch, scores.f1
             save_checkpoint(folder.best, trained_state(network))
-        progress.metrics.append(_record(progress.epoch, losses, scores, rate, schedule))
+        record = _record(progress.epoch, losses, scores, rate, schedule)
+        progress.metrics.append(record | ({"protocol": network.protocol} if network.protocol else {}))
         save_checkpoint(folder.last, _state(trainer, progress))
         folder.write_metrics(progress.metrics)
     restore_trained(network, load_checkpoint(folder.best), folder.best)

@@ -1,0 +1,94 @@
+"""A data set of a few posts with drawn photos, and finished folders of shards for it, made in a second."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dgf.pipeline.commit import ShardStats, claim, commit, write_manifest
+from dgf.pipeline.plan import make_plan
+from dgf.pipeline.shards import Layout, write_captions, write_features
+
+RELATIONS = ("None", "/per/org/member_of", "/per/per/peer")
+LAYOUT = Layout(objects=2, regions=3, dim=8, fc7=False, class_names=("cat", "dog"))
+SIZES = {"train": 12, "val": 6, "test": 6}
+TINY = (
+    "language_model=random:gpt2?n_layer=1&n_embd=32&n_head=2",
+    "model.prefix_hidden=8",
+    "optim.batch_size=4",
+    "optim.epochs=2",
+)
+
+
+def write_posts(root: Path, *, without: tuple[str, ...] = (), relation: str | None = None) -> Path:
+    """JSONL posts; post i of a split shows photo i // 2 of it. `without` names photos that are not drawn."""
+    root.mkdir(exist_ok=True)
+    (root / "relations.json").write_text(json.dumps({name: i for i, name in enumerate(RELATIONS)}))
+    for split, count in SIZES.items():
+        rows = []
+        for i in range(count):
+            image = f"{split}-{i // 2}.png"
+            if image not in without:
+                Image.new("RGB", (8, 6), (20 * i, 255 - 20 * i, len(split) * 30)).save(root / image)
+            rows.append(
+                {
+                    "id": f"{split}:{i}",
+                    "tokens": ["Alice", "joins", "Club", str(i), "with", "Bob"],
+                    "head": {"text": "Alice", "span": [0, 1]},
+                    "tail": {"text": "Club", "span": [2, 3]},
+                    "image": image,
+                    "relation": relation or RELATIONS[i % 3],
+                }
+            )
+        (root / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return root
+
+
+def write_shards(posts: Path, features: Path, captions: Path | None = None, *, seed: int = 0) -> None:
+    """Feature shards (and captions) of random numbers for every photo in the folder."""
+    images = sorted(path.name for path in posts.glob("*.png"))
+    plan = make_plan(posts, images, shard_size=5, batch_size=2, resized=lambda h, w: (h, w))
+    settings = {"kind": "features", "seed": seed, "photos": plan.summary()}
+    rng = np.random.default_rng(seed)
+    with claim(features, settings) as fingerprint:
+        plan.save(features)
+        markers = []
+        for index, shard in enumerate(plan.shards):
+            ids = [photo.image_id for batch in shard for photo in batch]
+            arrays = {
+                name: rng.integers(0, 2, (len(ids), *shape)).astype(dtype)
+                if np.issubdtype(dtype, np.integer)
+                else rng.normal(size=(len(ids), *shape)).astype(dtype)
+                for name, (dtype, shape) in LAYOUT.columns().items()
+            }
+            arrays["objects/count"][:] = 2
+            markers.append(
+                commit(
+                    features,
+                    index,
+                    fingerprint,
+                    lambda file, ids=ids, arrays=arrays: write_features(file, LAYOUT, ids, arrays, fingerprint, {}),
+                    ShardStats(len(ids)),
+                )
+            )
+        write_manifest(features, "features", markers, {"failures": []})
+    if captions is None:
+        return
+    with claim(captions, {"kind": "captions"}) as fingerprint:
+        markers = []
+        for index, shard in enumerate(plan.shards):
+            ids = [photo.image_id for batch in shard for photo in batch]
+            texts = [f"a picture of {name}" for name in ids]
+            markers.append(
+                commit(
+                    captions,
+                    index,
+                    fingerprint,
+                    lambda file, ids=ids, texts=texts: write_captions(
+                        file, ids, texts, np.zeros(len(ids), np.float32), fingerprint, {}
+                    ),
+                    ShardStats(len(ids)),
+                )
+            )
+        write_manifest(captions, "captions", markers, {"failures": []})

@@ -1,0 +1,171 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+from support.small_world import TINY, write_posts, write_shards
+
+from dgf.pipeline.errors import UserError
+from dgf.workflows.config import TrainConfig, resolve_config
+from dgf.workflows.evaluate import EvalSettings, Evaluation, evaluate
+from dgf.workflows.train import TrainSettings, train
+
+
+@dataclass(frozen=True)
+class World:
+    posts: Path
+    features: Path
+    captions: Path
+
+    def config(self, *words: str, preset: str = "demo", **data: object) -> TrainConfig:
+        given = {"path": str(self.posts), "features": str(self.features), "captions": str(self.captions), **data}
+        return resolve_config(preset, None, [*TINY, *words], given)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    root = tmp_path_factory.mktemp("world")
+    write_posts(root / "posts")
+    write_shards(root / "posts", root / "features", root / "captions")
+    return World(root / "posts", root / "features", root / "captions")
+
+
+@pytest.fixture(scope="session")
+def run(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    train(TrainSettings(world.config(), out, "cpu"))
+    return out
+
+
+def predictions(evaluation: Evaluation) -> bytes:
+    return (evaluation.out / "predictions.jsonl").read_bytes()
+
+
+def test_a_run_folder_holds_everything(run: Path) -> None:
+    names = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
+    assert names >= {
+        "config.yaml", "labels.json", "data.json", "environment.txt", "metrics.jsonl", "model.json",
+        "model.safetensors", "checkpoints/last.pt", "checkpoints/best.pt", "tokenizer/tokenizer.json",
+    }  # fmt: skip
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    assert set(lines[0]["loss"]) == {"total", "classification", "consistency", "identification", "types"}
+    assert lines[0]["loss"]["consistency"] > 0
+
+
+def test_the_report_says_how_it_was_measured(run: Path, tmp_path: Path) -> None:
+    evaluation = evaluate(EvalSettings(run, out=tmp_path / "report", device="cpu"))
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert (report["rows"], report["text_only_rows"], report["split"]) == (6, 0, "test")
+    assert report["protocol"] == "no label reaches a prediction"
+    assert report["scores"]["rows"] == 6 and report["captions"] is True
+    rows = [json.loads(line) for line in predictions(evaluation).splitlines()]
+    assert [row["id"] for row in rows] == [f"test:{i}" for i in range(6)]
+    assert all(len(row["gates"]["objects"]) == 2 and 0 <= row["probability"] <= 1 for row in rows)
+
+
+def test_batch_size_changes_no_prediction(run: Path, tmp_path: Path) -> None:
+    found = []
+    for size in (1, 4):
+        evaluation = evaluate(EvalSettings(run, out=tmp_path / str(size), device="cpu", batch_size=size))
+        found.append([json.loads(line) for line in predictions(evaluation).splitlines()])
+    for one, four in zip(*found, strict=True):
+        assert one["relation"] == four["relation"]
+        assert one["probability"] == pytest.approx(four["probability"], abs=1e-4)
+
+
+@pytest.mark.parametrize("entity_types", ["predicted", "file", "none"])
+def test_changing_every_relation_changes_no_prediction_byte(entity_types: str, world: World, tmp_path: Path) -> None:
+    train(TrainSettings(world.config(f"model.entity_types={entity_types}", "optim.epochs=1"), tmp_path / "run", "cpu"))
+    honest = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "a", device="cpu"))
+    changed = write_posts(tmp_path / "changed", relation="/per/per/peer")
+    data = {"path": str(changed)}
+    other = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "b", device="cpu", data=data))
+    assert predictions(honest) == predictions(other)
+    assert honest.scores != other.scores
+
+
+def test_gold_types_say_their_protocol_in_every_output(world: World, tmp_path: Path) -> None:
+    train(TrainSettings(world.config("model.entity_types=gold", "optim.epochs=1"), tmp_path / "run", "cpu"))
+    evaluation = evaluate(EvalSettings(tmp_path / "run", device="cpu"))
+    oracle = "oracle-types (leaks the label)"
+    assert evaluation.report["protocol"] == oracle
+    assert all(json.loads(line)["protocol"] == oracle for line in predictions(evaluation).splitlines())
+    metrics = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert all(json.loads(line)["protocol"] == oracle for line in metrics)
+
+
+def test_photos_reach_the_prediction(run: Path, tmp_path: Path) -> None:
+    with_photos = evaluate(EvalSettings(run, out=tmp_path / "a", device="cpu"))
+    data = {"features": None, "captions": None, "missing_images": "text-only"}
+    without = evaluate(EvalSettings(run, out=tmp_path / "b", device="cpu", data=data))
+    assert without.report["text_only_rows"] == 6
+    assert predictions(with_photos) != predictions(without)
+
+
+def test_a_share_of_no_photos_trains_on_text(world: World, tmp_path: Path) -> None:
+    summary = train(TrainSettings(world.config("data.image_share=0", "optim.epochs=1"), tmp_path / "run", "cpu"))
+    assert summary.text_only == summary.rows == 12
+
+
+def test_a_missing_photo_is_an_error_skipped_or_masked(tmp_path: Path) -> None:
+    posts = write_posts(tmp_path / "posts", without=("train-0.png",))
+    write_shards(posts, tmp_path / "features")
+    world = World(posts, tmp_path / "features", tmp_path / "none")
+    with pytest.raises(UserError, match=r"2 of 12 posts.*train-0\.png"):
+        train(TrainSettings(world.config(captions=None), tmp_path / "run", "cpu"))
+    assert not (tmp_path / "run").exists()
+    for policy, rows, masked in (("skip", 10, 0), ("text-only", 12, 2)):
+        config = world.config("optim.epochs=1", captions=None, missing_images=policy)
+        summary = train(TrainSettings(config, tmp_path / policy, "cpu"))
+        assert (summary.rows, summary.text_only) == (rows, masked)
+
+
+def test_features_of_another_kind_are_refused(run: Path, world: World, tmp_path: Path) -> None:
+    write_shards(world.posts, tmp_path / "other", seed=1)
+    data = {"features": str(tmp_path / "other"), "captions": None}
+    with pytest.raises(UserError, match="made in another way"):
+        evaluate(EvalSettings(run, out=tmp_path / "report", device="cpu", data=data))
+    assert not (tmp_path / "report").exists()
+
+
+def test_an_existing_run_is_not_overwritten(run: Path, world: World) -> None:
+    with pytest.raises(UserError, match="--resume"):
+        train(TrainSettings(world.config(), run, "cpu"))
+    with pytest.raises(UserError, match="epochs: 5"):
+        train(TrainSettings(world.config("optim.epochs=5"), run, "cpu", resume=True))
+
+
+def test_patience_ends_training_early(world: World, tmp_path: Path) -> None:
+    config = world.config("optim.epochs=30", "optim.patience=2", "optim.learning_rate=1e-9")
+    config = replace(config, optim=replace(config.optim, lm_learning_rate=1e-9))
+    assert train(TrainSettings(config, tmp_path / "run", "cpu")).epochs == 3
+
+
+def test_a_killed_run_resumes_to_the_same_weights(world: World, tmp_path: Path) -> None:
+    words = [*TINY, "optim.epochs=4"]
+    command = [
+        sys.executable, "-c", "from dgf.cli.main import main; main()", "train", str(world.posts), *words,
+        "--features", str(world.features), "--captions", str(world.captions), "--preset", "demo", "--device", "cpu",
+        "--resume",
+    ]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([*command, "--out", str(tmp_path / "killed")], env=environment, stderr=log)
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "killed" / "metrics.jsonl").is_file() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not (tmp_path / "killed" / "model.json").exists(), "the kill came too late to show anything"
+    for name in ("killed", "undisturbed"):
+        subprocess.run([*command, "--out", str(tmp_path / name)], env=environment, check=True, capture_output=True)
+    killed, undisturbed = (load_file(tmp_path / name / "model.safetensors") for name in ("killed", "undisturbed"))
+    assert all(bool((killed[name] == tensor).all()) for name, tensor in undisturbed.items())
+    assert not list((tmp_path / "killed").rglob(".part-*"))
