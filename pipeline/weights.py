@@ -77,13 +77,6 @@ def identify(source: Source) -> str:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
-def random_notice(what: str, weights: str) -> str | None:
-    """What to tell the user about weights that were asked for as `random`, None about others."""
-    if not weights.startswith("random"):
-        return None
-    return f"WARNING: {what} has random weights ({weights}): what it says about a photo means nothing."
-
-
 def read_state(path: Path) -> dict[str, Tensor]:
     """Reads named tensors from `.safetensors`, a file of torch (weights only), or a `.pkl` of named arrays.
 
