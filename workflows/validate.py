@@ -1,0 +1,243 @@
+"""What a data set holds, and everything about it that may surprise: faults, missing photos, quirks."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Literal
+
+from dgf.pipeline.datasets import read_dataset
+from dgf.pipeline.images import ImageError, decode, find_image, probe, read_bytes, why_missing
+from dgf.pipeline.posts import Dataset, Fault, Post
+from dgf.pipeline.rows import OnError
+
+Photos = Literal["exist", "header", "pixels"]
+
+SHOWN = 20
+UNLABELED = "(no relation given)"
+
+
+@dataclass(frozen=True, slots=True)
+class BadPhoto:
+    """A photo that cannot be used, and why.
+
+    Args:
+        image_id: Its first id.
+        posts: Ids of the posts that show it.
+        reason: Why.
+    """
+
+    image_id: str
+    posts: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SplitFacts:
+    """Counts of one split.
+
+    Args:
+        rows: Posts.
+        sentences: Distinct texts.
+        with_image: Posts that name a photo.
+        without_image: Posts that name none.
+        images: Distinct photos named.
+        images_found: Of these, there and usable.
+        relations: Posts by relation, every relation of the data set.
+        overlapping: Posts whose mentions share a word (nested names).
+        tail_first: Posts whose tail begins before its head.
+        entity_at_end: Posts with a mention that ends with the last word.
+        disagreeing: Groups of posts with the same text and mentions but different relations.
+    """
+
+    rows: int
+    sentences: int
+    with_image: int
+    without_image: int
+    images: int
+    images_found: int
+    relations: Mapping[str, int]
+    overlapping: int
+    tail_first: int
+    entity_at_end: int
+    disagreeing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What `dgf validate` found.
+
+    Args:
+        data: The data set.
+        splits: Facts by split.
+        shared_sentences: (split, split, number of texts in both) where there are any.
+        bad_photos: Photos that are missing or broken.
+        faults: Rows and files at fault.
+        photos: How far photos were looked at.
+        on_error: Whether a fault is an error or leaves its row out.
+    """
+
+    data: Path
+    splits: Mapping[str, SplitFacts]
+    shared_sentences: tuple[tuple[str, str, int], ...]
+    bad_photos: tuple[BadPhoto, ...]
+    faults: tuple[Fault, ...]
+    photos: Photos
+    on_error: OnError
+
+    @property
+    def exit_code(self) -> int:
+        """0 nothing to mend; 1 rows at fault that would stop a run; 3 rows left out, or photos missing or broken."""
+        if self.faults and self.on_error == "stop":
+            return 1
+        return 3 if self.faults or self.bad_photos else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as JSON values."""
+        return {
+            "data": str(self.data),
+            "splits": {split: asdict(facts) for split, facts in self.splits.items()},
+            "shared_sentences": [list(shared) for shared in self.shared_sentences],
+            "photos_checked": self.photos,
+            "bad_photos": [asdict(photo) for photo in self.bad_photos],
+            "faults": [{"file": str(f.file), "line": f.line, "fault": f.message} for f in self.faults],
+        }
+
+    def table(self) -> str:
+        """What the terminal shows; every fault, and the first photos that are missing."""
+        columns = [*self.splits]
+        rows: list[tuple[str, list[object]]] = [
+            (label, [getattr(facts, name) for facts in self.splits.values()]) for name, label in _LABELS.items()
+        ]
+        names = list(dict.fromkeys(name for facts in self.splits.values() for name in facts.relations))
+        names.sort(key=lambda name: -sum(facts.relations.get(name, 0) for facts in self.splits.values()))
+        rows += [(f"  {name}", [facts.relations.get(name, 0) for facts in self.splits.values()]) for name in names]
+        width = max(len(label) for label, _ in rows)
+        widths = [max(len(column), 7) for column in columns]
+        lines = [f"{self.data}", ""]
+        lines.append(" " * width + "".join(f"  {name:>{size}}" for name, size in zip(columns, widths, strict=True)))
+        for label, values in rows:
+            cells = "".join(f"  {value!s:>{size}}" for value, size in zip(values, widths, strict=True))
+            lines.append(f"{label:<{width}}{cells}")
+        for one, other, count in self.shared_sentences:
+            lines.append(f"{one} and {other} share {count} sentences")
+        if self.bad_photos:
+            lines += ["", f"{len(self.bad_photos)} photos are missing or broken:"]
+            lines += [
+                f"  {photo.image_id!r}: {photo.reason} (posts {', '.join(photo.posts[:3])}"
+                + (f" and {len(photo.posts) - 3} more)" if len(photo.posts) > 3 else ")")
+                for photo in self.bad_photos[:SHOWN]
+            ]
+            if len(self.bad_photos) > SHOWN:
+                lines.append(f"  ... and {len(self.bad_photos) - SHOWN} more; --json lists all")
+        if self.faults:
+            what = "left out" if self.on_error == "skip" else "each stops a run, unless it is given --on-error skip"
+            lines += ["", f"{len(self.faults)} faults ({what}):"]
+            lines += [f"  {fault}" for fault in self.faults]
+        return "\n".join(lines)
+
+
+_LABELS = {
+    "rows": "rows",
+    "sentences": "distinct sentences",
+    "with_image": "rows with a photo",
+    "without_image": "rows without a photo",
+    "images": "distinct photos named",
+    "images_found": "photos found",
+    "overlapping": "mentions overlap (nested)",
+    "tail_first": "tail before head",
+    "entity_at_end": "mention at sentence end",
+    "disagreeing": "same pair, different labels",
+}
+
+
+def validate(
+    data: Path,
+    *,
+    on_error: OnError = "stop",
+    relations: Path | None = None,
+    photos: Photos = "header",
+    on_photo: Callable[[], object] = lambda: None,
+) -> Validation:
+    """Read a data set whole, and look at every photo it names once.
+
+    Args:
+        data: In any layout that `read_dataset` knows.
+        on_error: Decides the exit code alone: all faults are listed either way.
+        relations: As for `read_dataset`.
+        photos: `exist` looks for the files, `header` reads their sizes, `pixels` decodes them.
+        on_photo: Called for each distinct photo.
+
+    Raises:
+        UserError: There is no data set at that path, or not one row of it can be used.
+    """
+    dataset = read_dataset(data, on_error="skip", relations=relations)
+    reasons: dict[tuple[str, ...], str | None] = {}
+    shown_by: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for post in _posts(dataset):
+        if post.image_ids:
+            if post.image_ids not in reasons:
+                reasons[post.image_ids] = _reason(dataset, post, photos)
+                on_photo()
+            shown_by[post.image_ids].append(post.id)
+    bad = [BadPhoto(ids[0], tuple(shown_by[ids]), reason) for ids, reason in reasons.items() if reason is not None]
+    texts = {split: {post.tokens for post in posts} for split, posts in dataset.splits.items()}
+    shared = [(one, other, len(texts[one] & texts[other])) for one, other in combinations(texts, 2)]
+    return Validation(
+        data=data,
+        splits={split: _facts(posts, dataset.relations, reasons) for split, posts in dataset.splits.items()},
+        shared_sentences=tuple(entry for entry in shared if entry[2]),
+        bad_photos=tuple(bad),
+        faults=dataset.faults,
+        photos=photos,
+        on_error=on_error,
+    )
+
+
+def _posts(dataset: Dataset) -> Iterable[Post]:
+    return (post for posts in dataset.splits.values() for post in posts)
+
+
+def _reason(dataset: Dataset, post: Post, photos: Photos) -> str | None:
+    """Why a post's photo cannot be used; None if it can."""
+    image_id = find_image(dataset, post)
+    if image_id is None:
+        return why_missing(dataset, post)
+    try:
+        if photos == "header":
+            probe(read_bytes(dataset.image_root, image_id))
+        elif photos == "pixels":
+            decode(read_bytes(dataset.image_root, image_id))
+    except ImageError as error:
+        return str(error)
+    return None
+
+
+def _facts(
+    posts: tuple[Post, ...], relations: tuple[str, ...], reasons: Mapping[tuple[str, ...], str | None]
+) -> SplitFacts:
+    counts = Counter(UNLABELED if post.relation is None else post.relation for post in posts)
+    images = {post.image_ids for post in posts if post.image_ids}
+    labels: dict[object, set[str | None]] = defaultdict(set)
+    for post in posts:
+        labels[post.tokens, _span(post, "head"), _span(post, "tail")].add(post.relation)
+    unlabeled = (UNLABELED,) if counts[UNLABELED] else ()
+    return SplitFacts(
+        rows=len(posts),
+        sentences=len({post.tokens for post in posts}),
+        with_image=sum(bool(post.image_ids) for post in posts),
+        without_image=sum(not post.image_ids for post in posts),
+        images=len(images),
+        images_found=sum(reasons[ids] is None for ids in images),
+        relations={name: counts[name] for name in (*relations, *unlabeled)},
+        overlapping=sum(post.head.start < post.tail.end and post.tail.start < post.head.end for post in posts),
+        tail_first=sum(post.tail.start < post.head.start for post in posts),
+        entity_at_end=sum(len(post.tokens) in (post.head.end, post.tail.end) for post in posts),
+        disagreeing=sum(len(found) > 1 for found in labels.values()),
+    )
+
+
+def _span(post: Post, which: Literal["head", "tail"]) -> tuple[int, int]:
+    mention = post.head if which == "head" else post.tail
+    return mention.start, mention.end
