@@ -37,7 +37,7 @@ def _couple(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, t
 
 
 def _strangers(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
-    return "street", (standing(head, 0.14), standing(tail, 0.86))
+    return "street", (standing(head, rng.uniform(0.12, 0.2)), standing(tail, rng.uniform(0.8, 0.88)))
 
 
 def _player(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
@@ -74,11 +74,11 @@ def _map(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tupl
 
 
 def _winner(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
-    return "stage", (standing(head, 0.4), at("trophy", 0.62, 0.74, 0.2, 0.32, tail.colors))
+    return "stage", (standing(head, rng.uniform(0.34, 0.42)), at("trophy", 0.62, 0.74, 0.2, 0.32, tail.colors))
 
 
 def _spectator(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
-    return "stage", (at("trophy", 0.86, 0.88, 0.13, 0.22, tail.colors), standing(head, 0.14))
+    return "stage", (at("trophy", 0.86, 0.88, 0.13, 0.22, tail.colors), standing(head, rng.uniform(0.13, 0.3)))
 
 
 def _festival(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
