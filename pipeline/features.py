@@ -220,19 +220,26 @@ class FeatureStore:
         target = torch.device(device)
         need = (len(self) + 1) * self.row_bytes
         if target.type == "cuda" and need <= share * torch.cuda.mem_get_info(target)[0]:
-            tables = [self._map(shard) for shard in range(len(self.shards))]
-            self._on_device = {
-                name: torch.cat([table[name].to(target) for table in tables] + [zeros[None].to(target)])
-                for name, zeros in self._zeros.items()
-            }
-            self._counts = self._counts.to(target)
-            self.place_now = "device"
+            self.load(target)
         elif need <= share * psutil.virtual_memory().available:
-            for shard in range(len(self.shards)):
+            for shard in self._filled():
                 self._advise(shard)
                 self._show(shard, {name: table.clone() for name, table in self._map(shard).items()})
             self.place_now = "host"
         return self.place_now
+
+    def load(self, device: torch.device | str) -> None:
+        """Bring all features to a device, whether they fit or not; `gather` then gives tensors there."""
+        tables: dict[str, list[Tensor]] = {name: [] for name in self._zeros}
+        for shard in self._filled():
+            self._advise(shard)
+            for name, table in self._map(shard).items():
+                tables[name].append(table.to(device))
+        self._on_device = {
+            name: torch.cat([*tables[name], zeros[None].to(device)]) for name, zeros in self._zeros.items()
+        }
+        self._counts = self._counts.to(device)
+        self.place_now = "device"
 
     def stream(self, rows: NDArray[np.int64], rng: np.random.Generator, window: int) -> Iterator[NDArray[np.int64]]:
         """Shuffle posts so that their photos come a few shards at a time, for features that fit nowhere.
@@ -287,6 +294,10 @@ class FeatureStore:
     def _shard_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Number of the shard of each row; -1 for row -1."""
         return np.searchsorted(self._index.firsts, rows, side="right") - 1
+
+    def _filled(self) -> list[int]:
+        """Shards that have rows."""
+        return np.flatnonzero(np.diff(self._index.firsts)).tolist()
 
     def _show(self, shard: int, tables: Mapping[str, Tensor]) -> None:
         """Let the rows of a shard be read from these tables."""
