@@ -7,20 +7,23 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+NO_REGIONS = "no regions"
+"""Reason of a photo in which the detector found nothing: from nothing, Oscar says the same for every photo."""
+
 
 @dataclass(frozen=True)
 class CaptionInput:
     """One photo, in whichever form a captioner reads it.
 
     Args:
-        image_id: Its id in the data set.
+        ids: Its ids in the data set, the one it is stored under first.
         regions: Detector features and six of the box (n, D + 6), best first.
         tags: Class name of each region.
-        pixels: Decodes the photo, (H, W, 3) uint8 RGB.
+        pixels: Reads and decodes the photo, (H, W, 3) uint8 RGB; raises `ImageError`.
     """
 
-    image_id: str
-    regions: NDArray[np.float32]
+    ids: tuple[str, ...]
+    regions: NDArray[np.floating]
     tags: tuple[str, ...]
     pixels: Callable[[], NDArray[np.uint8]]
 
@@ -31,7 +34,7 @@ class Caption:
 
     Args:
         text: Empty where there is none.
-        logprob: Log-probability, the mean over its words; NaN where nobody knows.
+        logprob: Log-probability, averaged over its words; NaN where there is none.
         reason: Why there is no caption.
     """
 
@@ -57,7 +60,7 @@ class CaptionerSpec:
         source: `oscar`: a checkpoint's folder, `random` or `random:SEED`; `hf`: a model's folder; `file`: a JSONL.
         beams: Width of the beam search; 1 is greedy.
         length: Longest caption in word pieces, with its start and its end.
-        precision: `bfloat16` only on CUDA.
+        precision: Of the weights; `bfloat16` only on CUDA.
     """
 
     backend: Literal["oscar", "hf", "file"]
@@ -65,3 +68,8 @@ class CaptionerSpec:
     beams: int = 5
     length: int = 20
     precision: Literal["float32", "bfloat16"] = "float32"
+
+
+def missing(reason: str) -> Caption:
+    """No caption, and why."""
+    return Caption("", float("nan"), reason)

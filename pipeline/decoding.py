@@ -131,7 +131,8 @@ def beam_search(
         vocabulary = scores.shape[-1]
         scores = (scores + totals.to(scores.device).unsqueeze(-1)).flatten(1)  # (B, W * V)
         best, places = (values.tolist() for values in scores.topk(min(2 * beams, scores.shape[1]), dim=1))
-        next_ids, next_beams = [], []
+        next_ids: list[list[tuple[int, ...]]] = []
+        next_beams: list[list[tuple[float, int, int]]] = []
         for row, photo in enumerate(alive):
             if photo in ended or hypotheses[photo].done(best[row][0]):
                 ended.add(photo)

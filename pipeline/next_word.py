@@ -98,7 +98,7 @@ class Cached:
 
 
 class Stepwise:
-    """Next words the published way: every step runs the whole caption, the tags and the regions again, for each beam."""
+    """Next words the published way: each step runs the whole caption, tags and regions again, for every beam."""
 
     def __init__(self, model: Oscar, context: Context, mask_token: int) -> None:
         self.model, self.context, self.mask_token = model, context, mask_token
@@ -125,7 +125,8 @@ class Stepwise:
             self.mask_token,
         )
         rows = self.model(inputs, positions, segments, regions, sees)[-1][:, size]  # the [MASK]'s, (B * W, H)
-        return F.log_softmax(self.model.words(rows).float(), dim=-1).unflatten(0, (photos, width))
+        logs = F.log_softmax(self.model.words(rows).float(), dim=-1)  # (B * W, V)
+        return logs.view(photos, width, -1)
 
     def keep(self, rows: Tensor) -> None:
         """See `NextWord.keep`."""
@@ -138,7 +139,7 @@ class Stepwise:
 def stepwise_inputs(
     history: Tensor, context: Context, mask_token: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """What `Oscar.forward` reads to name the word after `history` (B, k): tokens, positions, segments, regions, sees."""
+    """What `Oscar.forward` reads to name the word after `history` (B, k), in the order of its arguments."""
     count, size = history.shape
     caption = size + 1
     tokens = torch.cat([history, history.new_full((count, 1), mask_token), context.tags], dim=1)

@@ -4,9 +4,9 @@ Parameter names are those of the published checkpoints (`bert.embeddings...`, `c
 transformers' BERT parts; attention is our own, because a cache for beams must decide which rows see which.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -139,7 +139,8 @@ class Layer(nn.Module):
         self.heads = config.num_attention_heads
 
     def _split(self, rows: Tensor) -> Tensor:
-        return rows.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, heads, T, H / heads)
+        parts = rows.view(*rows.shape[:2], self.heads, -1)
+        return parts.transpose(1, 2)  # (B, heads, T, H / heads)
 
     def keys_values(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values of rows (B, T, H), each (B, heads, T, H / heads)."""
@@ -199,9 +200,9 @@ class Oscar(nn.Module):
             self.cls.predictions.decoder.weight = self.bert.embeddings.word_embeddings.weight
 
     @property
-    def layers(self) -> nn.ModuleList:
+    def layers(self) -> Sequence[Layer]:
         """The layers, first to last."""
-        return self.bert.encoder.layer
+        return cast(Sequence[Layer], self.bert.encoder.layer)
 
     def embed_words(self, tokens: Tensor, positions: Tensor, segments: Tensor) -> Tensor:
         """Word, position and segment embeddings of tokens (B, T), as (B, T, H)."""

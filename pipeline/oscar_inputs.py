@@ -73,8 +73,8 @@ class Context:
 
 def tag_pieces(tags: Sequence[str], tokenizer: BertTokenizer) -> list[int]:
     """Word pieces of the tags joined by spaces, duplicates kept, cut to 29, and [SEP]; nothing for no tags."""
-    pieces = tokenizer.tokenize(" ".join(tags))[:MAX_TAG_PIECES]
-    return [*tokenizer.convert_tokens_to_ids(pieces), tokenizer.sep_token_id] if pieces else []
+    pieces: list[int] = tokenizer.encode(" ".join(tags), add_special_tokens=False)[:MAX_TAG_PIECES]
+    return [*pieces, tokenizer.sep_token_id] if pieces else []
 
 
 def build_context(photos: Sequence[CaptionInput], tokenizer: BertTokenizer, caption_length: int) -> Context:
@@ -88,7 +88,7 @@ def build_context(photos: Sequence[CaptionInput], tokenizer: BertTokenizer, capt
     pieces = [tag_pieces(photo.tags, tokenizer) for photo in photos]
     counts = [min(len(photo.regions), MAX_REGIONS) for photo in photos]
     width = photos[0].regions.shape[1]
-    tags = np.zeros((len(photos), max(map(len, pieces))), np.int64)
+    tags = np.zeros((len(photos), max(len(piece) for piece in pieces)), np.int64)
     tag_mask = np.zeros(tags.shape, bool)
     regions = np.zeros((len(photos), max(counts), width), np.float32)
     region_mask = np.zeros(regions.shape[:2], bool)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import BertTokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -91,9 +91,7 @@ def read_config(folder: Path) -> OscarConfig:
             raise ValueError("not an object")
         return OscarConfig.from_mapping(content)
     except ValueError as error:
-        raise UserError(
-            f"{path} is not an Oscar configuration: {error}.", "Fetch the checkpoint again."
-        ) from error
+        raise UserError(f"{path} is not an Oscar configuration: {error}.", "Fetch the checkpoint again.") from error
 
 
 def load_checkpoint(folder: Path) -> OscarCheckpoint:
@@ -116,28 +114,6 @@ def load_checkpoint(folder: Path) -> OscarCheckpoint:
         model = Oscar(config)
     assign(model, weights, path)
     return OscarCheckpoint(model.eval(), tokenizer, layout)
-
-
-def random_checkpoint(seed: int, tokenizer: BertTokenizer, region_width: int, **sizes: int) -> OscarCheckpoint:
-    """Real architecture at base size (unless `sizes` say otherwise), weights drawn from `seed`.
-
-    Args:
-        seed: Of the weights.
-        tokenizer: Its size is the vocabulary's.
-        region_width: Values of a region.
-        sizes: Other fields of `OscarConfig`, to make it small.
-    """
-    settings = {"vocab_size": len(tokenizer), "img_feature_dim": region_width, "tie_weights": True, **sizes}
-    config = OscarConfig.from_mapping(settings)
-    model = Oscar(config)
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for module in model.modules():
-            if isinstance(module, nn.Linear | nn.Embedding):
-                module.weight.normal_(0.0, config.initializer_range, generator=generator)
-            if isinstance(module, nn.Linear) and module.bias is not None:
-                module.bias.zero_()
-    return OscarCheckpoint(model.eval(), tokenizer, "2021")
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

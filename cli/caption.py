@@ -1,0 +1,93 @@
+"""`dgf caption`: feature shards to caption shards."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+EPILOG = """\b
+Examples:
+  dgf caption MNRE --features features --out captions --oscar checkpoints/coco_captioning_base
+  dgf caption MNRE --features features --out captions --backend hf --model models/blip --workers 2
+  dgf caption MNRE --features features --out captions --captions mine.jsonl
+The same command again goes on where it was interrupted.
+"""
+SHOWN = 20
+
+
+@click.command(epilog=EPILOG)
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--features", required=True, type=click.Path(path_type=Path), help="Feature shards.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the shards.")
+@click.option("--oscar", metavar="DIR", help="Folder of an Oscar captioning checkpoint, or random[:SEED].")
+@click.option("--beams", default=5, show_default=True, type=click.IntRange(1), help="Beams; 1 is greedy.")
+@click.option(
+    "--captions",
+    type=click.Path(path_type=Path),
+    help='Your own captions instead: JSONL of {"image_id": ..., "caption": ...}.',
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["oscar", "hf"]),
+    default="oscar",
+    show_default=True,
+    help="oscar reads the regions in the shards; hf reads the photos with a model of transformers.",
+)
+@click.option("--model", type=click.Path(path_type=Path), help="Folder of the model for --backend hf.")
+@click.option(
+    "--length",
+    default=20,
+    show_default=True,
+    type=click.IntRange(3),
+    help="Longest caption in word pieces, with start and end.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="bfloat16 is faster on a GPU; `dgf bench caption` says what share of the words it changes.",
+)
+@click.option(
+    "--workers",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Local worker processes, one a GPU where there are GPUs; 0 works in this process.",
+)
+@click.option("--scheduler", metavar="ADDR", help="Dask scheduler to use instead, such as tcp://10.0.0.1:8786.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N; the workers' device.")
+@click.option(
+    "--batch-size", type=click.IntRange(1), help="Photos captioned at once.  [default: 128 on a GPU, 16 on a CPU]"
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="CPU threads in each worker; part of the settings, since it changes the last bits of a log-probability.  "
+    "[default: as the folder was begun, or up to 4]",
+)
+@click.option("--overwrite", is_flag=True, help="Make the folder anew where it was made with other settings.")
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
+    """A caption for every photo of DATA that has features."""
+    from dgf.workflows.caption import CaptionSettings, caption
+
+    if options["scheduler"] and options["workers"]:
+        raise click.UsageError("--scheduler has workers of its own: leave out --workers", ctx)
+    summary = caption(CaptionSettings(**options))
+    for failure in summary.failures[:SHOWN]:
+        click.echo(f"no caption  {failure.image_id}: {failure.reason}")
+    if len(summary.failures) > SHOWN:
+        click.echo(f"... and {len(summary.failures) - SHOWN} more: see {summary.out / 'manifest.json'}")
+    click.echo(
+        f"{summary.out}: {summary.captioned} of {summary.photos} photos have a caption ({summary.computed} rows new), "
+        f"{len(summary.without_regions)} without regions, {len(summary.failures)} failed"
+        + (f"; {summary.unused} captions in the file are of no photo here" if summary.unused else "")
+    )
+    times = summary.seconds
+    rate = f", {summary.computed / times['compute']:.2f} photos/s a worker" if times["compute"] else ""
+    click.echo(
+        f"{times['total']:.1f} s in all; in the workers: captioning {times['compute']:.1f} s{rate}, "
+        f"reading {times['read']:.1f} s, writing {times['write']:.1f} s"
+    )
+    ctx.exit(3 if summary.failures else 0)

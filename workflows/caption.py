@@ -1,0 +1,261 @@
+"""From a folder of feature shards to a folder of caption shards."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tqdm import tqdm
+
+from dgf.pipeline.caption_file import read_caption_file
+from dgf.pipeline.caption_job import CaptionJob, describe_captioner, is_random, open_features
+from dgf.pipeline.captioner import NO_REGIONS, CaptionerSpec
+from dgf.pipeline.cluster import ShardResult, run_job, tell_stderr
+from dgf.pipeline.commit import SETTINGS, Failure, claim, committed, fingerprint, shard_name, write_manifest
+from dgf.pipeline.datasets import read_dataset
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.oscar_captioner import check_width
+from dgf.pipeline.plan import Plan
+from dgf.pipeline.shards import SCHEMA, Layout, read_layout
+from dgf.workflows.devices import choose_device
+
+BATCH_SIZES = {"cuda": 128, "cpu": 16}
+MOST_THREADS = 4
+FETCH = (
+    "Fetch an Oscar captioning checkpoint (the image captioning models in the model zoo of the Oscar repository), "
+    "unpack it, and give its folder: --oscar DIR. Or --backend hf --model DIR (BLIP, ViT-GPT2), or --captions FILE "
+    "with your own. --oscar random tries the way with words that mean nothing."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionSettings:
+    """What `dgf caption` was asked for.
+
+    Args:
+        data: Data set; captioners that read pixels find its photos there.
+        features: Finished folder of feature shards.
+        out: Folder of the caption shards.
+        oscar: A checkpoint's folder, or `random[:SEED]`.
+        beams: Width of the beam search, 1 for greedy.
+        captions: JSONL of the user's own captions instead of a captioner.
+        backend: `oscar`, or `hf` for a model of transformers.
+        model: The latter's folder.
+        length: Longest caption in word pieces with start and end.
+        precision: `bfloat16` only on CUDA.
+        workers: Local worker processes, 0 for none.
+        scheduler: Address of a Dask scheduler to use instead.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        batch_size: Most photos captioned at once, None for the device's usual.
+        threads: On a CPU in each worker, None for what the folder was begun with.
+        overwrite: Make an existing folder anew.
+    """
+
+    data: Path
+    features: Path
+    out: Path
+    oscar: str | None = None
+    beams: int = 5
+    captions: Path | None = None
+    backend: Literal["oscar", "hf"] = "oscar"
+    model: Path | None = None
+    length: int = 20
+    precision: Literal["float32", "bfloat16"] = "float32"
+    workers: int = 0
+    scheduler: str | None = None
+    device: str = "auto"
+    batch_size: int | None = None
+    threads: int | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionSummary:
+    """What became of every photo.
+
+    Args:
+        out: Folder of the shards.
+        photos: Photos that have features.
+        captioned: Of these, with a caption.
+        computed: Rows done in this run.
+        without_regions: Photos in which the detector found nothing: no caption, and no failure.
+        failures: Photos without a caption for another reason, and why.
+        unused: Captions of the user's file for photos that the features do not have.
+        seconds: `total` of the run, and by stage of this run's shards.
+    """
+
+    out: Path
+    photos: int
+    captioned: int
+    computed: int
+    without_regions: tuple[str, ...]
+    failures: tuple[Failure, ...]
+    unused: int
+    seconds: Mapping[str, float]
+
+
+def caption(settings: CaptionSettings) -> CaptionSummary:
+    """Captions what is not yet captioned; a second call with the same settings goes on where the first ended.
+
+    Raises:
+        UserError: Anything in the settings, the data or the folders that the user can mend.
+    """
+    started = time.perf_counter()
+    spec = _spec(settings)
+    device = settings.device if settings.scheduler else str(choose_device(settings.device))
+    if device == "auto":
+        device = choose_device("auto").type
+    kind = device.partition(":")[0]
+    root = read_dataset(settings.data, on_error="skip").image_root.absolute()
+    features, out = settings.features.absolute(), settings.out.absolute()
+    if out == features:
+        raise UserError(f"--out {settings.out} is the folder of features.", "Give captions a folder of their own.")
+    features_fingerprint, plan, layout = _features(features)
+    if spec.backend == "oscar" and not is_random(spec):
+        check_width(Path(spec.source), settings.features, layout.dim)
+    unused = _unused(spec, plan)
+    _say_random(spec)
+    batch_size = settings.batch_size or BATCH_SIZES[kind]
+    threads = _threads(settings, kind)
+    claimed = {
+        "kind": "captions",
+        "schema": SCHEMA,
+        "captioner": describe_captioner(spec),
+        "features": features_fingerprint,
+        "batch_size": batch_size,
+        "device": kind,
+        "threads": threads if kind == "cpu" else None,
+    }
+    job = CaptionJob(features, out, root, spec, layout, batch_size, threads, claimed)
+    with claim(out, claimed, overwrite=settings.overwrite) as claimed_fingerprint:
+        results = _run(settings, job, plan, device, claimed_fingerprint)
+        markers = [
+            marker for index in range(len(plan.shards)) if (marker := committed(out, index, claimed_fingerprint))
+        ]
+        gaps = sorted(
+            (failure for marker in markers for failure in marker.stats.failures), key=lambda gap: gap.image_id
+        )
+        rows = sum(marker.stats.rows for marker in markers)
+        write_manifest(out, "captions", markers, {"captioned": rows - len(gaps)})
+    return CaptionSummary(
+        out=settings.out,
+        photos=rows,
+        captioned=rows - len(gaps),
+        computed=sum(result.rows for result in results),
+        without_regions=tuple(gap.image_id for gap in gaps if gap.reason == NO_REGIONS),
+        failures=tuple(gap for gap in gaps if gap.reason != NO_REGIONS),
+        unused=unused,
+        seconds={stage: sum(result.seconds[stage] for result in results) for stage in ("read", "compute", "write")}
+        | {"total": time.perf_counter() - started},
+    )
+
+
+def _spec(settings: CaptionSettings) -> CaptionerSpec:
+    """Which captioner was asked for; there is no default, since nothing is fetched unasked."""
+    given = [
+        name
+        for name, value in (("--oscar", settings.oscar), ("--model", settings.model), ("--captions", settings.captions))
+        if value is not None
+    ]
+    if len(given) > 1:
+        raise UserError(f"{' and '.join(given)} are different captioners.", "Give one of them.")
+    if settings.captions is not None:
+        return CaptionerSpec("file", str(settings.captions.absolute()))
+    decoding = (settings.beams, settings.length, settings.precision)
+    if settings.backend == "hf":
+        if settings.model is None:
+            raise UserError("--backend hf needs a model.", "Give its folder: --model DIR.")
+        return CaptionerSpec("hf", str(settings.model.absolute()), *decoding)
+    if settings.model is not None:
+        raise UserError("--model is for --backend hf.", "Add --backend hf, or give --oscar DIR.")
+    if settings.oscar is None:
+        raise UserError("No captioner was given.", FETCH)
+    if settings.oscar.partition(":")[0] == "random":
+        return CaptionerSpec("oscar", settings.oscar, *decoding)
+    return CaptionerSpec("oscar", str(Path(settings.oscar).absolute()), *decoding)
+
+
+def _features(folder: Path) -> tuple[str, Plan, Layout]:
+    """Fingerprint, plan and sizes of a finished folder of features."""
+    extract = f"Run `dgf extract-features DATA --out {folder}` until it ends."
+    try:
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder} is no folder of features: {SETTINGS} cannot be read.", extract) from error
+    if not isinstance(settings, dict) or settings.get("kind") != "features":
+        raise UserError(f"{folder} does not hold features.", extract)
+    plan, made_with = Plan.load(folder), fingerprint(settings)
+    for index in range(len(plan.shards)):
+        if committed(folder, index, made_with) is None:
+            raise UserError(f"{folder} is not finished: {shard_name(index)} is not there or not whole.", extract)
+    if not plan.shards:
+        raise UserError(f"{folder} holds no photo.", "There is nothing to caption.")
+    with open_features(folder / f"{shard_name(0)}.h5") as file:
+        return made_with, plan, read_layout(file)
+
+
+def _unused(spec: CaptionerSpec, plan: Plan) -> int:
+    """How many of the user's captions belong to no photo of the plan; it is an error if all of them do."""
+    if spec.backend != "file":
+        return 0
+    captions = read_caption_file(Path(spec.source))
+    known = {image_id for photo in plan.photos() for image_id in photo.ids}
+    unused = len(captions.keys() - known)
+    if unused == len(captions):
+        raise UserError(
+            f"{spec.source}: none of its image ids is one of the features', such as {next(iter(captions))}.",
+            f"Ids are paths below the folder of the photos, such as {min(known)}.",
+        )
+    return unused
+
+
+def _say_random(spec: CaptionerSpec) -> None:
+    if is_random(spec):
+        tell_stderr(
+            "WARNING: Oscar's weights are RANDOM and its vocabulary is a small one made on the spot: "
+            "these captions mean nothing, they only try the way"
+        )
+
+
+def _run(settings: CaptionSettings, job: CaptionJob, plan: Plan, device: str, made_with: str) -> list[ShardResult]:
+    """The shards that are not committed yet, with a progress bar that counts photos."""
+    planned = [sum(len(batch) for batch in shard) for shard in plan.shards]
+    todo = [index for index in range(len(planned)) if committed(job.folder, index, made_with) is None]
+    results: list[ShardResult] = []
+    done = sum(planned) - sum(planned[index] for index in todo)
+    with tqdm(
+        total=sum(planned), initial=done, desc="caption", unit=" photos", file=sys.stderr, mininterval=0.5
+    ) as bar:
+
+        def take(result: ShardResult) -> None:
+            results.append(result)
+            bar.update(planned[result.index])
+
+        run_job(
+            job,
+            todo,
+            workers=settings.workers,
+            scheduler=settings.scheduler,
+            device=device,
+            on_result=take,
+        )
+    return [result for result in results if result.computed]
+
+
+def _threads(settings: CaptionSettings, kind: str) -> int:
+    """What was asked for, or what the folder was begun with, or a few; never by the number of workers."""
+    if settings.threads is not None:
+        return settings.threads
+    usual = min(MOST_THREADS, len(os.sched_getaffinity(0)))
+    recorded = settings.out / SETTINGS
+    if kind == "cpu" and recorded.is_file() and not settings.overwrite:
+        try:
+            before: Any = json.loads(recorded.read_text(encoding="utf-8"))["threads"]
+        except (ValueError, KeyError, TypeError):
+            return usual
+        return before if isinstance(before, int) and before > 0 else usual
+    return usual
