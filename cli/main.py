@@ -48,9 +48,7 @@ class Commands(click.Group):
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
         except KeyboardInterrupt:
-            say(
-                "\ninterrupted: finished work is kept; the same command goes on from it (train: add --resume)"
-            )
+            say("\ninterrupted: finished work is kept; the same command goes on from it (train: add --resume)")
             ctx.exit(INTERRUPTED)
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
