@@ -85,8 +85,8 @@ class PooledRegions:
 
     def __call__(self, features: dict[str, Tensor], proposals: list[Any]) -> tuple[list[BestBoxes], list[Tensor]]:
         """See `RegionHead`."""
-        # Pooling wants this layout; converted here it is converted once.
-        maps = [features[name].contiguous() for name in self._heads.box_in_features]
+        # Pooling wants this layout, and would round boxes to the precision of the maps.
+        maps = [features[name].float().contiguous() for name in self._heads.box_in_features]
         pooled = self._heads.box_pooler(maps, [found.proposal_boxes for found in proposals])
         kept = keep_boxes(self._heads.box_predictor, self._heads.box_head(pooled), proposals, self._regions, self._nms)
         grids = self._heads.box_pooler(maps, _boxes(kept))  # (sum n, D, 7, 7)
@@ -105,7 +105,7 @@ class Res5Regions:
         means: list[Tensor] = []
         # Photo by photo: a thousand proposals through res5 take a gigabyte.
         for index, found in enumerate(proposals):
-            maps = [features[name][index : index + 1].contiguous() for name in self._heads.in_features]
+            maps = [features[name][index : index + 1].float().contiguous() for name in self._heads.in_features]
             grids = self._heads._shared_roi_transform(maps, [found.proposal_boxes])  # (P, D, 7, 7)
             kept += keep_boxes(self._heads.box_predictor, grids.mean((2, 3)), [found], self._regions, self._nms)
             means.append(self._heads._shared_roi_transform(maps, _boxes(kept[-1:])).mean((2, 3)))

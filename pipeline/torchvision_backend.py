@@ -146,7 +146,7 @@ class TorchvisionDetector:
             pixels = padded_batch(batch, self.input_size, self._mean, self._std, bgr=False)
             features = self._network.backbone(pixels)
             proposals, _ = self._network.rpn(ImageList(pixels, sizes), features)
-            maps = {name: level.contiguous() for name, level in features.items()}
+            maps = {name: level.float().contiguous() for name, level in features.items()}
             head = heads.box_head(heads.box_roi_pool(maps, proposals, sizes))
             kept = self._keep(head, proposals, sizes)
             grids = heads.box_roi_pool(maps, [found.boxes for found in kept], sizes)  # (sum n, D, 7, 7)

@@ -164,7 +164,7 @@ class ProposalRegions:
         kept: list[BestBoxes] = []
         means: list[Tensor] = []
         for index, found in enumerate(proposals):  # photo by photo: res5 on 300 regions is batch enough
-            maps = [features[name][index : index + 1].contiguous() for name in self._heads.in_features]
+            maps = [features[name][index : index + 1].float().contiguous() for name in self._heads.in_features]
             judged = self._heads._shared_roi_transform(maps, [found.proposal_boxes]).mean((2, 3))  # (P, 2048)
             with torch.autocast(judged.device.type, enabled=False):
                 scores = self._heads.box_predictor.cls_score(judged.float()).softmax(-1)[:, :-1]

@@ -65,7 +65,7 @@ def empty_network() -> torch.nn.Module:
 
 def with_few_proposals(detector: Detector) -> Detector:
     """300 proposals through res5 take a CPU half a minute."""
-    detector._network.proposal_generator.post_nms_topk[False] = 30  # type: ignore[attr-defined]
+    detector._network.proposal_generator.post_nms_topk[False] = 15  # type: ignore[attr-defined]
     return detector
 
 
