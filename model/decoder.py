@@ -62,6 +62,7 @@ class GenerativeDecoder(nn.Module):
     """
 
     allowed: Tensor
+    scale: Tensor
 
     def __init__(
         self, config: ModelConfig, labels: LabelSpace, language_model: LanguageModel, scale: float, *, image: bool
@@ -69,7 +70,7 @@ class GenerativeDecoder(nn.Module):
         super().__init__()
         width = language_model.width
         count = len(labels.types)
-        self.scale = scale
+        self.register_buffer("scale", torch.tensor(scale))  # saved: it is that of the weights at the start
         self.mode = config.entity_types if count else "none"
         self.restrict = self.mode != "none" and config.type_restriction == "soft"
         self.feed = identity(width)

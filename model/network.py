@@ -273,6 +273,7 @@ def _prepare(language_model: LanguageModel, config: ModelConfig) -> None:
                 lora_alpha=config.lora_alpha,  # type: ignore[arg-type]
                 lora_dropout=config.lora_dropout,
                 target_modules=list(targets),
+                fan_in_fan_out=language_model.kind in ("gpt2", "openai-gpt"),  # their layers are transposed
             ),
             model,
         )
