@@ -189,7 +189,7 @@ def _run_there(
                 ): index
                 for index in indices
             }
-            for future in tasks_completed(futures):
+            for future in tasks_completed(futures, loop=client.loop):
                 _take(future, futures[future], progress, lost)
         finally:
             if client.status == "running":
@@ -223,7 +223,7 @@ def _client(address: str) -> Iterator[Client]:
 def _local_cluster(workers: int, per_worker: int, device: str) -> Iterator[SpecCluster]:
     """Worker processes on this machine, each with one GPU where the device is one; a dead one is replaced."""
     gpus = _gpus() if device.startswith("cuda") else []
-    options: dict[str, Any] = {"nthreads": per_worker, "memory_limit": None, "silence_logs": logging.ERROR}
+    options: dict[str, Any] = {"nthreads": per_worker, "memory_limit": None, "silence_logs": logging.CRITICAL}
     specification = {
         number: {
             "cls": Nanny,
@@ -237,7 +237,7 @@ def _local_cluster(workers: int, per_worker: int, device: str) -> Iterator[SpecC
         SpecCluster(
             workers=specification,
             scheduler={"cls": Scheduler, "options": head},
-            silence_logs=logging.ERROR,
+            silence_logs=logging.CRITICAL,
         ) as cluster,
     ):
         yield cluster
