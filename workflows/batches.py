@@ -14,6 +14,9 @@ from dgf.model.network import DGF
 from dgf.pipeline.features import FeatureStore
 from dgf.workflows.examples import Examples, Ints
 
+MAX_CAPTION = 32
+"""Most tokens of a caption that are read; Oscar writes at most twenty word pieces."""
+
 
 @dataclass(frozen=True, slots=True)
 class Captions:

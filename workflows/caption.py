@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -140,7 +140,7 @@ def caption(settings: CaptionSettings) -> CaptionSummary:
             (failure for marker in markers for failure in marker.stats.failures), key=lambda gap: gap.image_id
         )
         rows = sum(marker.stats.rows for marker in markers)
-        write_manifest(out, "captions", markers, {"captioned": rows - len(gaps)})
+        write_manifest(out, "captions", markers, {"captioned": rows - len(gaps), "command": asdict(spec)})
     return CaptionSummary(
         out=settings.out,
         photos=rows,

@@ -27,6 +27,8 @@ from dgf.workflows.devices import choose_device
 BATCH_SIZES = {"cuda": 16, "cpu": 4}
 MOST_THREADS = 4
 SHOWN = 5
+REPEATED = ("detector", "weights", "vgg_weights", "fc7", "top_k", "regions", "min_size", "max_size")
+"""Options that the manifest keeps, so that `dgf predict` can extract new photos in the same way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,7 @@ def extract(settings: ExtractSettings) -> ExtractSummary:
                 "photos": summary.photos,
                 "failures": [{"image_id": f.image_id, "reason": f.reason} for f in summary.failures],
                 "missing": list(summary.missing),
+                "command": {name: getattr(settings, name) for name in REPEATED},
             },
         )
     return summary

@@ -64,6 +64,17 @@ class RunFolder:
             raise UserError(f"{self.path}: not a run folder (it has no config.yaml)", "`dgf train` makes one.")
         return load_config(self.config_file)
 
+    def finished_config(self) -> TrainConfig:
+        """The configuration of a run whose training has ended.
+
+        Raises:
+            UserError: If the folder is no run, or training has not ended.
+        """
+        config = self.load_config()
+        if not self.finished:
+            raise UserError(f"{self.path}: training has not ended", f"`dgf train --resume --out {self.path}` ends it.")
+        return config
+
     def write_metrics(self, epochs: Sequence[Mapping[str, Any]]) -> None:
         """Writes `metrics.jsonl`, one line an epoch."""
         write_atomic(self.path / "metrics.jsonl", "".join(json.dumps(epoch) + "\n" for epoch in epochs).encode())

@@ -18,6 +18,7 @@ from dgf.workflows.config import TrainConfig
 from dgf.workflows.encode import PostEncoder
 from dgf.workflows.examples import make_examples
 from dgf.workflows.photos import Placed, place
+from dgf.workflows.provenance import captioner_of
 from dgf.workflows.types import TypePairs, read_types, types_of_posts
 
 
@@ -29,11 +30,13 @@ class Corpus:
         dataset: The posts.
         store: Feature (and caption) shards; None to work on text.
         types: Entity types by post id, where a file or the data set gives them.
+        captioner: Fingerprint of what wrote the captions; None where there are none.
     """
 
     dataset: Dataset
     store: FeatureStore | None
     types: TypePairs
+    captioner: str | None
 
     def split(self, name: str) -> tuple[Post, ...]:
         """Posts of a split.
@@ -63,14 +66,13 @@ def open_corpus(config: TrainConfig, device: torch.device) -> Corpus:
     if data.captions and not data.features:
         raise UserError("--captions needs --features: captions belong to the photos in the feature shards")
     dataset = read_dataset(Path(data.path), on_error=data.on_error)
-    store = None
+    store, captions = None, Path(data.captions) if data.captions else None
     if data.features:
-        captions = Path(data.captions) if data.captions else None
         store = FeatureStore.open(Path(data.features), captions, image=config.model.image_features)
         store.place(device)
     types = read_types(Path(data.types)) if data.types else {}
     known = types_of_posts(post for posts in dataset.splits.values() for post in posts)
-    return Corpus(dataset, store, {**known, **types})
+    return Corpus(dataset, store, {**known, **types}, captioner_of(captions) if captions else None)
 
 
 def make_encoder(tokenizer: PreTrainedTokenizerBase, network: DGF, config: TrainConfig) -> PostEncoder:

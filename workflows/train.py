@@ -21,19 +21,17 @@ from dgf.model.network import DGF
 from dgf.model.objective import joint_objective
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.shards import FC7
-from dgf.workflows.batches import BatchMaker, Captions, pool_captions, read_captions, shuffled
+from dgf.workflows.batches import MAX_CAPTION, BatchMaker, Captions, pool_captions, read_captions, shuffled
 from dgf.workflows.config import OptimConfig, TrainConfig, dump_config
 from dgf.workflows.devices import autocast, choose_device
 from dgf.workflows.environment import describe_environment
 from dgf.workflows.inference import predict
 from dgf.workflows.metrics import Scores, score
 from dgf.workflows.optimizer import make_optimizer
+from dgf.workflows.provenance import command_of
 from dgf.workflows.run_folder import RunFolder, load_checkpoint, restore_trained, save_checkpoint, trained_state
 from dgf.workflows.task import Corpus, make_batches, make_encoder, open_corpus
 from dgf.workflows.vocabulary import train_tokenizer
-
-MAX_CAPTION = 32
-"""Most tokens of a caption that are read; Oscar writes at most twenty word pieces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +283,9 @@ def _facts(trainer: Trainer, corpus: Corpus, text_only: int, skipped: int) -> di
         "text_only_rows": text_only,
         "skipped_rows": skipped,
         "features": corpus.store.fingerprint if corpus.store else None,
+        "captioner": corpus.captioner,
+        "extraction": command_of(corpus.store.folder) if corpus.store else None,
+        "captioning": command_of(Path(trainer.config.data.captions)) if trainer.config.data.captions else None,
     }
 
 

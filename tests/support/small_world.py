@@ -72,10 +72,10 @@ def write_shards(posts: Path, features: Path, captions: Path | None = None, *, s
                     ShardStats(len(ids)),
                 )
             )
-        write_manifest(features, "features", markers, {"failures": []})
+        write_manifest(features, "features", markers, {"failures": [], "command": {}})
     if captions is None:
         return
-    with claim(captions, {"kind": "captions"}) as fingerprint:
+    with claim(captions, {"kind": "captions", "captioner": {}}) as fingerprint:
         markers = []
         for index, shard in enumerate(plan.shards):
             ids = [photo.image_id for batch in shard for photo in batch]
@@ -91,4 +91,4 @@ def write_shards(posts: Path, features: Path, captions: Path | None = None, *, s
                     ShardStats(len(ids)),
                 )
             )
-        write_manifest(captions, "captions", markers, {"failures": []})
+        write_manifest(captions, "captions", markers, {"failures": [], "command": {}})

@@ -64,7 +64,7 @@ def test_the_report_says_how_it_was_measured(run: Path, tmp_path: Path) -> None:
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert (report["rows"], report["text_only_rows"], report["split"]) == (6, 0, "test")
     assert report["protocol"] == "no label reaches a prediction"
-    assert report["scores"]["rows"] == 6 and report["captions"] is True
+    assert report["scores"]["rows"] == 6 and report["captioner"]
     rows = [json.loads(line) for line in predictions(evaluation).splitlines()]
     assert [row["id"] for row in rows] == [f"test:{i}" for i in range(6)]
     assert all(len(row["gates"]["objects"]) == 2 and 0 <= row["probability"] <= 1 for row in rows)

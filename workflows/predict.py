@@ -1,0 +1,158 @@
+"""`dgf predict`: a trained run's answers for posts of one's own, photos and all."""
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from dgf.pipeline.commit import write_atomic
+from dgf.pipeline.datasets import read_dataset
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.images import find_image
+from dgf.pipeline.posts import Dataset
+from dgf.workflows.answers import answer
+from dgf.workflows.caption import CaptionSettings, caption
+from dgf.workflows.config import TrainConfig
+from dgf.workflows.devices import choose_device
+from dgf.workflows.extract import ExtractSettings, extract
+from dgf.workflows.run_folder import RunFolder
+from dgf.workflows.task import open_corpus
+
+
+@dataclass(frozen=True, slots=True)
+class PredictSettings:
+    """What `dgf predict` was asked.
+
+    Args:
+        run: The run folder.
+        posts: A data set; relations in it are ignored.
+        out: JSONL to write; None to get the lines back.
+        work: Folder for the posts' features and captions, to be used again; None for a temporary one.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        workers: Worker processes that extract and caption.
+        batch_size: Rows at once.
+        missing_images: Posts whose photo is not there.
+        on_error: Bad rows.
+        weights: Of the detector, VGG16 and Oscar (`detector`, `vgg`, `oscar`) where they lie elsewhere than when the
+            run's features were made.
+    """
+
+    run: Path
+    posts: Path
+    out: Path | None = None
+    work: Path | None = None
+    device: str = "auto"
+    workers: int = 0
+    batch_size: int = 64
+    missing_images: Literal["error", "skip", "text-only"] = "error"
+    on_error: Literal["stop", "skip"] = "stop"
+    weights: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictSummary:
+    """The answers as lines of JSON, and what they leave out."""
+
+    lines: tuple[str, ...]
+    text_only: int
+    skipped: tuple[str, ...]
+
+
+def predict_posts(settings: PredictSettings) -> PredictSummary:
+    """Extracts and captions what the posts show in the way the run was trained on, then predicts.
+
+    Raises:
+        UserError: If the run, the posts or the weights do not serve.
+    """
+    folder = RunFolder(settings.run)
+    config = folder.finished_config()
+    device = choose_device(settings.device)
+    dataset = read_dataset(settings.posts, on_error=settings.on_error)
+    with _work_folder(settings.work) as work:
+        features, captions = _see(settings, dataset, folder.read_data(), work)
+        config = _for_posts(config, settings, features, captions)
+        corpus = open_corpus(config, device)
+        posts = [post for split in corpus.dataset.splits.values() for post in split]
+        answers = answer(folder, config, corpus, posts, device=device, batch_size=settings.batch_size, title="predict")
+        lines = tuple(json.dumps(row, ensure_ascii=False) for row in answers.rows())
+    if settings.out is not None:
+        write_atomic(settings.out, "".join(line + "\n" for line in lines).encode())
+    skipped = (*answers.placed.skipped, *(str(fault) for fault in dataset.faults))
+    return PredictSummary(lines, answers.placed.text_only, skipped)
+
+
+def _see(
+    settings: PredictSettings, dataset: Dataset, facts: Mapping[str, Any], work: Path
+) -> tuple[Path | None, Path | None]:
+    """Features and captions of the posts' photos; none where the run has none or no photo is there."""
+    posts = [post for split in dataset.splits.values() for post in split]
+    if facts["extraction"] is None or all(find_image(dataset, post) is None for post in posts):
+        return None, None
+    weights = settings.weights or {}
+    how = dict(facts["extraction"])
+    how["weights"] = weights.get("detector", how["weights"])
+    how["vgg_weights"] = weights.get("vgg", how["vgg_weights"])
+    shared = {"device": settings.device, "workers": settings.workers, "overwrite": settings.work is not None}
+    extract(
+        ExtractSettings(
+            data=settings.posts,
+            out=work / "features",
+            missing_images=settings.missing_images,
+            on_error=settings.on_error,
+            **how,
+            **shared,
+        )
+    )
+    if facts["captioning"] is None:
+        return work / "features", None
+    caption(
+        CaptionSettings(
+            data=settings.posts,
+            features=work / "features",
+            out=work / "captions",
+            **_captioner(facts["captioning"], weights),
+            **shared,
+        )
+    )
+    return work / "features", work / "captions"
+
+
+def _captioner(spec: Mapping[str, Any], weights: Mapping[str, str]) -> dict[str, Any]:
+    """The options of `dgf caption` that name the run's captioner."""
+    if spec["backend"] == "file":
+        raise UserError(
+            "the run was trained on captions from a file, which new posts do not have",
+            "Extract and caption the posts, and use `dgf eval RUN --data POSTS --features ... --captions ...`.",
+        )
+    source = weights.get("oscar", spec["source"])
+    named = {"oscar": source} if spec["backend"] == "oscar" else {"backend": "hf", "model": Path(source)}
+    return {**named, "beams": spec["beams"], "length": spec["length"], "precision": spec["precision"]}
+
+
+def _for_posts(
+    config: TrainConfig, settings: PredictSettings, features: Path | None, captions: Path | None
+) -> TrainConfig:
+    data = replace(
+        config.data,
+        path=str(settings.posts),
+        features=None if features is None else str(features),
+        captions=None if captions is None else str(captions),
+        types=None,
+        missing_images=settings.missing_images,
+        on_error=settings.on_error,
+        image_share=1.0,
+    )
+    return replace(config, data=data)
+
+
+@contextmanager
+def _work_folder(work: Path | None) -> Iterator[Path]:
+    if work is not None:
+        work.mkdir(parents=True, exist_ok=True)
+        yield work
+        return
+    with tempfile.TemporaryDirectory(prefix="dgf-predict-") as temporary:
+        yield Path(temporary)
