@@ -23,8 +23,8 @@ def test_the_limit_reads_the_bytes_that_batches_show(tmp_path: Path) -> None:
     write_noise(tmp_path / "noise", rows=20, shards=2)
     store = FeatureStore.open(tmp_path / "noise")
     stretches = store.stretches()
-    assert sum(length for _, _, length in stretches) == 20 * store.row_bytes
-    raw = [np.fromfile(path, np.float16, length // 2, offset=offset) for path, offset, length in stretches]
+    assert sum(length for *_, length in stretches) == 20 * store.row_bytes
+    raw = [np.fromfile(path, np.float16, length // 2, offset=offset) for path, _, offset, length in stretches]
     batch = store.gather(range(20))
     assert torch.equal(torch.from_numpy(np.concatenate(raw[0::2])), batch.objects.flatten())
     assert torch.equal(torch.from_numpy(np.concatenate(raw[1::2])), batch.blocks.flatten())
