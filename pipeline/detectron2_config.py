@@ -50,7 +50,7 @@ def require_detectron2(spec: DetectorSpec) -> None:
     except ImportError as error:
         raise UserError(
             f"--detector {spec.spec}: detectron2 cannot be imported: {error}",
-            "Install it with `make detectron2`, or with `pip install --no-build-isolation "
+            "Install it with `make venv` in a checkout, or with `pip install --no-build-isolation "
             "'git+https://github.com/facebookresearch/detectron2.git'`; "
             "or use --detector torchvision:fasterrcnn_resnet50_fpn, which needs nothing more",
         ) from error

@@ -172,5 +172,5 @@ def test_missing_library_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> 
         return real(name, *args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(builtins, "__import__", absent)
-    with pytest.raises(UserError, match="make detectron2"):
+    with pytest.raises(UserError, match="make venv"):
         describe_detector(SMALL)

@@ -102,8 +102,8 @@ def test_layers_are_caffes(empty_network: torch.nn.Module) -> None:
     res3 = empty_network.backbone.res3  # type: ignore[union-attr]
     assert res3[0].conv1.stride == (2, 2) and res3[0].conv2.stride == (1, 1)  # type: ignore[index, union-attr]
     stem = empty_network.backbone.stem  # type: ignore[union-attr]
-    # 65 pixels: 33 after the convolution, 16 after the pooling; detectron2's own gives 17.
-    assert stem(torch.empty(1, 3, 65, 66, device="meta")).shape[2:] == (16, 16)  # type: ignore[operator]
+    # After the convolution 32 and 33: detectron2's own pooling gives 16 and 17, one that rounds down 15 and 16.
+    assert stem(torch.empty(1, 3, 64, 66, device="meta")).shape[2:] == (16, 16)  # type: ignore[operator]
 
 
 def test_regions_are_2048_wide_with_boxes(detector: Detector) -> None:

@@ -62,7 +62,7 @@ def test_nothing_in_a_file_is_run(tmp_path: Path, suffix: str, protocol: int, mo
     monkeypatch.chdir(tmp_path)
     file = tmp_path / f"model{suffix}"
     file.write_bytes(pickle.dumps({"weight": Hostile()}, protocol=protocol))
-    with pytest.raises(UserError, match=f"model{suffix}"):
+    with pytest.raises(UserError, match=f"model{suffix}.*not data" if suffix == ".pkl" else f"model{suffix}"):
         read_state(file)
     if suffix in (".pth", ".bin"):
         torch.save({"weight": Hostile()}, file)
