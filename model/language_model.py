@@ -121,7 +121,7 @@ def load_language_model(spec: str, seed: int = 0) -> LanguageModel:
         config = AutoConfig.from_pretrained(name, **where)
         _check_kind(config, spec)
         bare = {"add_pooling_layer": False} if config.model_type == "bert" else {}
-        model = AutoModel.from_pretrained(name, dtype=torch.float32, **where, **bare)
+        model = AutoModel.from_pretrained(name, config=config, dtype=torch.float32, **where, **bare)
         tokenizer = AutoTokenizer.from_pretrained(name, **where)
     except (OSError, ValueError, ImportError, KeyError) as error:
         if isinstance(error, ModelError):
