@@ -41,6 +41,7 @@ class Index:
         failed: Ids of photos that have no features because they are broken.
         counts: (rows,) int8, objects of each photo.
         fingerprint: Of the networks; see `FeatureStore`.
+        made_with: Fingerprint of all the folder's settings, which captions made from it name.
     """
 
     folder: Path
@@ -54,6 +55,7 @@ class Index:
     failed: frozenset[str]
     counts: NDArray[np.int8]
     fingerprint: str
+    made_with: str
 
 
 def read_index(folder: Path, image: Literal["all", "blocks", "fc7"]) -> Index:
@@ -105,6 +107,7 @@ def read_index(folder: Path, image: Literal["all", "blocks", "fc7"]) -> Index:
         failed=frozenset(failed),
         counts=np.concatenate(counts),
         fingerprint=fingerprint({key: value for key, value in settings.items() if key not in _NOT_THE_NETWORKS}),
+        made_with=fingerprint(settings),
     )
 
 
@@ -115,6 +118,9 @@ def read_captions(folder: Path, index: Index) -> tuple[str, ...]:
         UserError: The folder is missing, unfinished or damaged, or belongs to other features.
     """
     settings = _settings(folder, "captions")
+    mend = f"Caption these features: `dgf caption DATA --features {index.folder} --out CAPTIONS`."
+    if settings.get("features", index.made_with) != index.made_with:
+        raise UserError(f"{folder}: made from other features than those in {index.folder}", mend)
     markers = _finished(folder, "captions", settings, len(index.paths))
     captions: dict[str, str] = {}
     for marker in markers:
@@ -126,7 +132,7 @@ def read_captions(folder: Path, index: Index) -> tuple[str, ...]:
         raise UserError(
             f"{folder}: no caption for {len(lacking)} of the {len(index.image_ids)} photos in {index.folder}, "
             f"such as {lacking[0]}",
-            f"Caption these features: `dgf caption DATA --features {index.folder} --out CAPTIONS`.",
+            mend,
         )
     return tuple(captions[image_id] for image_id in index.image_ids)
 

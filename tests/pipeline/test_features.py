@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from dgf.pipeline.commit import Failure, ShardStats, claim, commit, write_manifest
+from dgf.pipeline.commit import Failure, ShardStats, claim, commit, fingerprint, write_manifest
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.plan import Photo, Plan
@@ -41,7 +41,7 @@ def make(root: Path, *, fc7: bool = False, settings: dict[str, Any] | None = Non
     shards = [[_photo(next(numbers)) for _ in range(max(size, 1))] for size in SIZES]
     plan = Plan(tuple((tuple(shard),) for shard in shards), (Failure("val/broken.jpg", "truncated"),))
     claimed = settings or {"kind": "features", "detector": "a", "photos": 1, "device": "cpu"}
-    captions = {"kind": "captions", "beams": 5}
+    captions = {"kind": "captions", "features": fingerprint(claimed), "beams": 5}
     with claim(made.features, claimed) as mark, claim(made.captions, captions) as caption_mark:
         plan.save(made.features)
         markers, caption_markers = [], []
@@ -312,7 +312,8 @@ def test_wrong_folders(made: Made, tmp_path: Path) -> None:
 
 
 def test_captions_of_other_photos_are_refused(made: Made, tmp_path: Path) -> None:
-    with claim(tmp_path / "captions", {"kind": "captions"}) as mark:
+    features = fingerprint(json.loads((made.features / "settings.json").read_text()))
+    with claim(tmp_path / "captions", {"kind": "captions", "features": features}) as mark:
         markers = []
         for index in range(len(SIZES)):
 
@@ -323,6 +324,12 @@ def test_captions_of_other_photos_are_refused(made: Made, tmp_path: Path) -> Non
         write_manifest(tmp_path / "captions", "captions", markers, {})
     with pytest.raises(UserError, match="no caption for 10 of the 10 photos"):
         FeatureStore.open(made.features, tmp_path / "captions")
+
+
+def test_captions_of_other_features_are_refused(made: Made, tmp_path: Path) -> None:
+    other = make(tmp_path, settings={"kind": "features", "detector": "b"})
+    with pytest.raises(UserError, match="made from other features than those in"):
+        FeatureStore.open(other.features, made.captions)
 
 
 def test_chunked_arrays_are_refused(tmp_path: Path) -> None:
