@@ -83,7 +83,8 @@ def place(
 
 
 def _kept_photos(store: FeatureStore, share: float, seed: int) -> NDArray[np.bool_]:
-    return np.random.default_rng(seed).random(len(store)) < share
+    """(photos + 1,) whether each photo is kept; the last answers for row -1."""
+    return np.append(np.random.default_rng(seed).random(len(store)) < share, True)
 
 
 def _missing_message(posts: Sequence[Post], lacking: NDArray[np.int64], store: FeatureStore | None, data: Path) -> str:
