@@ -1,6 +1,7 @@
 """Any image-to-text model of transformers in a local folder (BLIP, ViT-GPT2, ...) as a captioner that reads pixels."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class HfCaptioner:
         reasons: list[str | None] = []
         for photo in photos:
             try:
-                pixels.append(photo.pixels())
+                pixels.append(np.array(photo.pixels()))  # a copy, since torch wants to be able to write
                 reasons.append(None)
             except ImageError as error:
                 reasons.append(str(error))
@@ -61,14 +62,15 @@ class HfCaptioner:
     @torch.inference_mode()
     def _run(self, pixels: list[NDArray[np.uint8]]) -> list[Caption]:
         inputs = self._processor(images=pixels, return_tensors="pt")["pixel_values"]
-        output = self._model.generate(
-            pixel_values=inputs.to(self._device, self._dtype),
-            num_beams=self._spec.beams,
-            max_length=self._spec.length,
-            do_sample=False,
-            return_dict_in_generate=True,
-            output_scores=True,
-        )
+        with _quiet():  # it asks for a mask of the text, of which there is none yet
+            output = self._model.generate(
+                pixel_values=inputs.to(self._device, self._dtype),
+                num_beams=self._spec.beams,
+                max_length=self._spec.length,
+                do_sample=False,
+                return_dict_in_generate=True,
+                output_scores=True,
+            )
         texts = self._tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
         captions = []
         for text, score in zip(texts, self._scores(output).tolist(), strict=True):
@@ -99,20 +101,31 @@ class HfCaptioner:
         return sorted({item for item in flat if item is not None})
 
 
-def _load(folder: Path) -> tuple[Any, Any, Any]:
-    verbosity = transformers_logging.get_verbosity()
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps transformers' own lines out of the progress."""
+    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+def _load(folder: Path) -> tuple[Any, Any, Any]:
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        loaded: Any = AutoModelForImageTextToText.from_pretrained(folder, output_loading_info=True, **local)
-        processor = AutoImageProcessor.from_pretrained(folder, **local)
-        tokenizer = AutoTokenizer.from_pretrained(folder, **local)
+        with _quiet():
+            loaded: Any = AutoModelForImageTextToText.from_pretrained(folder, output_loading_info=True, **local)
+            processor = AutoImageProcessor.from_pretrained(folder, **local)
+            tokenizer = AutoTokenizer.from_pretrained(folder, **local)
     except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
         raise UserError(
             f"{folder} cannot be loaded as an image-to-text model: {str(error).splitlines()[0]}", MEND
         ) from error
-    finally:
-        transformers_logging.set_verbosity(verbosity)
     model, info = loaded
     faults = sorted({str(key) for kind in ("missing_keys", "mismatched_keys") for key in info.get(kind) or ()})
     if faults:

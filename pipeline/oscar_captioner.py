@@ -10,7 +10,7 @@ from dgf.pipeline.decoding import Words, beam_search, greedy
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.next_word import Cached
 from dgf.pipeline.oscar_inputs import FIRST_TAG_POSITION, MAX_TAG_PIECES, build_context
-from dgf.pipeline.oscar_weights import OscarCheckpoint, read_config
+from dgf.pipeline.oscar_weights import OscarCheckpoint, read_config, weights_file
 from dgf.pipeline.shards import BOX_FEATURES
 
 ENDED = "the captioner ended before its first word"
@@ -73,8 +73,9 @@ def check_width(folder: Path, features: Path, dim: int) -> None:
     """See that a checkpoint reads regions as wide as the shards'.
 
     Raises:
-        UserError: Names both widths.
+        UserError: Names both widths, or what the checkpoint lacks.
     """
+    weights_file(folder)
     wanted, there = read_config(folder).img_feature_dim, dim + BOX_FEATURES
     if wanted != there:
         raise UserError(

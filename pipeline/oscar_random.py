@@ -43,7 +43,7 @@ def small_vocabulary(class_names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(pieces))
 
 
-def random_checkpoint(seed: int, tokenizer: BertTokenizer, region_width: int, **sizes: int) -> OscarCheckpoint:
+def random_checkpoint(seed: int, tokenizer: BertTokenizer, region_width: int, **sizes: float) -> OscarCheckpoint:
     """Real architecture at base size (unless `sizes` say otherwise), weights drawn from `seed`.
 
     Args:
