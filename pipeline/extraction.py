@@ -1,7 +1,6 @@
 """Feature extraction as a job for workers: what each loads, and what it does with a shard."""
 
 import functools
-import importlib.metadata
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,17 +9,15 @@ from typing import Any
 
 import torch
 
-from dgf.pipeline.cluster import ShardResult
-from dgf.pipeline.commit import commit, committed, fingerprint
+from dgf.pipeline.commit import fingerprint
 from dgf.pipeline.detector import DetectorSpec, build_detector, describe_detector
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.plan import Plan
-from dgf.pipeline.runner import Runner
-from dgf.pipeline.shards import Layout, write_features
+from dgf.pipeline.runner import ExtractWork, Runner
+from dgf.pipeline.shards import Layout
 from dgf.pipeline.vgg import VggSpec, build_vgg, describe_vgg
 
 MOST_READERS = 8
-SOFTWARE = ("dgf", "torch", "torchvision", "numpy", "pillow", "h5py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,40 +68,3 @@ class ExtractJob:
             before_networks=functools.partial(torch.set_num_threads, self.threads),
         )
         return ExtractWork(self.folder, fingerprint(self.settings), plan, layout, runner)
-
-
-class ExtractWork:
-    """The job with its networks loaded."""
-
-    def __init__(self, folder: Path, fingerprint: str, plan: Plan, layout: Layout, runner: Runner) -> None:
-        self._folder = folder
-        self._fingerprint = fingerprint
-        self._plan = plan
-        self._layout = layout
-        self._runner = runner
-        self._versions = software_versions()
-
-    def run(self, index: int) -> ShardResult:
-        """Reads, computes and commits one shard, unless it is committed already."""
-        done = committed(self._folder, index, self._fingerprint)
-        if done is not None:
-            return ShardResult.of(done, computed=False)
-        rows, stats = self._runner.extract(self._plan.shards[index])
-        write = functools.partial(
-            write_features,
-            layout=self._layout,
-            image_ids=rows.image_ids,
-            arrays=rows.arrays(),
-            fingerprint=self._fingerprint,
-            versions=self._versions,
-        )
-        return ShardResult.of(commit(self._folder, index, self._fingerprint, write, stats), computed=True)
-
-    def close(self) -> None:
-        """Ends the shards under way."""
-        self._runner.stop()
-
-
-def software_versions() -> dict[str, str]:
-    """Versions of what the numbers in a shard depend on."""
-    return {name: importlib.metadata.version(name) for name in SOFTWARE}

@@ -6,25 +6,32 @@ of resized photos, however many photos there are.
 """
 
 import contextlib
+import functools
+import importlib.metadata
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from dgf.pipeline.commit import Failure, ShardStats
+from dgf.pipeline.cluster import ShardResult
+from dgf.pipeline.commit import Failure, ShardStats, commit, committed
 from dgf.pipeline.detector import Detections, Prepared
 from dgf.pipeline.images import ImageError, decode, read_bytes
-from dgf.pipeline.plan import Batch, Photo, Shard
-from dgf.pipeline.shards import Array, Layout, to_float16
-from dgf.pipeline.vgg import Blocks
+from dgf.pipeline.plan import Batch, Photo, Plan, Shard
+from dgf.pipeline.shard_rows import Rows
+from dgf.pipeline.shards import Layout, write_features
 
+if TYPE_CHECKING:  # it brings torch, which only the networks need
+    from dgf.pipeline.vgg import Blocks
+
+SOFTWARE = ("dgf", "torch", "torchvision", "numpy", "pillow", "h5py")
 AHEAD = 2
 """Batches read ahead of the one in the networks."""
 
@@ -48,7 +55,7 @@ class BlockNetwork(Protocol):
         """Resizes one photo, in any thread."""
         ...
 
-    def extract_prepared(self, photos: Sequence[npt.NDArray[np.uint8]]) -> Blocks:
+    def extract_prepared(self, photos: Sequence[npt.NDArray[np.uint8]]) -> "Blocks":
         """Runs a batch."""
         ...
 
@@ -100,7 +107,7 @@ class Runner:
         """Shards under way end at their next batch with `StoppedError`."""
         self._stopped.set()
 
-    def extract(self, shard: Shard) -> tuple["Rows", ShardStats]:
+    def extract(self, shard: Shard) -> tuple[Rows, ShardStats]:
         """Reads and computes one shard.
 
         Returns:
@@ -125,7 +132,7 @@ class Runner:
                 seconds["compute"] += waiting_since - started
         return rows, ShardStats(rows.count, tuple(failures), seconds)
 
-    def _compute(self, ready: Sequence[Ready], rows: "Rows") -> list[Failure]:
+    def _compute(self, ready: Sequence[Ready], rows: Rows) -> list[Failure]:
         if not ready:
             return []
         detections = self._detector.detect_prepared([photo.for_detector for photo in ready])
@@ -175,75 +182,38 @@ class Runner:
             seconds["read"] += time.perf_counter() - started  # a lost update would cost a few milliseconds
 
 
-class Rows:
-    """The arrays of one shard, filled photo by photo.
+class ExtractWork:
+    """A runner with the folder that its shards go to: the work of `cluster.run_job`."""
 
-    Args:
-        layout: Sizes.
-        capacity: Photos that the plan gives the shard.
-    """
-
-    def __init__(self, layout: Layout, capacity: int) -> None:
+    def __init__(self, folder: Path, fingerprint: str, plan: Plan, layout: Layout, runner: Runner) -> None:
+        self._folder = folder
+        self._fingerprint = fingerprint
+        self._plan = plan
         self._layout = layout
-        self._arrays: dict[str, Array] = {
-            name: np.zeros((capacity, *shape), dtype) for name, (dtype, shape) in layout.columns().items()
-        }
-        for name in ("objects/classes", "regions/tags"):
-            self._arrays[name][:] = -1
-        self.image_ids: list[str] = []
+        self._runner = runner
+        self._versions = software_versions()
 
-    @property
-    def count(self) -> int:
-        """Rows filled so far."""
-        return len(self.image_ids)
+    def run(self, index: int) -> ShardResult:
+        """Reads, computes and commits one shard, unless it is committed already."""
+        done = committed(self._folder, index, self._fingerprint)
+        if done is not None:
+            return ShardResult.of(done, computed=False)
+        rows, stats = self._runner.extract(self._plan.shards[index])
+        write = functools.partial(
+            write_features,
+            layout=self._layout,
+            image_ids=rows.image_ids,
+            arrays=rows.arrays(),
+            fingerprint=self._fingerprint,
+            versions=self._versions,
+        )
+        return ShardResult.of(commit(self._folder, index, self._fingerprint, write, stats), computed=True)
 
-    def arrays(self) -> Mapping[str, Array]:
-        """The filled part of every array."""
-        return {name: array[: self.count] for name, array in self._arrays.items()}
-
-    def add(
-        self,
-        photo: Photo,
-        found: Detections,
-        blocks: npt.NDArray[np.float32],
-        fc7: npt.NDArray[np.float32] | None,
-    ) -> bool:
-        """Fills the next row, unless a number is not finite (False).
-
-        Args:
-            photo: Whose row it is.
-            found: n <= R regions by descending score; the first K of them are the objects.
-            blocks: (49, 512).
-            fc7: (4096,) or None.
-        """
-        values = [found.features, found.boxes, found.scores, blocks, *([] if fc7 is None else [fc7])]
-        if not all(np.isfinite(value).all() for value in values):
-            return False
-        regions = min(len(found.scores), self._layout.regions)
-        objects = min(regions, self._layout.objects)
-        dim = self._layout.dim
-        features = to_float16(found.features[:regions])
-        row = {name: array[self.count : self.count + 1][0] for name, array in self._arrays.items() if array.ndim > 1}
-        row["image_sha256"][:] = np.frombuffer(bytes.fromhex(photo.sha256), np.uint8)
-        row["image_size"][:] = photo.size
-        row["objects/features"][:objects] = features[:objects]
-        row["objects/boxes"][:objects] = found.boxes[:objects]
-        row["objects/scores"][:objects] = found.scores[:objects]
-        row["objects/classes"][:objects] = found.classes[:objects]
-        self._arrays["objects/count"][self.count] = objects
-        row["image/blocks"][:] = to_float16(blocks)
-        if fc7 is not None:
-            row["image/fc7"][:] = to_float16(fc7)
-        row["regions/features"][:regions, :dim] = features
-        row["regions/features"][:regions, dim:] = box_features(found.boxes[:regions], photo.size)
-        row["regions/tags"][:regions] = found.classes[:regions]
-        self._arrays["regions/count"][self.count] = regions
-        self.image_ids.append(photo.image_id)
-        return True
+    def close(self) -> None:
+        """Ends the shards under way."""
+        self._runner.stop()
 
 
-def box_features(boxes: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
-    """(n, 4) boxes in pixels to the six numbers Oscar reads: x1/W y1/H x2/W y2/H w/W h/H, (n, 6)."""
-    height, width = size
-    scaled = boxes / np.array([width, height, width, height], np.float32)
-    return np.concatenate([scaled, scaled[:, 2:] - scaled[:, :2]], axis=1)
+def software_versions() -> dict[str, str]:
+    """Versions of what the numbers in a shard depend on."""
+    return {name: importlib.metadata.version(name) for name in SOFTWARE}

@@ -12,7 +12,8 @@ from dgf.pipeline import runner as runner_module
 from dgf.pipeline.detector import Detections, Prepared
 from dgf.pipeline.images import decode
 from dgf.pipeline.plan import Photo, Plan
-from dgf.pipeline.runner import Rows, Runner, StoppedError, box_features
+from dgf.pipeline.runner import Runner, StoppedError
+from dgf.pipeline.shard_rows import Rows, box_features
 from dgf.pipeline.shards import BLOCKS, FC7, check_schema
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -18,11 +18,9 @@ from PIL import Image
 from dgf.pipeline.cluster import ShardResult, run_job
 from dgf.pipeline.commit import claim, committed, fingerprint
 from dgf.pipeline.detector import Detections, Prepared
-from dgf.pipeline.extraction import ExtractWork
 from dgf.pipeline.plan import Plan, make_plan
-from dgf.pipeline.runner import Runner
+from dgf.pipeline.runner import ExtractWork, Runner
 from dgf.pipeline.shards import FC7, Layout
-from dgf.pipeline.vgg import Blocks
 
 LAYOUT = Layout(objects=3, regions=5, dim=6, fc7=True, class_names=("dark", "bright"))
 Photo = npt.NDArray[np.uint8]
@@ -53,14 +51,22 @@ class TinyDetector:
         return Detections(features, boxes, scores, classes)
 
 
+@dataclass(frozen=True)
+class TinyBlocks:
+    """As `dgf.pipeline.vgg.Blocks`, which would bring torch: workers start in a second without it."""
+
+    blocks: npt.NDArray[np.float32]
+    fc7: npt.NDArray[np.float32] | None
+
+
 class TinyVgg:
     def prepare(self, photo: Photo) -> Photo:
         return np.asarray(Image.fromarray(photo).resize((7, 7)))
 
-    def extract_prepared(self, photos: Sequence[Photo]) -> Blocks:
+    def extract_prepared(self, photos: Sequence[Photo]) -> TinyBlocks:
         pixels = np.stack(photos).astype(np.float32).reshape(len(photos), 49, 3)
         blocks = np.repeat(pixels, 171, axis=2)[:, :, :512]
-        return Blocks(blocks, np.tile(pixels[:, 0], (1, 1366))[:, :FC7])
+        return TinyBlocks(blocks, np.tile(pixels[:, 0], (1, 1366))[:, :FC7])
 
 
 @dataclass(frozen=True)
