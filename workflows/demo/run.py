@@ -20,7 +20,7 @@ from dgf.workflows.extract import ExtractSettings, extract
 from dgf.workflows.report import table
 from dgf.workflows.train import TrainSettings, train
 
-ROWS = {"train": 48, "val": 12, "test": 12}
+ROWS = {"train": 36, "val": 12, "test": 12}
 RANDOM = "random:0"
 DETECTRON2 = "detectron2:COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"
 TORCHVISION = "torchvision:fasterrcnn_resnet50_fpn"

@@ -1,0 +1,39 @@
+"""`dgf demo`: the whole job through the command a newcomer types, again in no time, and never over something else."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from dgf.cli.main import cli
+from dgf.workflows.demo.run import DemoSettings, demo
+
+FEW = {"train": 12, "val": 4, "test": 4}
+
+
+@pytest.mark.slow
+def test_the_demo_ends_with_a_report_and_a_second_run_goes_on_from_it(tmp_path: Path) -> None:
+    settings = DemoSettings(tmp_path / "demo", FEW, ("optim.epochs=1",))
+    said: list[str] = []
+    summary = demo(settings, said.append)
+    assert "RANDOM" in said[0]
+    assert sum(line.strip().startswith(f"[{step}/5]") for line in said for step in range(1, 6)) == 5
+    report = json.loads((summary.report / "report.json").read_text(encoding="utf-8"))
+    assert report["rows"] == 4 and report["captions"] and report["text_only_rows"] == 0
+    assert summary.picture.stat().st_size > 10_000
+
+    before = (summary.report / "predictions.jsonl").read_bytes()
+    weights = (summary.run / "model.safetensors").read_bytes()
+    again = demo(settings, said.append)
+    assert (again.report / "predictions.jsonl").read_bytes() == before
+    assert (again.run / "model.safetensors").read_bytes() == weights
+    assert again.seconds < summary.seconds
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("\\title{}", encoding="utf-8")
+    result = CliRunner().invoke(cli, ["demo", "--out", str(tmp_path)])
+    assert result.exit_code == 1
+    assert f"error: {tmp_path}: holds something that is no demo" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
