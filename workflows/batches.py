@@ -17,6 +17,9 @@ from dgf.workflows.examples import Examples, Ints
 MAX_CAPTION = 32
 """Most tokens of a caption that are read; Oscar writes at most twenty word pieces."""
 
+POOL = 8
+"""Batches whose rows are sorted by length together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Captions:
@@ -100,10 +103,19 @@ class BatchMaker:
         return batch
 
 
-def shuffled(count: int, batch_size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
-    """Every row once, in an order that seed and epoch alone decide."""
-    order = np.random.default_rng((seed, epoch)).permutation(count)
-    return [order[start : start + batch_size] for start in range(0, count, batch_size)]
+def shuffled(lengths: Ints, batch_size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+    """Every row once, in an order that seed and epoch alone decide; for training.
+
+    Within pools of a few batches rows of like length go together, which saves a good part of the padding and leaves
+    the order random otherwise.
+    """
+    rng = np.random.default_rng((seed, epoch))
+    order = rng.permutation(len(lengths))
+    pool = POOL * batch_size
+    pools = [order[start : start + pool] for start in range(0, len(order), pool)]
+    sorted_pools = [rows[np.argsort(lengths[rows], kind="stable")] for rows in pools]
+    batches = [rows[i : i + batch_size] for rows in sorted_pools for i in range(0, len(rows), batch_size)]
+    return [batches[i] for i in rng.permutation(len(batches))]
 
 
 def by_length(lengths: Ints, batch_size: int) -> Iterator[NDArray[np.int64]]:

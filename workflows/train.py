@@ -151,7 +151,7 @@ def _train_epoch(trainer: Trainer, epoch: int) -> tuple[dict[str, float], float]
     count = len(trainer.train.examples)
     started = time.perf_counter()
     with _bar(count, f"epoch {epoch}/{config.optim.epochs}") as bar:
-        for rows in shuffled(count, config.optim.batch_size, config.seed, epoch):
+        for rows in shuffled(trainer.train.examples.lengths, config.optim.batch_size, config.seed, epoch):
             batch = trainer.train(rows).to(device, non_blocking=True)
             with autocast(device, config.precision):
                 losses = joint_objective(network(batch), batch, config.model)
