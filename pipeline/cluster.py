@@ -29,7 +29,7 @@ from dgf.pipeline.errors import UserError
 CONNECT_SECONDS = 20
 RETRIES = 1
 """How often a shard whose task raised is tried again."""
-DEATHS = 3
+DEATHS = 2
 """How many workers a shard may take down before it is given up (schedulers started by hand have their own limit)."""
 AGAIN = "What was finished is kept: run the same command again to go on."
 
@@ -139,10 +139,7 @@ class _Progress:
     faults: dict[int, str] = field(default_factory=dict)
 
     def failed(self, index: int, error: BaseException) -> None:
-        if isinstance(error, KilledWorker):
-            self.faults[index] = f"its worker died {error.allowed_failures + 1} times (out of memory?)"
-        else:
-            self.faults[index] = f"{type(error).__name__}: {error}"
+        self.faults[index] = f"{type(error).__name__}: {error}"
 
     def check(self, total: int) -> None:
         if self.faults:
@@ -182,28 +179,40 @@ def _run_there(
             tell(f"the scheduler at {address} has no workers yet: waiting for the first")
         plugin = JobPlugin(job, device)
         client.register_plugin(plugin)
-        try:
+
+        def run(some: Sequence[int], attempt: str) -> list[int]:
+            """The shards among `some` whose workers died."""
             futures = {
                 client.submit(
-                    run_shard, index, plugin.name, key=f"{plugin.name}-{shard_name(index)}", retries=RETRIES
+                    run_shard, index, plugin.name, key=f"{plugin.name}-{shard_name(index)}-{attempt}", retries=RETRIES
                 ): index
-                for index in indices
+                for index in some
             }
-            for future in tasks_completed(futures, loop=client.loop):
-                _take(future, futures[future], progress, lost)
+            done = tasks_completed(futures, loop=client.loop)
+            return [futures[future] for future in done if not _take(future, futures[future], progress, lost)]
+
+        try:
+            # One shard that brings workers down takes what is beside it along: those are told apart by running alone.
+            for index in sorted(run(indices, "first")):
+                if run([index], "alone"):
+                    progress.faults[index] = "every worker that took it died (out of memory?)"
         finally:
             if client.status == "running":
                 client.unregister_worker_plugin(plugin.name)
 
 
-def _take(future: "Future[Any]", index: int, progress: _Progress, lost: UserError) -> None:
+def _take(future: "Future[Any]", index: int, progress: _Progress, lost: UserError) -> bool:
+    """Hands on what became of a shard; False if its workers died."""
     if future.status == "finished":
         progress.on_result(future.result())
     elif future.status == "error":
         error = future.exception()
+        if isinstance(error, KilledWorker):
+            return False
         progress.failed(index, error if error is not None else RuntimeError("unknown"))
     else:  # cancelled or lost: nobody but us cancels, and we do not
         raise lost
+    return True
 
 
 @contextlib.contextmanager
