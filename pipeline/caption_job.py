@@ -1,6 +1,7 @@
 """Captions as a job for workers: what each loads, and what it does with a shard."""
 
 import functools
+import importlib.metadata
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,6 @@ from dgf.pipeline.captioner import Caption, Captioner, CaptionerSpec, CaptionInp
 from dgf.pipeline.cluster import ShardResult
 from dgf.pipeline.commit import Failure, ShardStats, commit, committed, file_digest, fingerprint, shard_name
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.extraction import software_versions
 from dgf.pipeline.hf_captioner import HfCaptioner
 from dgf.pipeline.images import decode, read_bytes
 from dgf.pipeline.oscar_captioner import OscarCaptioner
@@ -25,6 +25,9 @@ from dgf.pipeline.oscar_random import random_captioner, seed_of
 from dgf.pipeline.oscar_weights import describe_checkpoint, load_checkpoint
 from dgf.pipeline.plan import Plan
 from dgf.pipeline.shards import BOX_FEATURES, Layout, check_schema, read_layout, read_text, write_captions
+
+SOFTWARE = ("dgf", "torch", "transformers", "numpy", "h5py")
+"""What the words depend on beside the settings; its versions stand in every shard."""
 
 
 def is_random(spec: CaptionerSpec) -> bool:
@@ -113,7 +116,7 @@ class CaptionWork:
         self._captioner = captioner
         self._fingerprint = fingerprint(job.settings)
         self._ids = {photo.image_id: photo.ids for photo in plan.photos()}
-        self._versions = software_versions()
+        self._versions = {name: importlib.metadata.version(name) for name in SOFTWARE}
         self._turn = threading.Lock()
         self._stopped = threading.Event()
 

@@ -232,7 +232,7 @@ def test_what_cannot_be_done_is_said_and_leaves_nothing(world: Path, tmp_path: P
     assert "config.json is missing" in refused(world, out, oscar=str(tmp_path))
     assert "--backend hf needs a model" in refused(world, out, oscar=None, backend="hf")
     assert "different captioners" in refused(world, out, captions=tmp_path / "mine.jsonl")
-    assert "is not a file" in refused(world, out, oscar=None, captions=tmp_path / "mine.jsonl")
+    assert "mine.jsonl cannot be read" in refused(world, out, oscar=None, captions=tmp_path / "mine.jsonl")
     (tmp_path / "mine.jsonl").write_text('{"image_id": "x.png", "caption": "y"}\n')
     assert "such as 00.png" in refused(world, out, oscar=None, captions=tmp_path / "mine.jsonl")
     wide = save(small(width=2054), tmp_path / "wide")
