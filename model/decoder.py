@@ -156,14 +156,11 @@ class GenerativeDecoder(nn.Module):
         return types
 
     def _restriction(self, types: Tensor) -> Tensor:
-        """Soft restriction; gold's unknown types restrict nothing. It teaches the type heads nothing."""
-        types = types.detach()
-        count = self.allowed.shape[0]
-        log_chance = restriction(types[..., :count], self.allowed)
-        if types.shape[-1] > count:
-            unknown = types[..., -1].amax(1, keepdim=True)  # (B, 1)
-            log_chance = log_chance * (1 - unknown)
-        return log_chance
+        """Soft restriction, which teaches the type heads nothing.
+
+        Gold's unknown type has no place in `allowed`: every relation is then left the same, which restricts none.
+        """
+        return restriction(types.detach()[..., : self.allowed.shape[0]], self.allowed)
 
 
 def _normal(states: Tensor) -> Tensor:

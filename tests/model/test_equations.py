@@ -158,6 +158,28 @@ def test_equation_9_goes_on_from_the_text(network, full_batch, kind):
     np.testing.assert_allclose(alone[:, -3:], states_second[:, :3], **CLOSE)
 
 
+def test_the_decoder_reads_entities_sentence_types_and_query(network, full_batch):
+    net = network("gpt2")
+    decoder = net.decoder
+    reads = []
+    net.backbone.register_forward_hook(lambda _, arguments, output: reads.append(arguments[0].numpy()))
+    with torch.no_grad():
+        output = net(full_batch)
+        context, _ = net._encode(full_batch, False)
+    first, second = reads[1], reads[2]  # (B, 2 branches x 3 places, N)
+    types = output.type_log_probs.exp().numpy()
+    text = context.hidden["text"].detach().numpy()
+    for row, length in enumerate(full_batch.token_mask.sum(1).tolist()):
+        entities = [text[row, a:b].mean(0) for a, b in full_batch.spans[row].tolist()]
+        plain = np.stack([*entities, text[row, :length].mean(0)])
+        np.testing.assert_allclose(first[row, 3:], layer_norm(plain) * float(decoder.scale), **CLOSE)
+        pooled = layer_norm(output.fused[row].numpy()) * float(decoder.scale)
+        np.testing.assert_allclose(first[row, 2], pooled, **CLOSE)
+        expected = types[row] @ decoder.type_vectors.detach().numpy()
+        np.testing.assert_allclose(second[row, :2], expected, **CLOSE)
+        np.testing.assert_allclose(second[row, 2], decoder.query.detach().numpy(), **CLOSE)
+
+
 @pytest.mark.parametrize("kind", ["gpt2", "bert"])
 def test_the_unfused_branch_never_sees_the_fused_one(network, full_batch, kind):
     net = network(kind)
@@ -288,6 +310,12 @@ def test_equation_12_with_its_sign_mended(sentences, margin):
     wanted = hinge(x.numpy(), y.numpy(), sentences, margin)
     found = identification(x, y, torch.tensor(sentences), margin)
     assert found.item() == pytest.approx(wanted, rel=1e-5, abs=1e-6)
+
+
+def test_rows_without_negatives_have_a_finite_gradient():
+    x = torch.randn(4, 6, requires_grad=True)
+    identification(x, x * 2, torch.zeros(4), 0.2).backward()
+    assert x.grad.isfinite().all()
 
 
 def test_a_step_on_the_hinge_brings_positives_nearer_and_negatives_apart():
