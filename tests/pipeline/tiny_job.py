@@ -1,6 +1,6 @@
 """An extraction job with two small real computations for networks, and photos for it: whole runs in a second.
 
-As a script it is a driver: `python tiny_job.py ROOT OUT WORKERS [SCHEDULER]` extracts every photo of ROOT.
+As a script it is a driver: `python tiny_job.py ROOT OUT WORKERS` extracts every photo of ROOT.
 """
 
 import functools
@@ -160,5 +160,4 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
     import tiny_job
 
-    address = sys.argv[4] if len(sys.argv) > 4 else None
-    tiny_job.drive(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), address, seconds=0.02)
+    tiny_job.drive(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), seconds=0.1)

@@ -1,0 +1,60 @@
+"""`dgf extract-features` over photos that go wrong in every way we know."""
+
+import json
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
+from hostile_photos import MISSING, build
+from posts_of import DETECTOR, posts_of
+
+from dgf.cli.main import cli
+from dgf.pipeline.images import digest
+
+
+@pytest.mark.slow
+def test_every_photo_has_features_or_a_reason_and_the_run_says_so(tmp_path: Path) -> None:
+    root, cases = build(tmp_path / "photos")
+    assert len(cases) >= 40
+    posts = posts_of(root, [case.image_id for case in cases])
+    out = tmp_path / "features"
+    options = ["--detector", DETECTOR, "--weights", "random", "--vgg-weights", "random", "--device", "cpu"]
+    run = ["extract-features", str(posts), "--out", str(out), *options, "--on-error", "skip", "--shard-size", "32"]
+
+    refused = CliRunner().invoke(cli, run)
+    if any(case.reason == MISSING for case in cases):
+        assert refused.exit_code == 1 and "photos that posts name are not there" in refused.stderr
+        assert not out.exists()
+
+    done = CliRunner().invoke(cli, [*run, "--missing-images", "skip"])
+    assert done.exit_code == 3, done.output
+    plan = json.loads((out / "plan.json").read_text())
+    rows = {}
+    for path in sorted(out.glob("*.h5")):
+        with h5py.File(path) as file:
+            columns = (file["image_id"].asstr()[:], file["image_sha256"][:], file["image_size"][:])
+            rows |= {name: (bytes(sha).hex(), tuple(size)) for name, sha, size in zip(*columns, strict=True)}
+            assert np.isfinite(file["objects/features"][:]).all() and np.isfinite(file["image/blocks"][:]).all()
+    photo_of = {
+        image_id: photo["image_id"]
+        for shard in plan["shards"] for batch in shard for photo in batch
+        for image_id in (photo["image_id"], *photo["aliases"])
+    }  # fmt: skip
+    lines = done.stdout.splitlines()
+    for case in cases:
+        stored = photo_of.get(case.image_id, case.image_id)
+        if case.pixels is not None:
+            sha256, size = rows[stored]
+            assert size == case.pixels.shape[:2], case.image_id
+            assert sha256 == digest((root / case.image_id).read_bytes()), case.image_id
+        else:
+            assert stored not in rows, f"{case.image_id} must not have features"
+            said = [line for line in lines if case.reason in line or line.startswith(("missing", "skipped"))]
+            assert any(json.dumps(case.image_id)[1:-1] in line or case.image_id in line for line in said), (
+                f"{case.image_id} ({case.reason}) is not listed"
+            )
