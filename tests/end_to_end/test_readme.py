@@ -73,7 +73,7 @@ def test_every_command_runs(place: Path) -> None:
         report = json.loads((place / run / "eval-test" / "report.json").read_text(encoding="utf-8"))
         predictions = (place / run / "eval-test" / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
         assert report["rows"] == len(predictions) == 4
-        assert report["text_only_rows"] == 0 and report["captions"]
+        assert report["text_only_rows"] == 0 and report["captioner"]
     answers = [json.loads(line) for line in (place / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [answer["id"] for answer in answers] == ["a1", "a2"]
 
