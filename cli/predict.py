@@ -39,7 +39,7 @@ Examples:
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.pass_context
 def command(
-    ctx: click.Context, weights: str | None, vgg_weights: str | None, oscar: str | None, **options: Any
+    ctx: click.Context, /, weights: str | None, vgg_weights: str | None, oscar: str | None, **options: Any
 ) -> None:
     """Relations of POSTS by a trained RUN, one JSON object a line.
 

@@ -43,6 +43,7 @@ Examples:
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     words: tuple[str, ...],
     out: Path,
     preset: str,

@@ -35,7 +35,7 @@ class Predictions:
     @property
     def relations(self) -> NDArray[np.int64]:
         """(n,) id of the most probable relation."""
-        return self.log_probs.argmax(axis=1)
+        return np.asarray(self.log_probs.argmax(axis=1), np.int64)
 
 
 def predict(

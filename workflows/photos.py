@@ -72,7 +72,7 @@ def place(
     withheld = (
         (rows >= 0) & ~_kept_photos(store, share, seed)[rows] if store is not None else np.zeros(len(posts), bool)
     )
-    absent = [posts[i].id for i in lacking]
+    absent = [posts[int(i)].id for i in lacking]
     return Placed(
         posts=tuple(post for post, kept in zip(posts, keep, strict=True) if kept),
         rows=np.where(withheld, -1, rows)[keep],

@@ -95,7 +95,11 @@ def _see(
     how = dict(facts["extraction"])
     how["weights"] = weights.get("detector", how["weights"])
     how["vgg_weights"] = weights.get("vgg", how["vgg_weights"])
-    shared = {"device": settings.device, "workers": settings.workers, "overwrite": settings.work is not None}
+    shared: dict[str, Any] = {
+        "device": settings.device,
+        "workers": settings.workers,
+        "overwrite": settings.work is not None,
+    }
     extract(
         ExtractSettings(
             data=settings.posts,
@@ -128,7 +132,9 @@ def _captioner(spec: Mapping[str, Any], weights: Mapping[str, str]) -> dict[str,
             "Extract and caption the posts, and use `dgf eval RUN --data POSTS --features ... --captions ...`.",
         )
     source = weights.get("oscar", spec["source"])
-    named = {"oscar": source} if spec["backend"] == "oscar" else {"backend": "hf", "model": Path(source)}
+    named: dict[str, Any] = (
+        {"oscar": source} if spec["backend"] == "oscar" else {"backend": "hf", "model": Path(source)}
+    )
     return {**named, "beams": spec["beams"], "length": spec["length"], "precision": spec["precision"]}
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -147,7 +147,7 @@ def _train_epoch(trainer: Trainer, epoch: int) -> tuple[dict[str, float], float]
     torch.manual_seed(config.seed * 10_007 + epoch)  # a resumed run drops out what an undisturbed one does
     network.train()
     parameters = [p for group in trainer.optimizer.param_groups for p in group["params"]]
-    sums: Counter[str] = Counter()
+    sums: dict[str, float] = defaultdict(float)
     count = len(trainer.train.examples)
     started = time.perf_counter()
     with _bar(count, f"epoch {epoch}/{config.optim.epochs}") as bar:
