@@ -28,6 +28,35 @@ def read(features: Path | None, rows: int, batch: int, shards: int) -> None:
     _print(bench_read(features, rows, batch, shards))
 
 
+@command.command(epilog="Example: dgf bench extract --photos 32 --device cuda")
+@click.option("--photos", default=32, show_default=True, type=click.IntRange(1), help="Synthetic JPEGs of 800x600.")
+@click.option("--rounds", default=2, show_default=True, type=click.IntRange(1), help="Of each side.")
+@click.option("--detector", help="As for `dgf extract-features`.  [default: R50-FPN of detectron2]")
+@click.option("--min-size", type=click.IntRange(32), help="Shorter edge of its input.")
+@click.option("--max-size", type=click.IntRange(32), help="Limit of the longer edge.")
+@click.option("--batch-size", type=click.IntRange(1), help="Most photos in a batch.")
+@click.option("--shard-size", default=16, show_default=True, type=click.IntRange(1), help="Most photos in a shard.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads of the networks.")
+@click.option("--one-by-one", default=8, show_default=True, type=click.IntRange(0), help="Photos of the plain loop.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+def extract(**options: Any) -> None:
+    """Photos to committed shards, beside the networks alone on ready tensors."""
+    from dgf.workflows.bench_extract import bench_extract
+
+    _print(bench_extract(**{name: value for name, value in options.items() if value is not None}))
+
+
+@command.command(epilog="Example: dgf bench caption --photos 4 --beams 5")
+@click.option("--photos", default=2, show_default=True, type=click.IntRange(1), help="In the batch.")
+@click.option("--beams", default=5, show_default=True, type=click.IntRange(1), help="1 is greedy.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+def caption(photos: int, beams: int, device: str) -> None:
+    """Oscar with its cache, beside the published way without one."""
+    from dgf.workflows.bench_caption import bench_caption
+
+    _print(bench_caption(photos, beams, device))
+
+
 @command.command(epilog="Example: dgf bench train --language-model random:gpt2 --batch 32")
 @click.option("--language-model", default="random:gpt2", show_default=True, help="As for `dgf train`.")
 @click.option("--preset", default="paper", show_default=True, help="As for `dgf train`.")
