@@ -10,14 +10,23 @@ from typing import Any
 import torch
 
 from dgf.pipeline.commit import fingerprint
-from dgf.pipeline.detector import DetectorSpec, build_detector, describe_detector
+from dgf.pipeline.detector import Detector, DetectorSpec, build_detector, describe_detector
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.plan import Plan
 from dgf.pipeline.runner import ExtractWork, Runner
 from dgf.pipeline.shards import Layout
-from dgf.pipeline.vgg import VggSpec, build_vgg, describe_vgg
+from dgf.pipeline.vgg import BlockExtractor, VggSpec, build_vgg, describe_vgg
 
 MOST_READERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """Detector and VGG16 on their device, and the sizes of what they give."""
+
+    detector: Detector
+    vgg: BlockExtractor
+    layout: Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +51,34 @@ class ExtractJob:
     threads: int
     settings: Mapping[str, Any]
 
-    def open(self, device: str) -> "ExtractWork":
+    def open(self, device: str) -> ExtractWork:
         """Builds the networks, after a look at whether this machine has what the settings say."""
+        self._check(device)
+        plan = Plan.load(self.folder)
+        return self.work(self.build(device), plan)
+
+    def build(self, device: str) -> Networks:
+        """Builds the networks with their weights."""
+        torch.set_num_threads(self.threads)
+        detector = build_detector(self.detector, device)
+        layout = Layout(
+            self.objects, self.detector.regions, detector.feature_dim, self.vgg.fc7, tuple(detector.class_names)
+        )
+        return Networks(detector, build_vgg(self.vgg, device), layout)
+
+    def work(self, networks: Networks, plan: Plan) -> ExtractWork:
+        """Joins networks, photos and folder."""
+        runner = Runner(
+            self.root,
+            networks.detector,
+            networks.vgg,
+            networks.layout,
+            readers=max(2, min(MOST_READERS, len(os.sched_getaffinity(0)))),
+            before_networks=functools.partial(torch.set_num_threads, self.threads),
+        )
+        return ExtractWork(self.folder, fingerprint(self.settings), plan, networks.layout, runner)
+
+    def _check(self, device: str) -> None:
         if torch.device(device).type == "cuda" and not torch.cuda.is_available():
             raise UserError(f"This worker has no GPU, and the device is {device}.", "Give --device cpu.")
         described = {"detector": describe_detector(self.detector), "vgg": describe_vgg(self.vgg)}
@@ -53,18 +88,3 @@ class ExtractJob:
                     f"This worker would run another {name}: {here} instead of {self.settings[name]}.",
                     "Give every machine the same weights and configuration files.",
                 )
-        plan = Plan.load(self.folder)
-        torch.set_num_threads(self.threads)
-        detector = build_detector(self.detector, device)
-        layout = Layout(
-            self.objects, self.detector.regions, detector.feature_dim, self.vgg.fc7, tuple(detector.class_names)
-        )
-        runner = Runner(
-            self.root,
-            detector,
-            build_vgg(self.vgg, device),
-            layout,
-            readers=max(2, min(MOST_READERS, len(os.sched_getaffinity(0)))),
-            before_networks=functools.partial(torch.set_num_threads, self.threads),
-        )
-        return ExtractWork(self.folder, fingerprint(self.settings), plan, layout, runner)

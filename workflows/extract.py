@@ -284,6 +284,11 @@ def _batch_size(settings: ExtractSettings, kind: str) -> int:
     return settings.batch_size or BATCH_SIZES[kind]
 
 
+def usual_threads() -> int:
+    """Threads of the networks on this machine's CPU unless told otherwise."""
+    return min(MOST_THREADS, len(os.sched_getaffinity(0)))
+
+
 def _threads(settings: ExtractSettings, kind: str) -> int:
     """What was asked for, or what the folder was begun with, or a few; never by the number of workers.
 
@@ -291,7 +296,7 @@ def _threads(settings: ExtractSettings, kind: str) -> int:
     """
     if settings.threads is not None:
         return settings.threads
-    usual = min(MOST_THREADS, len(os.sched_getaffinity(0)))
+    usual = usual_threads()
     recorded = settings.out / SETTINGS
     if kind == "cpu" and recorded.is_file() and not settings.overwrite:
         try:
