@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from dgf.cli.main import cli
 from dgf.workflows.demo.run import DemoSettings, demo
 
-FEW = {"train": 12, "val": 4, "test": 4}
+FEW = {"train": 6, "val": 3, "test": 3}
 
 
 @pytest.mark.slow
@@ -20,7 +20,7 @@ def test_the_demo_ends_with_a_report_and_a_second_run_goes_on_from_it(tmp_path: 
     assert "RANDOM" in said[0]
     assert sum(line.strip().startswith(f"[{step}/5]") for line in said for step in range(1, 6)) == 5
     report = json.loads((summary.report / "report.json").read_text(encoding="utf-8"))
-    assert report["rows"] == 4 and report["captioner"] and report["text_only_rows"] == 0
+    assert report["rows"] == 3 and report["captioner"] and report["text_only_rows"] == 0
     assert summary.picture.stat().st_size > 10_000
 
     before = (summary.report / "predictions.jsonl").read_bytes()

@@ -45,7 +45,7 @@ def made_small(block: str) -> str:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `MNRE` and a photo of one's own in it."""
     folder = tmp_path_factory.mktemp("readme")
-    write_posts(folder / "MNRE", {"train": 12, "val": 4, "test": 4})
+    write_posts(folder / "MNRE", {"train": 6, "val": 3, "test": 3})
     (folder / "photos").mkdir()
     shutil.copy(next((folder / "MNRE" / "img_org" / "test").iterdir()), folder / "photos" / "1.jpg")
     return folder
@@ -72,7 +72,7 @@ def test_every_command_runs(place: Path) -> None:
     for run in ("runs/paper", "try/run"):
         report = json.loads((place / run / "eval-test" / "report.json").read_text(encoding="utf-8"))
         predictions = (place / run / "eval-test" / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
-        assert report["rows"] == len(predictions) == 4
+        assert report["rows"] == len(predictions) == 3
         assert report["text_only_rows"] == 0 and report["captioner"]
     answers = [json.loads(line) for line in (place / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [answer["id"] for answer in answers] == ["a1", "a2"]
