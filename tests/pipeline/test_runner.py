@@ -1,3 +1,4 @@
+import subprocess
 import sys
 import threading
 import time
@@ -164,3 +165,20 @@ def test_the_shards_follow_the_schema_and_the_plan(photos: tuple[Path, list[str]
             check_schema(file, "features")
             hashes = [bytes(value).hex() for value in file["image_sha256"][:]]
         assert hashes == [photo.sha256 for batch in shard for photo in batch]
+
+
+def test_memory_does_not_grow_with_the_number_of_photos(tmp_path: Path) -> None:
+    Image.effect_noise((800, 600), 40).convert("RGB").save(tmp_path / "one.jpg")
+    photo = (tmp_path / "one.jpg").read_bytes()
+    code = "import resource, sys, tiny_job; from pathlib import Path; tiny_job.drive(*map(Path, sys.argv[1:]));"
+    code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    peaks = []
+    for count in (60, 360):
+        root = tmp_path / f"photos-{count}"
+        root.mkdir()
+        for number in range(count):  # what follows a JPEG's end is not read: distinct files, the same pixels
+            (root / f"{number}.jpg").write_bytes(photo + number.to_bytes(4))
+        command = [sys.executable, "-c", code, str(root), str(tmp_path / f"out-{count}")]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent)
+        peaks.append(int(done.stdout))
+    assert peaks[1] < 1.1 * peaks[0], peaks

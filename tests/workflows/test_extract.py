@@ -1,0 +1,208 @@
+import json
+import os
+import random
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from dgf.cli.main import cli
+from dgf.pipeline.commit import file_digest
+from dgf.pipeline.detector import DetectorSpec, build_detector
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.images import decode
+from dgf.pipeline.plan import Plan
+from dgf.pipeline.shards import check_schema
+from dgf.pipeline.vgg import VggSpec, build_vgg
+from dgf.workflows.extract import ExtractSettings, extract
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
+from posts_of import DETECTOR, posts_of
+from tiny_job import paint
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    root = tmp_path_factory.mktemp("photos")
+    names = paint(root, 9)
+    return root, names
+
+
+@pytest.fixture(scope="module")
+def done(photos: tuple[Path, list[str]], tmp_path_factory: pytest.TempPathFactory) -> ExtractSettings:
+    """A finished run, in this process."""
+    root, names = photos
+    settings = ExtractSettings(
+        data=posts_of(root, names),
+        out=tmp_path_factory.mktemp("runs") / "features",
+        detector=DETECTOR,
+        weights="random",
+        vgg_weights="random",
+        top_k=3,
+        regions=8,
+        device="cpu",
+        shard_size=4,
+        threads=1,
+    )
+    summary = extract(settings)
+    assert (summary.rows, summary.computed, summary.photos, summary.posts) == (9, 9, 9, 9)
+    return settings
+
+
+@pytest.fixture
+def copy(done: ExtractSettings, tmp_path: Path) -> ExtractSettings:
+    """The finished run and its data in folders that a test may change."""
+    shutil.copytree(done.data.parent, tmp_path / "photos")
+    shutil.copytree(done.out, tmp_path / "features")
+    return replace(done, data=tmp_path / "photos" / done.data.name, out=tmp_path / "features")
+
+
+def hashes(out: Path) -> dict[str, str]:
+    return {path.name: file_digest(path) for path in sorted(out.glob("*.h5"))}
+
+
+def state(out: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_ino for path in sorted(out.glob("shard-*"))}
+
+
+def test_the_shards_hold_what_the_real_networks_say(done: ExtractSettings) -> None:
+    detector = build_detector(DetectorSpec(DETECTOR, "random", regions=8), "cpu")
+    vgg = build_vgg(VggSpec("random"), "cpu")
+    plan = Plan.load(done.out)
+    for index, shard in enumerate(plan.shards):
+        with h5py.File(done.out / f"shard-{index:05d}.h5") as file:
+            check_schema(file, "features")
+            assert json.loads(file.attrs["class_names"]) == list(detector.class_names)
+            row = 0
+            for batch in shard:
+                pixels = [decode((done.data.parent / photo.image_id).read_bytes()) for photo in batch]
+                blocks = vgg.extract(pixels).blocks
+                for position, found in enumerate(detector.detect(pixels)):
+                    count = min(3, len(found.scores))
+                    assert file["objects/count"][row] == count and file["regions/count"][row] == len(found.scores)
+                    np.testing.assert_allclose(file["objects/features"][row, :count], found.features[:count], rtol=2e-3)
+                    np.testing.assert_allclose(file["objects/boxes"][row, :count], found.boxes[:count], atol=1e-2)
+                    np.testing.assert_allclose(file["image/blocks"][row], blocks[position], rtol=2e-3, atol=1e-4)
+                    row += 1
+
+
+def test_a_second_run_computes_nothing(copy: ExtractSettings) -> None:
+    before = state(copy.out)
+    summary = extract(copy)
+    assert (summary.computed, summary.rows) == (0, 9) and state(copy.out) == before
+
+
+def test_twice_as_many_posts_over_the_same_photos_cost_nothing(copy: ExtractSettings) -> None:
+    root = copy.data.parent
+    names = sorted(path.name for path in root.glob("*.jpg"))
+    for name in names:
+        shutil.copy(root / name, root / f"again-{name}")
+    doubled = [*names, *names, *(f"again-{name}" for name in names)]
+    random.Random(1).shuffle(doubled)
+    posts_of(root, doubled)
+    before = state(copy.out)
+    summary = extract(copy)
+    assert (summary.posts, summary.named, summary.photos, summary.computed) == (27, 18, 9, 0)
+    assert state(copy.out) == before
+
+
+def test_the_threads_a_folder_was_begun_with_are_kept(copy: ExtractSettings) -> None:
+    assert extract(replace(copy, threads=None)).computed == 0
+    with pytest.raises(UserError, match="threads was 1, is 2"):
+        extract(replace(copy, threads=2))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"batch_size": 2}, "batches.size was 4, is 2"),
+        ({"weights": "random:1"}, "detector.weights"),
+        ({"top_k": 2}, "objects"),
+    ],
+)
+def test_other_settings_are_refused_and_named(copy: ExtractSettings, change: dict[str, object], named: str) -> None:
+    before = state(copy.out)
+    with pytest.raises(UserError, match=rf"(?s){named}.*--overwrite"):
+        extract(replace(copy, **change))
+    assert state(copy.out) == before
+
+
+def test_overwrite_makes_the_folder_anew(copy: ExtractSettings) -> None:
+    summary = extract(replace(copy, shard_size=9, overwrite=True))
+    assert summary.computed == 9 and sum(path.suffix == ".h5" for path in copy.out.iterdir()) == len(
+        Plan.load(copy.out).shards
+    )
+
+
+@pytest.mark.slow
+def test_two_workers_give_the_bytes_of_one_process(done: ExtractSettings, tmp_path: Path) -> None:
+    extract(replace(done, out=tmp_path / "features", workers=2))
+    assert hashes(tmp_path / "features") == hashes(done.out)
+
+
+def test_missing_and_broken_photos(copy: ExtractSettings) -> None:
+    root = copy.data.parent
+    names = sorted(path.name for path in root.glob("*.jpg"))
+    (root / names[0]).unlink()
+    (root / names[1]).write_bytes((root / names[1]).read_bytes()[:-30])
+    (root / names[2]).write_text("no photo")
+    fresh = replace(copy, out=copy.out.parent / "fresh")
+    with pytest.raises(UserError, match=rf"1 photos that posts name are not there: {names[0]}"):
+        extract(fresh)
+    assert not fresh.out.exists()
+    summary = extract(replace(fresh, missing_images="text-only"))
+    reasons = {failure.image_id: failure.reason for failure in summary.failures}
+    assert summary.rows == 6 and summary.missing == (names[0],) and set(reasons) == {names[1], names[2]}
+    manifest = json.loads((fresh.out / "manifest.json").read_text())
+    assert manifest["missing"] == [names[0]] and len(manifest["failures"]) == 2 and manifest["rows"] == 6
+
+
+def test_photos_that_were_added_are_told(copy: ExtractSettings) -> None:
+    root = copy.data.parent
+    shutil.copy(root / "photo-0000.jpg", root / "new.jpg")
+    with (root / "new.jpg").open("ab") as file:
+        file.write(b"\0")
+    posts_of(root, [path.name for path in root.glob("*.jpg")])
+    with pytest.raises(UserError, match=r"photos\.count was 9, is 10"):
+        extract(copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weights": None}, "--weights is missing"),
+        ({"vgg_weights": None}, "--vgg-weights is missing"),
+        ({"weights": "gone.pth"}, "gone.pth"),
+        ({"top_k": 9}, "--top-k 9"),
+        ({"device": "cuda:7"}, "cuda:7"),
+        ({"data": Path("nowhere")}, "nowhere"),
+    ],
+)
+def test_wrong_settings_leave_nothing_behind(
+    done: ExtractSettings, tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        extract(replace(done, out=tmp_path / "features", **change))
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_command_prints_a_summary_and_its_exit_code(copy: ExtractSettings) -> None:
+    root = copy.data.parent
+    arguments = [
+        "extract-features", str(copy.data), "--out", str(copy.out), "--detector", DETECTOR, "--weights", "random",
+        "--vgg-weights", "random", "--top-k", "3", "--regions", "8", "--device", "cpu", "--shard-size", "4",
+    ]  # fmt: skip
+    run = CliRunner().invoke(cli, arguments)
+    assert run.exit_code == 0 and "9 of 9 distinct photos have features (0 new; 9 files, 9 posts)" in run.stdout
+    assert "RANDOM" in run.stderr
+    (root / "photo-0003.jpg").write_bytes(b"")
+    run = CliRunner().invoke(cli, [*arguments, "--overwrite"])
+    assert run.exit_code == 3 and "failed   photo-0003.jpg: empty file" in run.stdout
+    assert CliRunner().invoke(cli, [*arguments, "--scheduler", "tcp://x:1", "--workers", "2"]).exit_code == 2
+    shown = CliRunner().invoke(cli, ["extract-features", "--help"])
+    assert shown.exit_code == 0 and "Examples:" in shown.stdout
