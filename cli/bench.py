@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
+from dgf.cli import options
 
-@click.group()
+
+@click.group(epilog="Example: dgf bench read --features features")
 def command() -> None:
     """Measure a part of dgf beside its limit; prints one line of JSON."""
 
@@ -38,18 +40,18 @@ def read(features: Path | None, rows: int, batch: int, shards: int) -> None:
 @click.option("--shard-size", default=16, show_default=True, type=click.IntRange(1), help="Most photos in a shard.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads of the networks.")
 @click.option("--one-by-one", default=8, show_default=True, type=click.IntRange(0), help="Photos of the plain loop.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-def extract(**options: Any) -> None:
+@options.device
+def extract(**given: Any) -> None:
     """Photos to committed shards, beside the networks alone on ready tensors."""
     from dgf.workflows.bench_extract import bench_extract
 
-    _print(bench_extract(**{name: value for name, value in options.items() if value is not None}))
+    _print(bench_extract(**{name: value for name, value in given.items() if value is not None}))
 
 
 @command.command(epilog="Example: dgf bench caption --photos 4 --beams 5")
 @click.option("--photos", default=2, show_default=True, type=click.IntRange(1), help="In the batch.")
 @click.option("--beams", default=5, show_default=True, type=click.IntRange(1), help="1 is greedy.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@options.device
 def caption(photos: int, beams: int, device: str) -> None:
     """Oscar with its cache, beside the published way without one."""
     from dgf.workflows.bench_caption import bench_caption
@@ -62,7 +64,7 @@ def caption(photos: int, beams: int, device: str) -> None:
 @click.option("--preset", default="paper", show_default=True, help="As for `dgf train`.")
 @click.option("--batch", default=16, show_default=True, type=click.IntRange(1), help="Rows of a batch.")
 @click.option("--steps", default=5, show_default=True, type=click.IntRange(1), help="Steps of each side.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@options.device
 def train(language_model: str, preset: str, batch: int, steps: int, device: str) -> None:
     """Training steps of the whole network, beside the bare language model on as many positions."""
     from dgf.workflows.bench_train import bench_train

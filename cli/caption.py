@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from dgf.cli import options
+
 EPILOG = """\b
 Examples:
   dgf caption MNRE --features features --out captions --oscar checkpoints/coco_captioning_base
@@ -48,34 +50,21 @@ SHOWN = 20
     show_default=True,
     help="bfloat16 is faster on a GPU; `dgf bench caption` says what share of the words it changes.",
 )
-@click.option(
-    "--workers",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0),
-    help="Local worker processes, one a GPU where there are GPUs; 0 works in this process.",
-)
-@click.option("--scheduler", metavar="ADDR", help="Dask scheduler to use instead, such as tcp://10.0.0.1:8786.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N; the workers' device.")
+@options.workers
+@options.scheduler
+@options.device
 @click.option(
     "--batch-size", type=click.IntRange(1), help="Photos captioned at once.  [default: 128 on a GPU, 16 on a CPU]"
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    help="CPU threads in each worker; part of the settings, since it changes the last bits of a log-probability. "
-    "Fastest on a CPU: --threads 1 and as many workers as cores.  "
-    "[default: as the folder was begun, or up to 4]",
-)
-@click.option("--overwrite", is_flag=True, help="Make the folder anew where it was made with other settings.")
+@options.threads
+@options.overwrite
 @click.pass_context
-def command(ctx: click.Context, /, **options: Any) -> None:
+def command(ctx: click.Context, /, **given: Any) -> None:
     """A caption for every photo of DATA that has features."""
     from dgf.workflows.caption import CaptionSettings, caption
 
-    if options["scheduler"] and options["workers"]:
-        raise click.UsageError("--scheduler has workers of its own: leave out --workers", ctx)
-    summary = caption(CaptionSettings(**options))
+    options.check_workers(ctx, given["scheduler"], given["workers"])
+    summary = caption(CaptionSettings(**given))
     for failure in summary.failures[:SHOWN]:
         click.echo(f"no caption  {failure.image_id}: {failure.reason}")
     if len(summary.failures) > SHOWN:

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from dgf.cli import options
+
 EPILOG = """\b
 Examples:
   dgf eval runs/paper
@@ -24,8 +26,8 @@ Examples:
 @click.option("--types", type=click.Path(path_type=Path), help="JSONL of entity types by post id.")
 @click.option("--missing-images", type=click.Choice(["error", "skip", "text-only"]), help="As for `dgf train`.")
 @click.option("--on-error", type=click.Choice(["stop", "skip"]), help="As for `dgf train`.")
-@click.option("--batch-size", default=64, show_default=True, type=click.IntRange(min=1), help="Rows at once.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@options.rows_at_once
+@options.device
 @click.pass_context
 def command(
     ctx: click.Context,

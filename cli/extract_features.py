@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from dgf.cli import options
+
 EPILOG = """\b
 Examples:
   dgf extract-features MNRE --out features --weights default --vgg-weights default
@@ -34,48 +36,24 @@ The same command again goes on where it was interrupted.
     "--min-size", type=click.IntRange(32), help="Shorter edge of the detector's input.  [default: the model's]"
 )
 @click.option("--max-size", type=click.IntRange(32), help="Limit of its longer edge.  [default: the model's]")
-@click.option(
-    "--workers",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0),
-    help="Local worker processes, one a GPU where there are GPUs; 0 works in this process.",
-)
-@click.option("--scheduler", metavar="ADDR", help="Dask scheduler to use instead, such as tcp://10.0.0.1:8786.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N; the workers' device.")
+@options.workers
+@options.scheduler
+@options.device
 @click.option("--shard-size", default=256, show_default=True, type=click.IntRange(1), help="Most photos in a shard.")
 @click.option(
     "--batch-size", type=click.IntRange(1), help="Most photos in a batch.  [default: 16 on a GPU, 4 on a CPU]"
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    help="CPU threads of the networks in each worker; part of the settings, since it changes the last bits. "
-    "Fastest on a CPU: --threads 1 and as many workers as cores.  [default: as the folder was begun, or up to 4]",
-)
-@click.option(
-    "--on-error",
-    type=click.Choice(["stop", "skip"]),
-    default="stop",
-    show_default=True,
-    help="Bad rows of DATA: stop, or leave them out and list them.",
-)
-@click.option(
-    "--missing-images",
-    type=click.Choice(["error", "skip", "text-only"]),
-    default="error",
-    show_default=True,
-    help="Photos that are not there: stop, or go on without them and list them.",
-)
-@click.option("--overwrite", is_flag=True, help="Make the folder anew where it was made with other settings.")
+@options.threads
+@options.on_error
+@options.missing_images
+@options.overwrite
 @click.pass_context
-def command(ctx: click.Context, /, **options: Any) -> None:
+def command(ctx: click.Context, /, **given: Any) -> None:
     """Objects, image blocks and regions of every photo of DATA, each distinct photo once."""
     from dgf.workflows.extract import ExtractSettings, extract
 
-    if options["scheduler"] and options["workers"]:
-        raise click.UsageError("--scheduler has workers of its own: leave out --workers", ctx)
-    summary = extract(ExtractSettings(**options))
+    options.check_workers(ctx, given["scheduler"], given["workers"])
+    summary = extract(ExtractSettings(**given))
     times = summary.seconds
     for fault in summary.faults:
         click.echo(f"skipped row  {fault}")
@@ -92,5 +70,5 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         f"{times['total']:.1f} s in all; in the workers: networks {times['compute']:.1f} s, waiting for photos "
         f"{times['wait']:.1f} s, reading {times['read']:.1f} s (in threads), writing {times['write']:.1f} s"
     )
-    incomplete = summary.failures or summary.faults or (summary.missing and options["missing_images"] == "skip")
+    incomplete = summary.failures or summary.faults or (summary.missing and given["missing_images"] == "skip")
     ctx.exit(3 if incomplete else 0)

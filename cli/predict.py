@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from dgf.cli import options
+
 EPILOG = """\b
 Examples:
   dgf predict runs/paper posts.jsonl > answers.jsonl
@@ -20,26 +22,14 @@ Examples:
 @click.option("--weights", help="Of the detector, where not as for the run's features.")
 @click.option("--vgg-weights", help="Of VGG16, likewise.")
 @click.option("--oscar", metavar="DIR", help="Oscar's or the other captioner's folder, likewise.")
-@click.option(
-    "--missing-images",
-    type=click.Choice(["error", "skip", "text-only"]),
-    default="error",
-    show_default=True,
-    help="Posts whose photo is not there or broken: stop, leave them out, or run them on text.",
-)
-@click.option(
-    "--on-error",
-    type=click.Choice(["stop", "skip"]),
-    default="stop",
-    show_default=True,
-    help="Bad rows: stop, or leave them out and list them.",
-)
-@click.option("--workers", default=0, show_default=True, type=click.IntRange(0), help="Processes that read photos.")
-@click.option("--batch-size", default=64, show_default=True, type=click.IntRange(1), help="Rows at once.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@options.missing_images
+@options.on_error
+@options.workers
+@options.rows_at_once
+@options.device
 @click.pass_context
 def command(
-    ctx: click.Context, /, weights: str | None, vgg_weights: str | None, oscar: str | None, **options: Any
+    ctx: click.Context, /, weights: str | None, vgg_weights: str | None, oscar: str | None, **given: Any
 ) -> None:
     """Relations of POSTS by a trained RUN, one JSON object a line.
 
@@ -47,9 +37,9 @@ def command(
     """
     from dgf.workflows.predict import PredictSettings, predict_posts
 
-    given = {"detector": weights, "vgg": vgg_weights, "oscar": oscar}
-    summary = predict_posts(PredictSettings(**options, weights={k: v for k, v in given.items() if v is not None}))
-    if options["out"] is None:
+    named = {"detector": weights, "vgg": vgg_weights, "oscar": oscar}
+    summary = predict_posts(PredictSettings(**given, weights={k: v for k, v in named.items() if v is not None}))
+    if given["out"] is None:
         for line in summary.lines:
             click.echo(line)
     for row in summary.skipped:

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from dgf.cli import options
+
 EPILOG = """\b
 Examples:
   dgf train MNRE --features features --captions captions --out runs/paper
@@ -37,7 +39,7 @@ Examples:
     type=click.Choice(["stop", "skip"]),
     help="Bad rows: stop, or leave them out and list them.  [default: stop]",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@options.device
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint, if there is one.")
 @click.option("--show-config", is_flag=True, help="Print the resolved configuration and stop.")
 @click.pass_context
