@@ -23,18 +23,20 @@ fail() {
     exit 1
 }
 
+anew=""
 if [ -e $unfinished ]; then
-    echo "An earlier set-up was cut short: making .venv anew."
-    rm -rf .venv
-elif [ -e $ready ] && ! $python -m pip --version >/dev/null 2>&1; then
-    echo "The interpreter of .venv is gone: making .venv anew."
-    rm -rf .venv
+    anew="An earlier set-up was cut short"
 elif [ -e $ready ] && ! grep -qF " $(pwd -P)" $ready; then
-    echo "This folder was moved: making .venv anew."
+    anew="This folder was moved"
+elif [ "$(cat $ready 2>/dev/null)" = "$inputs" ] || { [ -e $ready ] && ! $python -c 'import pip' 2>/dev/null; }; then
+    anew="Parts of .venv are gone"
+fi
+if [ -n "$anew" ]; then
+    echo "$anew: making .venv anew."
     rm -rf .venv
 fi
 
-if [ ! -e .venv ]; then
+if [ ! -e $python ]; then
     for candidate in ${PYTHON:-python3.11 python3.12 python3.13 python3.14 python3 python}; do
         if "$candidate" -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null; then
             found=$candidate
@@ -44,7 +46,7 @@ if [ ! -e .venv ]; then
     [ -n "${found:-}" ] || fail "no Python 3.11 or newer (tried: ${PYTHON:-python3.11 to python3.14, python3, python})" \
         "install one, or name it: make PYTHON=/path/to/python3.11 test"
     echo "Making .venv with $("$found" --version): some 6 GB, a few minutes the first time."
-    mkdir .venv
+    mkdir -p .venv
     : >$unfinished
     "$found" -m venv .venv || {
         rm -rf .venv
