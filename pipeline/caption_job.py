@@ -15,7 +15,7 @@ import torch
 
 from dgf.pipeline.caption_file import FileCaptioner, read_caption_file
 from dgf.pipeline.captioner import Caption, Captioner, CaptionerSpec, CaptionInput
-from dgf.pipeline.cluster import ShardResult
+from dgf.pipeline.cluster import Report, ShardResult
 from dgf.pipeline.commit import Failure, ShardStats, commit, committed, file_digest, fingerprint, shard_name
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.hf_captioner import HfCaptioner
@@ -120,7 +120,7 @@ class CaptionWork:
         self._turn = threading.Lock()
         self._stopped = threading.Event()
 
-    def run(self, index: int) -> ShardResult:
+    def run(self, index: int, report: Report) -> ShardResult:
         """Captions and commits one shard, unless it is committed already."""
         done = committed(self._job.folder, index, self._fingerprint)
         if done is not None:
@@ -143,6 +143,7 @@ class CaptionWork:
                 captions += self._captioner.caption(batch)
                 photos += batch
                 seconds["compute"] += time.perf_counter() - read
+                report(len(photos))
         ids = [photo.ids[0] for photo in photos]
         failures = tuple(
             Failure(image_id, caption.reason)

@@ -8,6 +8,7 @@ committed by renaming and come out the same, so that does no harm.
 
 import asyncio
 import contextlib
+import functools
 import importlib.metadata
 import logging
 import os
@@ -59,11 +60,20 @@ class ShardResult:
         return cls(marker.index, stats.rows, stats.failures, dict(stats.seconds), computed)
 
 
+Report = Callable[[int], object]
+"""Takes how many photos of a shard are done so far."""
+
+
 class ShardWork(Protocol):
     """Work with its models loaded, living in one worker process."""
 
-    def run(self, index: int) -> ShardResult:
-        """Reads, computes and commits one shard. Called from `per_worker` threads at once; safe to repeat."""
+    def run(self, index: int, report: Report) -> ShardResult:
+        """Reads, computes and commits one shard. Called from `per_worker` threads at once; safe to repeat.
+
+        Args:
+            index: Number of the shard.
+            report: Told, as batches end, how many photos of the shard are done.
+        """
         ...
 
     def close(self) -> None:
@@ -99,6 +109,7 @@ def run_job(
     scheduler: str | None,
     device: str,
     on_result: Callable[[ShardResult], None],
+    on_photos: Callable[[int, int], object] = lambda index, done: None,
     per_worker: int = 1,
     tell: Callable[[str], None] = tell_stderr,
 ) -> None:
@@ -111,6 +122,7 @@ def run_job(
         scheduler: Address of a Dask scheduler to use instead; its workers may come and go at any time.
         device: For `ShardJob.open`.
         on_result: Called in this process as each shard ends.
+        on_photos: Called in this process, from any thread, with a shard's number and how many of its photos are done.
         per_worker: Shards a worker has in hand at once, so that reading one goes on beside computing another.
         tell: Takes a line for the user.
 
@@ -119,7 +131,7 @@ def run_job(
     """
     if not indices:
         return
-    progress = _Progress(on_result)
+    progress = _Progress(on_result, on_photos)
     if scheduler is None and workers == 0:
         _run_here(job, indices, device, per_worker, progress)
     elif scheduler is None:
@@ -136,7 +148,12 @@ class _Progress:
     """Hands results on and gathers what failed."""
 
     on_result: Callable[[ShardResult], None]
+    on_photos: Callable[[int, int], object]
     faults: dict[int, str] = field(default_factory=dict)
+
+    def heard(self, event: tuple[float, tuple[int, int]]) -> None:
+        """Takes what a worker logs."""
+        self.on_photos(*event[1])
 
     def failed(self, index: int, error: BaseException) -> None:
         self.faults[index] = f"{type(error).__name__}: {error}"
@@ -151,7 +168,9 @@ def _run_here(job: ShardJob, indices: Sequence[int], device: str, per_worker: in
     work = job.open(device)
     with ThreadPoolExecutor(per_worker) as pool:
         try:
-            futures = {pool.submit(work.run, index): index for index in indices}
+            futures = {
+                pool.submit(work.run, index, functools.partial(progress.on_photos, index)): index for index in indices
+            }
             for future in threads_completed(futures):
                 error = future.exception()
                 if error is None:
@@ -179,6 +198,7 @@ def _run_there(
             tell(f"the scheduler at {address} has no workers yet: waiting for the first")
         plugin = JobPlugin(job, device)
         client.register_plugin(plugin)
+        client.subscribe_topic(plugin.name, progress.heard)
 
         def run(some: Sequence[int], attempt: str) -> list[int]:
             """The shards among `some` whose workers died."""
@@ -291,7 +311,8 @@ class JobPlugin(WorkerPlugin):
 
 def run_shard(index: int, plugin: str) -> ShardResult:
     """The task: one shard with this worker's models."""
-    held = get_worker().plugins[plugin]
+    worker = get_worker()
+    held = worker.plugins[plugin]
     if not isinstance(held, JobPlugin) or held.work is None:
         raise RuntimeError(f"the worker's plugin {plugin} is closed")
-    return held.work.run(index)
+    return held.work.run(index, lambda done: worker.log_event(plugin, (index, done)))

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from dgf.pipeline.cluster import ShardResult
+from dgf.pipeline.cluster import Report, ShardResult
 from dgf.pipeline.commit import Failure, ShardStats, commit, committed
 from dgf.pipeline.detector import Detections, Prepared
 from dgf.pipeline.images import ImageError, decode, read_bytes
@@ -107,8 +107,12 @@ class Runner:
         """Shards under way end at their next batch with `StoppedError`."""
         self._stopped.set()
 
-    def extract(self, shard: Shard) -> tuple[Rows, ShardStats]:
+    def extract(self, shard: Shard, report: Report = lambda done: None) -> tuple[Rows, ShardStats]:
         """Reads and computes one shard.
+
+        Args:
+            shard: Its batches.
+            report: Told after each batch how many photos are done.
 
         Returns:
             Its rows in the order of the plan, without the photos that failed, and the count, failures and seconds:
@@ -130,6 +134,7 @@ class Runner:
                 failures += self._compute(ready, rows)
                 waiting_since = time.perf_counter()
                 seconds["compute"] += waiting_since - started
+                report(rows.count + len(failures))
         return rows, ShardStats(rows.count, tuple(failures), seconds)
 
     def _compute(self, ready: Sequence[Ready], rows: Rows) -> list[Failure]:
@@ -193,12 +198,12 @@ class ExtractWork:
         self._runner = runner
         self._versions = software_versions()
 
-    def run(self, index: int) -> ShardResult:
+    def run(self, index: int, report: Report) -> ShardResult:
         """Reads, computes and commits one shard, unless it is committed already."""
         done = committed(self._folder, index, self._fingerprint)
         if done is not None:
             return ShardResult.of(done, computed=False)
-        rows, stats = self._runner.extract(self._plan.shards[index])
+        rows, stats = self._runner.extract(self._plan.shards[index], report)
         write = functools.partial(
             write_features,
             layout=self._layout,

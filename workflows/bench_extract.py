@@ -18,7 +18,8 @@ from dgf.pipeline.plan import Plan, make_plan
 from dgf.pipeline.runner import ExtractWork
 from dgf.pipeline.vgg import VggSpec
 from dgf.workflows.devices import choose_device
-from dgf.workflows.extract import BATCH_SIZES, usual_threads
+from dgf.workflows.extract import BATCH_SIZES
+from dgf.workflows.shard_run import usual_threads
 
 SIZE = (600, 800)
 

@@ -1,20 +1,16 @@
 """From a folder of feature shards to a folder of caption shards."""
 
 import json
-import os
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-from tqdm import tqdm
+from typing import Literal
 
 from dgf.pipeline.caption_file import read_caption_file
 from dgf.pipeline.caption_job import CaptionJob, describe_captioner, is_random, open_features
 from dgf.pipeline.captioner import NO_REGIONS, CaptionerSpec
-from dgf.pipeline.cluster import ShardResult, run_job, tell_stderr
+from dgf.pipeline.cluster import tell_stderr
 from dgf.pipeline.commit import SETTINGS, Failure, claim, committed, fingerprint, shard_name, write_manifest
 from dgf.pipeline.datasets import read_dataset
 from dgf.pipeline.errors import UserError
@@ -22,9 +18,9 @@ from dgf.pipeline.oscar_captioner import check_width
 from dgf.pipeline.plan import Plan
 from dgf.pipeline.shards import SCHEMA, Layout, read_layout
 from dgf.workflows.devices import choose_device
+from dgf.workflows.shard_run import folder_threads, run_shards
 
 BATCH_SIZES = {"cuda": 128, "cpu": 16}
-MOST_THREADS = 4
 FETCH = (
     "Fetch an Oscar captioning checkpoint (the image captioning models in the model zoo of the Oscar repository), "
     "unpack it, and give its folder: --oscar DIR. Or --backend hf --model DIR (BLIP, ViT-GPT2), or --captions FILE "
@@ -120,7 +116,7 @@ def caption(settings: CaptionSettings) -> CaptionSummary:
     unused = _unused(spec, plan)
     _say_random(spec)
     batch_size = settings.batch_size or BATCH_SIZES[kind]
-    threads = _threads(settings, kind)
+    threads = folder_threads(settings, kind)
     claimed = {
         "kind": "captions",
         "schema": SCHEMA,
@@ -132,7 +128,7 @@ def caption(settings: CaptionSettings) -> CaptionSummary:
     }
     job = CaptionJob(features, out, root, spec, layout, batch_size, threads, claimed)
     with claim(out, claimed, overwrite=settings.overwrite) as claimed_fingerprint:
-        results = _run(settings, job, plan, device, claimed_fingerprint)
+        results = run_shards(settings, job, plan, claimed_fingerprint, device=device, title="caption")
         markers = [
             marker for index in range(len(plan.shards)) if (marker := committed(out, index, claimed_fingerprint))
         ]
@@ -219,43 +215,3 @@ def _say_random(spec: CaptionerSpec) -> None:
             "WARNING: Oscar's weights are RANDOM and its vocabulary is a small one made on the spot: "
             "these captions mean nothing, they only try the way"
         )
-
-
-def _run(settings: CaptionSettings, job: CaptionJob, plan: Plan, device: str, made_with: str) -> list[ShardResult]:
-    """The shards that are not committed yet, with a progress bar that counts photos."""
-    planned = [sum(len(batch) for batch in shard) for shard in plan.shards]
-    todo = [index for index in range(len(planned)) if committed(job.folder, index, made_with) is None]
-    results: list[ShardResult] = []
-    done = sum(planned) - sum(planned[index] for index in todo)
-    with tqdm(
-        total=sum(planned), initial=done, desc="caption", unit=" photos", file=sys.stderr, mininterval=0.5
-    ) as bar:
-
-        def take(result: ShardResult) -> None:
-            results.append(result)
-            bar.update(planned[result.index])
-
-        run_job(
-            job,
-            todo,
-            workers=settings.workers,
-            scheduler=settings.scheduler,
-            device=device,
-            on_result=take,
-        )
-    return [result for result in results if result.computed]
-
-
-def _threads(settings: CaptionSettings, kind: str) -> int:
-    """What was asked for, or what the folder was begun with, or a few; never by the number of workers."""
-    if settings.threads is not None:
-        return settings.threads
-    usual = min(MOST_THREADS, len(os.sched_getaffinity(0)))
-    recorded = settings.out / SETTINGS
-    if kind == "cpu" and recorded.is_file() and not settings.overwrite:
-        try:
-            before: Any = json.loads(recorded.read_text(encoding="utf-8"))["threads"]
-        except (ValueError, KeyError, TypeError):
-            return usual
-        return before if isinstance(before, int) and before > 0 else usual
-    return usual

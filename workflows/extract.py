@@ -1,7 +1,5 @@
 """From a data set's photos to a folder of feature shards."""
 
-import json
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -11,8 +9,8 @@ from typing import Any, Literal
 
 from tqdm import tqdm
 
-from dgf.pipeline.cluster import ShardResult, run_job, tell_stderr
-from dgf.pipeline.commit import SETTINGS, Failure, claim, committed, write_manifest
+from dgf.pipeline.cluster import tell_stderr
+from dgf.pipeline.commit import Failure, claim, committed, write_manifest
 from dgf.pipeline.datasets import read_dataset
 from dgf.pipeline.detector import DEFAULT_DETECTOR, DetectorSpec, describe_detector, input_size
 from dgf.pipeline.errors import UserError
@@ -23,9 +21,9 @@ from dgf.pipeline.posts import Dataset, Fault
 from dgf.pipeline.shards import SCHEMA
 from dgf.pipeline.vgg import VggSpec, describe_vgg
 from dgf.workflows.devices import choose_device
+from dgf.workflows.shard_run import folder_threads, run_shards
 
 BATCH_SIZES = {"cuda": 16, "cpu": 4}
-MOST_THREADS = 4
 SHOWN = 5
 REPEATED = ("detector", "weights", "vgg_weights", "fc7", "top_k", "regions", "min_size", "max_size")
 """Options that the manifest keeps, so that `dgf predict` can extract new photos in the same way."""
@@ -141,7 +139,7 @@ def extract(settings: ExtractSettings) -> ExtractSummary:
     described = {"detector": describe_detector(detector), "vgg": describe_vgg(vgg)}
     _say_random(settings)
     plan = _plan(settings, dataset, wanted, detector, kind)
-    threads = _threads(settings, kind)
+    threads = folder_threads(settings, kind)
     claimed = {
         "kind": "features",
         "schema": SCHEMA,
@@ -156,7 +154,7 @@ def extract(settings: ExtractSettings) -> ExtractSummary:
     job = ExtractJob(root, out, detector, vgg, settings.top_k, threads, claimed)
     with claim(out, claimed, overwrite=settings.overwrite) as fingerprint:
         plan.save(out)
-        results = _run(settings, job, plan, device, fingerprint)
+        results = run_shards(settings, job, plan, fingerprint, device=device, title="extract", per_worker=2)
         markers = [marker for index in range(len(plan.shards)) if (marker := committed(out, index, fingerprint))]
         failures = (
             *wanted.failures,
@@ -257,55 +255,9 @@ def _plan(settings: ExtractSettings, dataset: Dataset, wanted: Wanted, detector:
         )
 
 
-def _run(settings: ExtractSettings, job: ExtractJob, plan: Plan, device: str, fingerprint: str) -> list[ShardResult]:
-    """The shards that are not committed yet, with a progress bar that counts photos."""
-    planned = [sum(len(batch) for batch in shard) for shard in plan.shards]
-    todo = [index for index in range(len(planned)) if committed(job.folder, index, fingerprint) is None]
-    results: list[ShardResult] = []
-    with _bar(sum(planned), "extract", done=sum(planned) - sum(planned[index] for index in todo)) as bar:
-
-        def take(result: ShardResult) -> None:
-            results.append(result)
-            bar.update(result.rows + len(result.failures))
-
-        run_job(
-            job,
-            todo,
-            workers=settings.workers,
-            scheduler=settings.scheduler,
-            device=device,
-            on_result=take,
-            per_worker=2,
-        )
-    return [result for result in results if result.computed]
-
-
 def _batch_size(settings: ExtractSettings, kind: str) -> int:
     return settings.batch_size or BATCH_SIZES[kind]
 
 
-def usual_threads() -> int:
-    """Threads of the networks on this machine's CPU unless told otherwise."""
-    return min(MOST_THREADS, len(os.sched_getaffinity(0)))
-
-
-def _threads(settings: ExtractSettings, kind: str) -> int:
-    """What was asked for, or what the folder was begun with, or a few; never by the number of workers.
-
-    On a CPU the number of threads changes the last bits of a convolution, so it is one of the folder's settings.
-    """
-    if settings.threads is not None:
-        return settings.threads
-    usual = usual_threads()
-    recorded = settings.out / SETTINGS
-    if kind == "cpu" and recorded.is_file() and not settings.overwrite:
-        try:
-            before = json.loads(recorded.read_text(encoding="utf-8"))["threads"]
-        except (ValueError, KeyError, TypeError):
-            return usual
-        return before if isinstance(before, int) and before > 0 else usual
-    return usual
-
-
-def _bar(total: int, name: str, done: int = 0) -> "tqdm[Any]":
-    return tqdm(total=total, initial=done, desc=name, unit=" photos", file=sys.stderr, mininterval=0.5)
+def _bar(total: int, name: str) -> "tqdm[Any]":
+    return tqdm(total=total, desc=name, unit=" photos", file=sys.stderr, mininterval=0.5)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from dgf.pipeline.cluster import ShardResult, run_job
+from dgf.pipeline.cluster import Report, ShardResult, run_job
 from dgf.pipeline.commit import claim, committed, fingerprint
 from dgf.pipeline.detector import Detections, Prepared
 from dgf.pipeline.plan import Plan, make_plan
@@ -98,7 +98,7 @@ class PoisonWork:
     def __init__(self, work: ExtractWork, poison: PoisonJob) -> None:
         self.work, self.poison = work, poison
 
-    def run(self, index: int) -> ShardResult:
+    def run(self, index: int, report: Report) -> ShardResult:
         if index == self.poison.shard:
             for taken in range(self.poison.times):
                 if self._first(taken):
@@ -106,7 +106,7 @@ class PoisonWork:
                         (self.poison.job.folder / ".part-dead-shard-00000.h5").write_bytes(b"half")
                         os.kill(os.getpid(), 9)
                     raise RuntimeError("poisoned")
-        return self.work.run(index)
+        return self.work.run(index, report)
 
     def _first(self, taken: int) -> bool:
         try:
