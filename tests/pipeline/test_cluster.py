@@ -126,6 +126,29 @@ def own_root(root: Path, tmp_path: Path) -> Path:
     return own
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_every_batch_is_reported_while_its_shard_is_under_way(workers: int, root: Path, tmp_path: Path) -> None:
+    plan = tiny_plan(root, sorted(path.name for path in root.glob("*.jpg")))
+    settings: dict[str, object] = {"kind": "features", "photos": plan.summary()}
+    heard: set[tuple[int, int]] = set()
+    with claim(tmp_path / "out", settings):
+        plan.save(tmp_path / "out")
+        run_job(
+            TinyJob(root, tmp_path / "out", settings),
+            range(len(plan.shards)),
+            workers=workers,
+            scheduler=None,
+            device="cpu",
+            on_result=lambda result: None,
+            on_photos=lambda index, done: heard.add((index, done)),
+            tell=lambda message: None,
+        )
+    batches = [[len(batch) for batch in shard] for shard in plan.shards]
+    assert heard == {
+        (index, sum(sizes[: number + 1])) for index, sizes in enumerate(batches) for number in range(len(sizes))
+    }
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_local_workers_give_the_same_bytes(
     root: Path, expected: dict[str, str], tmp_path: Path, workers: int, capfd: pytest.CaptureFixture[str]
