@@ -137,7 +137,8 @@ def run_job(
     elif scheduler is None:
         with _local_cluster(min(workers, len(indices)), per_worker, device) as cluster:
             tell(f"dashboard of the workers: {cluster.dashboard_link}")
-            _run_there(job, indices, cluster.scheduler_address, device, progress, tell)
+            # Each worker sees one GPU, whatever its number is outside.
+            _run_there(job, indices, cluster.scheduler_address, device.partition(":")[0], progress, tell)
     else:
         _run_there(job, indices, scheduler, device, progress, tell)
     progress.check(len(indices))
