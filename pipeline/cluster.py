@@ -7,6 +7,7 @@ committed by renaming and come out the same, so that does no harm.
 # mypy: untyped-calls-exclude=distributed
 
 import asyncio
+import concurrent.futures
 import contextlib
 import functools
 import importlib.metadata
@@ -23,6 +24,7 @@ from typing import Any, Protocol
 import dask
 from distributed import Client, Future, KilledWorker, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin, get_worker
 from distributed import as_completed as tasks_completed
+from distributed.comm.core import CommClosedError
 
 from dgf.pipeline.commit import Failure, Marker, shard_name
 from dgf.pipeline.errors import UserError
@@ -32,6 +34,7 @@ RETRIES = 1
 """How often a shard whose task raised is tried again."""
 DEATHS = 2
 """How many workers a shard may take down before it is given up (schedulers started by hand have their own limit)."""
+LOST = (CommClosedError, asyncio.CancelledError, concurrent.futures.CancelledError)
 AGAIN = "What was finished is kept: run the same command again to go on."
 
 
@@ -194,7 +197,7 @@ def _run_there(
     tell: Callable[[str], None],
 ) -> None:
     lost = UserError(f"The scheduler at {address} was lost.", AGAIN)
-    with _client(address) as client:
+    with _client(address) as client, _told_as(lost):
         if not client.nthreads():
             tell(f"the scheduler at {address} has no workers yet: waiting for the first")
         plugin = JobPlugin(job, device)
@@ -212,13 +215,17 @@ def _run_there(
             done = tasks_completed(futures, loop=client.loop)
             return [futures[future] for future in done if not _take(future, futures[future], progress, lost)]
 
+        there = True
         try:
             # One shard that brings workers down takes what is beside it along: those are told apart by running alone.
             for index in sorted(run(indices, "first")):
                 if run([index], "alone"):
                     progress.faults[index] = "every worker that took it died (out of memory?)"
+        except (UserError, *LOST):
+            there = False
+            raise
         finally:
-            if client.status == "running":
+            if there:  # a lost scheduler would be waited for
                 client.unregister_worker_plugin(plugin.name)
 
 
@@ -234,6 +241,15 @@ def _take(future: "Future[Any]", index: int, progress: _Progress, lost: UserErro
     else:  # cancelled or lost: nobody but us cancels, and we do not
         raise lost
     return True
+
+
+@contextlib.contextmanager
+def _told_as(lost: UserError) -> Iterator[None]:
+    """A scheduler that goes away shows in whatever call is under way."""
+    try:
+        yield
+    except LOST as error:
+        raise lost from error
 
 
 @contextlib.contextmanager
