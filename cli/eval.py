@@ -49,7 +49,11 @@ def command(
 
     if out is not None and len(runs) > 1:
         raise click.UsageError("--out names one report: leave it out for several runs", ctx)
-    given: dict[str, str | None] = {key: str(value) for key, value in data.items() if value is not None}
+    given: dict[str, str | None] = {
+        key: str(value.absolute()) if isinstance(value, Path) else value
+        for key, value in data.items()
+        if value is not None
+    }
     if "path" in given:  # another data set has its own features or none
         given = {"features": None, "captions": None, "types": None, **given}
     evaluations = [evaluate(EvalSettings(run, split, out, device, batch_size, given)) for run in runs]

@@ -40,7 +40,7 @@ threads = click.option(
 )
 
 overwrite = click.option(
-    "--overwrite", is_flag=True, help="Make the folder anew where it was made with other settings."
+    "--overwrite", is_flag=True, help="Make the folder anew: delete what an earlier run left there."
 )
 
 rows_at_once = click.option("--batch-size", default=64, show_default=True, type=click.IntRange(1), help="Rows at once.")

@@ -66,18 +66,24 @@ def command(
 
     path = words[0] if words and "=" not in words[0] else None
     if path is not None:
-        given = {key: str(value) for key, value in data.items() if value is not None}
-        config = resolve_config(preset, config_file, words[1:], {"path": path, **given})
+        # Whole paths, so that `dgf eval` finds the data from any folder.
+        given = {k: str(v.absolute()) if isinstance(v, Path) else v for k, v in data.items() if v is not None}
+        config = resolve_config(preset, config_file, words[1:], {"path": str(Path(path).absolute()), **given})
     elif resume and not words:
+        if config_file is not None or any(value is not None for value in data.values()):
+            raise click.UsageError("without DATA, --resume goes on as the run was begun: leave out other options", ctx)
         config = RunFolder(out).load_config()
     else:
         raise click.UsageError("DATA is missing: name the data set before any KEY=VALUE", ctx)
     if show_config:
         click.echo(dump_config(config), nl=False)
         return
-    summary = train(TrainSettings(config, out, device, resume))
+    named = resume or config_file is not None or any(word.startswith("language_model=") for word in words)
+    summary = train(TrainSettings(config, out, device, resume, fetch=named))
+    for row in summary.skipped:
+        click.echo(f"skipped  {row}")
     click.echo(
-        f"{summary.out}: {summary.rows} rows ({summary.text_only} without a photo, {summary.skipped} skipped), "
+        f"{summary.out}: {summary.rows} rows ({summary.text_only} without a photo, {len(summary.skipped)} skipped), "
         f"{summary.epochs} epochs at {summary.rows_per_second:.0f} rows/s; "
         f"best validation micro F1 {100 * summary.best_f1:.2f} in epoch {summary.best_epoch}"
     )

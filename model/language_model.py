@@ -88,7 +88,7 @@ class LanguageModel:
         return [int(token) for token in self.tokenizer(text, add_special_tokens=False)["input_ids"]]
 
 
-def load_language_model(spec: str, seed: int = 0) -> LanguageModel:
+def load_language_model(spec: str, seed: int = 0, *, fetch: bool = True) -> LanguageModel:
     """Loads what `spec` names, in float32.
 
     Args:
@@ -97,6 +97,7 @@ def load_language_model(spec: str, seed: int = 0) -> LanguageModel:
             seeded random weights, its sizes changed as in `random:gpt2?n_layer=2&n_embd=64`. NAME is gpt2,
             openai-gpt, bert-base-uncased, llama, or an architecture's name in transformers.
         seed: Seed of random weights.
+        fetch: Whether a model of the hub that is not in the local cache may be fetched.
 
     Raises:
         ModelError: It is not there, cannot be read, or is no architecture the network can run.
@@ -117,6 +118,7 @@ def load_language_model(spec: str, seed: int = 0) -> LanguageModel:
         raise ModelError(f"{path}: there is no such folder; give a language model's folder")
     else:
         name = spec
+        where = {"local_files_only": not fetch}
     try:
         config = AutoConfig.from_pretrained(name, **where)
         _check_kind(config, spec)
@@ -129,7 +131,8 @@ def load_language_model(spec: str, seed: int = 0) -> LanguageModel:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"{spec}: the language model cannot be loaded ({first}); give a folder with its configuration, weights "
-            "and tokenizer, a .gguf file, or random:gpt2 for random weights"
+            "and tokenizer, a .gguf file, or random:gpt2 for random weights; a model of the hub is fetched only where "
+            f"it is named: language_model={spec}"
         ) from error
     _check_forward(model, spec)
     loaded = LanguageModel(model.eval(), tokenizer, spec)

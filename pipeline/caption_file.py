@@ -34,7 +34,7 @@ def read_caption_file(path: Path) -> dict[str, str]:
     """
     captions: dict[str, str] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # splitlines would split inside JSON strings
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}.", "Give a JSONL file as --captions.") from error
     for number, line in enumerate(lines, 1):

@@ -193,7 +193,7 @@ def claim(folder: Path, settings: Mapping[str, Any], *, overwrite: bool = False)
         raise UserError(f"{folder} is a file, not a folder.", "Give another --out.")
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with _exclusive(folder):
+        with exclusive(folder):
             clean(folder)
             _check_settings(folder, settings, overwrite)
             write_json(folder / SETTINGS, settings)
@@ -276,7 +276,12 @@ def _short(value: object) -> str:
 
 
 @contextlib.contextmanager
-def _exclusive(folder: Path) -> Iterator[None]:
+def exclusive(folder: Path) -> Iterator[None]:
+    """Keeps every other run out of a folder while this one works in it.
+
+    Raises:
+        UserError: Another is at work there.
+    """
     path = folder / LOCK
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

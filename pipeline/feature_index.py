@@ -69,6 +69,7 @@ def read_index(folder: Path, image: Literal["all", "blocks", "fc7"]) -> Index:
     markers = _finished(folder, "features", settings, len(plan.shards))
     layout: Layout | None = None
     ids: list[str] = []
+    digests: list[str] = []
     counts, firsts = [np.zeros(0, np.int8)], [0]
     offsets: dict[str, list[int]] = {name: [] for name in ARRAYS}
     for marker in markers:
@@ -78,6 +79,7 @@ def read_index(folder: Path, image: Literal["all", "blocks", "fc7"]) -> Index:
                 raise _damaged(folder / marker.file, "has other sizes or classes than the shards before it", "features")
             layout = here
             ids += read_text(file, "image_id")
+            digests += [bytes(digest).hex() for digest in file["image_sha256"][:]]
             counts.append(file["objects/count"][:])
             firsts.append(len(ids))
             for name in _arrays(layout, image, folder):
@@ -88,9 +90,11 @@ def read_index(folder: Path, image: Literal["all", "blocks", "fc7"]) -> Index:
     if len(rows) < len(ids):
         raise _damaged(folder, "a photo stands there twice", "features")
     failed = {failure["image_id"] for failure in _manifest(folder, "features")["failures"]}
+    by_content = {digest: row for row, digest in enumerate(digests)}
     for photo in plan.photos():
-        if (row := rows.get(photo.image_id)) is not None:
-            rows.update((alias, row) for alias in photo.aliases)
+        # By content: a photo keeps the id it was stored under, even when its posts know it by another now.
+        if (row := by_content.get(photo.sha256)) is not None:
+            rows.update((image_id, row) for image_id in photo.ids)
         else:
             failed.update(photo.ids)
     kept = _arrays(layout, image, folder)

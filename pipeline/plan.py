@@ -87,7 +87,7 @@ class Plan:
             UserError: It is not there or is broken.
         """
         path = folder / PLAN
-        mend = "Run `dgf extract-features` on that folder again."
+        mend = "Make the folder anew: `dgf extract-features ... --overwrite`."
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             shards = tuple(

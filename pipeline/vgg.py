@@ -79,7 +79,9 @@ def build_vgg(spec: VggSpec, device: str) -> "BlockExtractor":
 
 
 def _resolve(spec: VggSpec) -> weight_files.Source:
-    published = {name.lower(): entry.url for name, entry in torchvision.models.VGG16_Weights.__members__.items()}
+    members = torchvision.models.VGG16_Weights.__members__.items()
+    # The weights for features alone want photos in another scale.
+    published = {name.lower(): entry.url for name, entry in members if name != "IMAGENET1K_FEATURES"}
     return weight_files.resolve(spec.weights, what="VGG16", published=lambda name: published.get(name.lower()))
 
 

@@ -17,6 +17,9 @@ from dgf.workflows.examples import Examples, Ints
 MAX_CAPTION = 32
 """Most tokens of a caption that are read; Oscar writes at most twenty word pieces."""
 
+STREAM_BYTES = 1 << 30
+"""Of features shuffled together where they stay in their files."""
+
 POOL = 8
 """Batches whose rows are sorted by length together."""
 
@@ -116,6 +119,17 @@ def shuffled(lengths: Ints, batch_size: int, seed: int, epoch: int) -> list[NDAr
     sorted_pools = [rows[np.argsort(lengths[rows], kind="stable")] for rows in pools]
     batches = [rows[i : i + batch_size] for rows in sorted_pools for i in range(0, len(rows), batch_size)]
     return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def epoch_batches(maker: BatchMaker, batch_size: int, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:
+    """The batches of an epoch: from anywhere, or a few shards at a time where the features fit into no memory."""
+    examples, store = maker.examples, maker.store
+    if store is None or store.place_now != "files":
+        yield from shuffled(examples.lengths, batch_size, seed, epoch)
+        return
+    for rows in store.stream(examples.image_rows, np.random.default_rng((seed, epoch)), STREAM_BYTES):
+        for batch in shuffled(examples.lengths[rows], batch_size, seed, epoch):
+            yield rows[batch]
 
 
 def by_length(lengths: Ints, batch_size: int) -> Iterator[NDArray[np.int64]]:

@@ -70,6 +70,8 @@ def write_noise(folder: Path, rows: int, shards: int, objects: int = 10, dim: in
                 name: rng.integers(0, 100, (len(ids), *shape)).astype(dtype)
                 for name, (dtype, shape) in layout.columns().items()
             }
+            digests = [bytes.fromhex(photo.sha256) for photos in shard for photo in photos]
+            arrays["image_sha256"] = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
             arrays["objects/count"] = rng.integers(0, objects + 1, len(ids)).astype(np.int8)
 
             def write(file: h5py.File, ids: list[str] = ids, arrays: dict[str, Any] = arrays) -> None:

@@ -11,7 +11,7 @@ from dgf.pipeline.caption_file import read_caption_file
 from dgf.pipeline.caption_job import CaptionJob, describe_captioner, is_random, open_features
 from dgf.pipeline.captioner import NO_REGIONS, CaptionerSpec
 from dgf.pipeline.cluster import tell_stderr
-from dgf.pipeline.commit import SETTINGS, Failure, claim, committed, fingerprint, shard_name, write_manifest
+from dgf.pipeline.commit import MANIFEST, SETTINGS, Failure, claim, committed, fingerprint, shard_name, write_manifest
 from dgf.pipeline.datasets import read_dataset
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.oscar_captioner import check_width
@@ -188,6 +188,8 @@ def _features(folder: Path) -> tuple[str, Plan, Layout]:
     for index in range(len(plan.shards)):
         if committed(folder, index, made_with) is None:
             raise UserError(f"{folder} is not finished: {shard_name(index)} is not there or not whole.", extract)
+    if not (folder / MANIFEST).is_file():
+        raise UserError(f"{folder} is not finished: {MANIFEST} is not there.", extract)
     if not plan.shards:
         raise UserError(f"{folder} holds no photo.", "There is nothing to caption.")
     with open_features(folder / f"{shard_name(0)}.h5") as file:

@@ -1,10 +1,13 @@
 """`dgf eval`: a trained run over a split, to a report, predictions and a table."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.posts import Post
 from dgf.workflows.answers import Answers, answer
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.devices import choose_device
@@ -54,25 +57,42 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     """
     folder = RunFolder(settings.run)
     config = folder.finished_config()
+    if settings.out is not None and settings.out.is_file():
+        raise UserError(f"{settings.out}: is a file", "Name a folder as --out.")
+    share = config.data.image_share
     config = replace(config, data=replace(config.data, image_share=1.0, **(settings.data or {})))
     device = choose_device(settings.device)
     corpus = open_corpus(config, device)
+    posts = corpus.split(settings.split)
+    facts = folder.read_data()
+    _check_relations(posts, facts["training_rows"], folder)
     answers = answer(
         folder,
         config,
         corpus,
-        corpus.split(settings.split),
+        posts,
         device=device,
         batch_size=settings.batch_size,
         title=settings.split,
     )
-    scores = _score(answers, folder.read_data()["training_rows"])
-    report = _report(settings, config, corpus, answers)
+    scores = _score(answers, facts["training_rows"])
+    report = _report(settings, config, corpus, answers) | {"image_share_in_training": share}
     out = settings.out or folder.path / f"eval-{settings.split}"
     out.mkdir(parents=True, exist_ok=True)
     write_predictions(out, answers.rows())
     write_report(out, report, scores)
     return Evaluation(out, report, scores)
+
+
+def _check_relations(posts: Sequence[Post], known: Container[str], folder: RunFolder) -> None:
+    """A row whose relation the run cannot answer would drop out of the figures and flatter them."""
+    strange = Counter(post.relation for post in posts if post.relation is not None and post.relation not in known)
+    if strange:
+        name, rows = strange.most_common(1)[0]
+        raise UserError(
+            f"{sum(strange.values())} rows have relations that {folder.path} does not know, such as {name} ({rows})",
+            "Train with them, or take the relation out of such rows: they then get predictions only.",
+        )
 
 
 def _score(answers: Answers, training_rows: Mapping[str, int]) -> Scores | None:

@@ -185,7 +185,7 @@ def extract(settings: ExtractSettings) -> ExtractSummary:
                 "photos": summary.photos,
                 "failures": [{"image_id": f.image_id, "reason": f.reason} for f in summary.failures],
                 "missing": list(summary.missing),
-                "command": {name: getattr(settings, name) for name in REPEATED},
+                "command": {name: _located(getattr(settings, name)) for name in REPEATED},
             },
         )
     return summary
@@ -253,6 +253,11 @@ def _plan(settings: ExtractSettings, dataset: Dataset, wanted: Wanted, detector:
             before=before,
             on_photo=lambda: bar.update(1),
         )
+
+
+def _located(value: Any) -> Any:
+    """A file by its whole path, so that it is found from elsewhere too; anything else as it is."""
+    return str(Path(value).absolute()) if isinstance(value, str) and Path(value).is_file() else value
 
 
 def _batch_size(settings: ExtractSettings, kind: str) -> int:

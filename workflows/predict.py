@@ -30,7 +30,7 @@ class PredictSettings:
         run: The run folder.
         posts: A data set; relations in it are ignored.
         out: JSONL to write; None to get the lines back.
-        work: Folder for the posts' features and captions, to be used again; None for a temporary one.
+        work: Folder for these posts' features and captions, in which a killed run goes on; None for a temporary one.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         workers: Worker processes that extract and caption.
         batch_size: Rows at once.
@@ -69,13 +69,15 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
     """
     folder = RunFolder(settings.run)
     config = folder.finished_config()
+    if settings.out is not None and not settings.out.absolute().parent.is_dir():
+        raise UserError(f"--out {settings.out}: there is no folder {settings.out.parent}", "Make it first.")
     device = choose_device(settings.device)
     dataset = read_dataset(settings.posts, on_error=settings.on_error)
     with _work_folder(settings.work) as work:
         features, captions = _see(settings, dataset, folder.read_data(), work)
         config = _for_posts(config, settings, features, captions)
         corpus = open_corpus(config, device)
-        posts = [post for split in corpus.dataset.splits.values() for post in split]
+        posts = [replace(post, relation=None) for split in corpus.dataset.splits.values() for post in split]
         answers = answer(folder, config, corpus, posts, device=device, batch_size=settings.batch_size, title="predict")
         lines = tuple(json.dumps(row, ensure_ascii=False) for row in answers.rows())
     if settings.out is not None:
@@ -98,9 +100,8 @@ def _see(
     shared: dict[str, Any] = {
         "device": settings.device,
         "workers": settings.workers,
-        "overwrite": settings.work is not None,
     }
-    extract(
+    extracted = extract(
         ExtractSettings(
             data=settings.posts,
             out=work / "features",
@@ -110,6 +111,8 @@ def _see(
             **shared,
         )
     )
+    if not extracted.rows:  # every photo is broken
+        return None, None
     if facts["captioning"] is None:
         return work / "features", None
     caption(

@@ -1,16 +1,12 @@
 """The folder of one training run: what lies in it, and how it is written so that a kill at any moment loses nothing."""
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from dgf.pipeline.commit import write_atomic, write_json
+from dgf.pipeline.commit import LOCK, PART, clean, write_atomic, write_json
 from dgf.pipeline.errors import UserError
 from dgf.workflows.config import TrainConfig, dump_config, load_config
 
@@ -46,10 +42,42 @@ class RunFolder:
         """Whether training came to its end: the network's own configuration is the last file to be written."""
         return (self.path / "model.json").is_file()
 
-    def begin(self, config: TrainConfig, relations: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Makes the folder with what is known before the first step; `config.yaml` comes last."""
+    @property
+    def begun(self) -> bool:
+        """Whether a run is here: `config.yaml` is the last file of its beginning."""
+        return self.config_file.is_file()
+
+    @property
+    def foreign(self) -> list[str]:
+        """Names here that no beginning of a run writes."""
+        if not self.path.is_dir():
+            return [self.path.name] if self.path.exists() else []
+        own = {"checkpoints", "labels.json", "data.json", "environment.txt", LOCK}
+        return sorted(f.name for f in self.path.iterdir() if f.name not in own and not f.name.startswith(PART))
+
+    def clean(self) -> None:
+        """Removes what a killed run left half-written."""
+        for folder in (self.path, self.path / "checkpoints"):
+            clean(folder)
+
+    def begin(
+        self,
+        config: TrainConfig,
+        relations: Sequence[str],
+        facts: Mapping[str, Any],
+        environment: Mapping[str, str],
+    ) -> None:
+        """Makes the folder with what is known before the first step; `config.yaml` comes last.
+
+        Args:
+            config: Resolved.
+            relations: In id order.
+            facts: Of the training data: its rows and relations, and the features it was shown (`data.json`).
+            environment: Versions and devices.
+        """
         (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
         write_json(self.path / "labels.json", {name: number for number, name in enumerate(relations)})
+        write_json(self.path / "data.json", facts)
         lines = "".join(f"{name}: {value}\n" for name, value in environment.items())
         write_atomic(self.path / "environment.txt", lines.encode())
         write_atomic(self.config_file, dump_config(config).encode())
@@ -60,7 +88,7 @@ class RunFolder:
         Raises:
             UserError: If the folder is no run.
         """
-        if not self.config_file.is_file():
+        if not self.begun:
             raise UserError(f"{self.path}: not a run folder (it has no config.yaml)", "`dgf train` makes one.")
         return load_config(self.config_file)
 
@@ -79,9 +107,18 @@ class RunFolder:
         """Writes `metrics.jsonl`, one line an epoch."""
         write_atomic(self.path / "metrics.jsonl", "".join(json.dumps(epoch) + "\n" for epoch in epochs).encode())
 
-    def write_data(self, facts: Mapping[str, Any]) -> None:
-        """Writes `data.json`: rows and relations of the training data, and the features it was shown."""
-        write_json(self.path / "data.json", facts)
+    def check_data(self, facts: Mapping[str, Any]) -> None:
+        """Sees that the data is still what the run was begun with.
+
+        Raises:
+            UserError: If rows, relations, features or captions have changed.
+        """
+        before = self.read_data()
+        changed = [key for key in before.keys() | facts.keys() if before.get(key) != facts.get(key)]
+        same_order = list(before["training_rows"]) == list(facts["training_rows"])
+        if changed or not same_order:
+            what = ", ".join(sorted(changed)) or "the order of the relations"
+            raise UserError(f"{self.path}: its data has changed since it was begun ({what})", "Name another --out.")
 
     def read_data(self) -> dict[str, Any]:
         """What `write_data` wrote.
@@ -94,45 +131,3 @@ class RunFolder:
         except (OSError, ValueError) as error:
             raise UserError(f"{self.path}: data.json cannot be read: {error}", "Train the run again.") from error
         return dict(content)
-
-
-def save_checkpoint(file: Path, state: Mapping[str, Any]) -> None:
-    """Writes tensors and plain values to one file, whole or not at all."""
-    buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
-    write_atomic(file, buffer.getvalue())
-
-
-def load_checkpoint(file: Path) -> dict[str, Any]:
-    """Reads a checkpoint; nothing but tensors and plain values is accepted.
-
-    Raises:
-        UserError: If it is damaged or holds anything else.
-    """
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise UserError(
-            f"{file}: not a readable checkpoint ({type(error).__name__})", "Delete it to start anew."
-        ) from error
-    return dict(state)
-
-
-def trained_state(network: torch.nn.Module) -> dict[str, Tensor]:
-    """The weights that training changes; those of a frozen language model are left out."""
-    return {name: p.detach().cpu() for name, p in network.named_parameters() if p.requires_grad}
-
-
-def restore_trained(network: torch.nn.Module, state: Mapping[str, Tensor], file: Path) -> None:
-    """Puts trained weights back.
-
-    Raises:
-        UserError: If names or shapes differ from the network's.
-    """
-    own = {name: p for name, p in network.named_parameters() if p.requires_grad}
-    wrong = sorted(own.keys() ^ state.keys()) or [n for n in own if own[n].shape != state[n].shape]
-    if wrong:
-        raise UserError(f"{file}: does not fit the network: {', '.join(wrong[:3])} differ", "Delete it to start anew.")
-    with torch.no_grad():
-        for name, parameter in own.items():
-            parameter.copy_(state[name])

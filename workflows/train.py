@@ -19,9 +19,11 @@ from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
 from dgf.model.network import DGF
 from dgf.model.objective import joint_objective
+from dgf.pipeline.commit import exclusive
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.shards import FC7
-from dgf.workflows.batches import MAX_CAPTION, BatchMaker, Captions, pool_captions, read_captions, shuffled
+from dgf.workflows.batches import MAX_CAPTION, BatchMaker, Captions, epoch_batches, pool_captions, read_captions
+from dgf.workflows.checkpoints import load_checkpoint, restore_trained, save_checkpoint, trained_state
 from dgf.workflows.config import OptimConfig, TrainConfig, dump_config
 from dgf.workflows.devices import autocast, choose_device
 from dgf.workflows.environment import describe_environment
@@ -29,7 +31,7 @@ from dgf.workflows.inference import predict
 from dgf.workflows.metrics import Scores, score
 from dgf.workflows.optimizer import make_optimizer
 from dgf.workflows.provenance import command_of
-from dgf.workflows.run_folder import RunFolder, load_checkpoint, restore_trained, save_checkpoint, trained_state
+from dgf.workflows.run_folder import RunFolder
 from dgf.workflows.task import Corpus, make_batches, make_encoder, open_corpus
 from dgf.workflows.vocabulary import train_tokenizer
 
@@ -43,12 +45,14 @@ class TrainSettings:
         out: The run folder.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         resume: Go on from the last checkpoint where there is one.
+        fetch: Whether the language model was named, so that it may be fetched from a hub.
     """
 
     config: TrainConfig
     out: Path
     device: str = "auto"
     resume: bool = False
+    fetch: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class TrainSummary:
     best_f1: float
     rows: int
     text_only: int
-    skipped: int
+    skipped: tuple[str, ...]
     rows_per_second: float
 
 
@@ -100,20 +104,42 @@ def train(settings: TrainSettings) -> TrainSummary:
     corpus = open_corpus(config, device)
     train_posts, val_posts = corpus.split("train"), corpus.split("val")
     labels = LabelSpace.from_relations(corpus.dataset.relations, corpus.type_names)
-    network, tokenizer = _build_network(config, labels, corpus)
+    network, tokenizer = _build_network(config, labels, corpus, settings.fetch)
     network.to(device)
     captions = _captions(network, tokenizer, corpus, config, device)
     encoder = make_encoder(tokenizer, network, config)
     train_batches, placed = make_batches(train_posts, corpus, captions, encoder, labels, config)
-    val_batches, _ = make_batches(val_posts, corpus, captions, encoder, labels, config)
+    val_batches, val_placed = make_batches(val_posts, corpus, captions, encoder, labels, config)
     _check_labels(train_batches, val_batches)
     optimizer, schedule = make_optimizer(network, config.optim, len(train_batches.examples))
     trainer = Trainer(network, optimizer, schedule, config, device, train_batches, val_batches)
 
-    progress = _resume(trainer, folder) if settings.resume and folder.last.is_file() else Progress()
-    if not folder.config_file.is_file():
-        folder.begin(config, labels.relations, describe_environment())
-    folder.write_data(_facts(trainer, corpus, placed.text_only, len(placed.skipped)))
+    skipped = (*placed.skipped, *val_placed.skipped, *(str(fault) for fault in corpus.dataset.faults))
+    facts = _facts(trainer, corpus, placed.text_only, skipped)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with exclusive(folder.path):
+        progress, rates = _run(trainer, folder, facts)
+    return TrainSummary(
+        out=folder.path,
+        epochs=progress.epoch,
+        best_epoch=progress.best_epoch,
+        best_f1=progress.best_f1,
+        rows=len(train_batches.examples),
+        text_only=placed.text_only,
+        skipped=skipped,
+        rows_per_second=float(np.mean(rates)) if rates else 0.0,
+    )
+
+
+def _run(trainer: Trainer, folder: RunFolder, facts: dict[str, Any]) -> tuple[Progress, list[float]]:
+    """Begins or goes on, epoch by epoch, to the network in the run folder; returns rows per second of each epoch."""
+    network, config, schedule = trainer.network, trainer.config, trainer.schedule
+    folder.clean()
+    if folder.begun:
+        folder.check_data(facts)
+    else:
+        folder.begin(config, network.labels.relations, facts, describe_environment())
+    progress = _resume(trainer, folder) if folder.last.is_file() else Progress()
     rates = []
     while progress.epoch < config.optim.epochs and not _out_of_patience(progress, config.optim):
         progress.epoch += 1
@@ -122,23 +148,15 @@ def train(settings: TrainSettings) -> TrainSummary:
         rates.append(rate)
         if scores.f1 > progress.best_f1:
             progress.best_epoch, progress.best_f1 = progress.epoch, scores.f1
-            save_checkpoint(folder.best, trained_state(network))
+            best = {"epoch": progress.best_epoch, "f1": progress.best_f1, "network": trained_state(network)}
+            save_checkpoint(folder.best, best)
         record = _record(progress.epoch, losses, scores, rate, schedule)
         progress.metrics.append(record | ({"protocol": network.protocol} if network.protocol else {}))
         save_checkpoint(folder.last, _state(trainer, progress))
         folder.write_metrics(progress.metrics)
-    restore_trained(network, load_checkpoint(folder.best), folder.best)
+    restore_trained(network, load_checkpoint(folder.best)["network"], folder.best)
     network.save_pretrained(folder.path)
-    return TrainSummary(
-        out=folder.path,
-        epochs=progress.epoch,
-        best_epoch=progress.best_epoch,
-        best_f1=progress.best_f1,
-        rows=len(train_batches.examples),
-        text_only=placed.text_only,
-        skipped=len(placed.skipped) + len(corpus.dataset.faults),
-        rows_per_second=float(np.mean(rates)) if rates else 0.0,
-    )
+    return progress, rates
 
 
 def _train_epoch(trainer: Trainer, epoch: int) -> tuple[dict[str, float], float]:
@@ -151,7 +169,7 @@ def _train_epoch(trainer: Trainer, epoch: int) -> tuple[dict[str, float], float]
     count = len(trainer.train.examples)
     started = time.perf_counter()
     with _bar(count, f"epoch {epoch}/{config.optim.epochs}") as bar:
-        for rows in shuffled(trainer.train.examples.lengths, config.optim.batch_size, config.seed, epoch):
+        for rows in epoch_batches(trainer.train, config.optim.batch_size, config.seed, epoch):
             batch = trainer.train(rows).to(device, non_blocking=True)
             with autocast(device, config.precision):
                 losses = joint_objective(network(batch), batch, config.model)
@@ -190,7 +208,7 @@ def validate(trainer: Trainer) -> Scores:
 
 
 def _check_run_folder(folder: RunFolder, config: TrainConfig, resume: bool) -> None:
-    if folder.config_file.is_file():
+    if folder.begun:
         if not resume:
             raise UserError(
                 f"{folder.path}: holds a run already", "Add --resume to go on with it, or name another --out."
@@ -202,12 +220,14 @@ def _check_run_folder(folder: RunFolder, config: TrainConfig, resume: bool) -> N
                 f"{folder.path}: cannot resume with another configuration (now {changed})",
                 f"`dgf train --resume --out {folder.path}` goes on as it was begun; name another --out for a new run.",
             )
-    elif folder.path.exists() and any(folder.path.iterdir()):
-        raise UserError(f"{folder.path}: is not empty and holds no run", "Name another --out.")
+    elif folder.foreign:
+        raise UserError(f"{folder.path}: holds {folder.foreign[0]} and no run", "Name another --out.")
 
 
-def _build_network(config: TrainConfig, labels: LabelSpace, corpus: Corpus) -> tuple[DGF, PreTrainedTokenizerBase]:
-    language_model = load_language_model(config.language_model, config.model.seed)
+def _build_network(
+    config: TrainConfig, labels: LabelSpace, corpus: Corpus, fetch: bool
+) -> tuple[DGF, PreTrainedTokenizerBase]:
+    language_model = load_language_model(config.language_model, config.model.seed, fetch=fetch)
     tokenizer = language_model.tokenizer
     if tokenizer is None:
         sentences = (" ".join(post.tokens) for post in corpus.split("train"))
@@ -257,9 +277,13 @@ def _state(trainer: Trainer, progress: Progress) -> dict[str, Any]:
 def _resume(trainer: Trainer, folder: RunFolder) -> Progress:
     state = load_checkpoint(folder.last)
     restore_trained(trainer.network, state["network"], folder.last)
+    progress = Progress(**state["progress"])
+    # A kill between the two files leaves the best of an epoch that is now run again.
+    best = load_checkpoint(folder.best)
+    progress.best_epoch, progress.best_f1 = best["epoch"], best["f1"]
     trainer.optimizer.load_state_dict(state["optimizer"])
     trainer.schedule.load_state_dict(state["schedule"])
-    return Progress(**state["progress"])
+    return progress
 
 
 def _record(epoch: int, losses: Mapping[str, float], scores: Scores, rate: float, schedule: LambdaLR) -> dict[str, Any]:
@@ -273,7 +297,7 @@ def _record(epoch: int, losses: Mapping[str, float], scores: Scores, rate: float
     }
 
 
-def _facts(trainer: Trainer, corpus: Corpus, text_only: int, skipped: int) -> dict[str, Any]:
+def _facts(trainer: Trainer, corpus: Corpus, text_only: int, skipped: tuple[str, ...]) -> dict[str, Any]:
     """What evaluation must know of the training data; `dgf eval` reads it."""
     examples = trainer.train.examples
     counts = Counter(post.relation for post in examples.posts)
@@ -281,7 +305,7 @@ def _facts(trainer: Trainer, corpus: Corpus, text_only: int, skipped: int) -> di
         "training_rows": {name: counts[name] for name in trainer.network.labels.relations},
         "rows": len(examples),
         "text_only_rows": text_only,
-        "skipped_rows": skipped,
+        "skipped_rows": list(skipped),
         "features": corpus.store.fingerprint if corpus.store else None,
         "captioner": corpus.captioner,
         "extraction": command_of(corpus.store.folder) if corpus.store else None,

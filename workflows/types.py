@@ -27,10 +27,12 @@ def read_types(file: Path) -> TypePairs:
     pairs: dict[str, tuple[str | None, str | None]] = {}
     faults: list[str] = []
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8").split("\n")  # splitlines would split inside JSON strings
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read as text: {error}", _FORM) from error
     for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
         try:
             row = json.loads(line)
             post, head, tail = row["id"], row["head"], row["tail"]

@@ -24,7 +24,7 @@ SMALLER = {
     "--weights random --vgg-weights random\n": "--weights random --vgg-weights random --min-size 64 --regions 10\n",
     "--oscar path/to/oscar --workers 2": "--oscar random --beams 1",
     "--oscar random\n": "--oscar random --beams 1\n",
-    "--captions captions --out runs/paper": f"--captions captions --out runs/paper {SMALL_MODEL}",
+    "--captions captions --out runs/paper language_model=gpt2": (f"--captions captions --out runs/paper {SMALL_MODEL}"),
     "language_model=random:gpt2 optim.epochs=1": SMALL_MODEL,
 }
 

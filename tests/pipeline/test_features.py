@@ -2,7 +2,7 @@ import json
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,8 @@ def make(root: Path, *, fc7: bool = False, settings: dict[str, Any] | None = Non
             ids = [photo.image_id for photo in shard][:size]
             failed = tuple(Failure(photo.image_id, "broken image data") for photo in shard[size:])
             arrays = {n: rng.normal(size=(size, *s)).astype(t) for n, (t, s) in layout.columns().items()}
+            digests = b"".join(bytes.fromhex(photo.sha256) for photo in shard[:size])
+            arrays["image_sha256"] = np.frombuffer(digests, np.uint8).reshape(size, 32)
             arrays["objects/count"] = rng.integers(0, K + 1, size).astype(np.int8)
             for name, array in arrays.items():
                 made.arrays.setdefault(name, []).append(array)
@@ -351,3 +353,20 @@ def test_a_shard_that_vanishes_while_open(tmp_path: Path) -> None:
     expect(made, store, [0])
     with pytest.raises(UserError, match=r"shard-00003\.h5: cannot be read any more"):
         store.gather([9])
+
+
+def test_a_photo_whose_stored_id_no_post_names_any_more_is_found_by_its_content(tmp_path: Path) -> None:
+    made = make(tmp_path)
+    plan = Plan.load(made.features)
+    first = next(plan.photos())
+    renamed = replace(first, image_id="train/renamed.jpg", aliases=())
+    shards = tuple(
+        tuple(tuple(renamed if photo == first else photo for photo in batch) for batch in shard)
+        for shard in plan.shards
+    )
+    before = FeatureStore.open(made.features, made.captions)
+    replace(plan, shards=shards).save(made.features)
+    after = FeatureStore.open(made.features, made.captions)
+    row = after.row(("train/renamed.jpg",))
+    assert row == before.row((first.image_id,)) >= 0
+    assert after.captions([row]) == before.captions([row])

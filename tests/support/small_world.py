@@ -63,6 +63,8 @@ def write_shards(posts: Path, features: Path, captions: Path | None = None, *, s
                 for name, (dtype, shape) in LAYOUT.columns().items()
             }
             arrays["objects/count"][:] = 2
+            photos = [photo for batch in shard for photo in batch]
+            arrays["image_sha256"] = np.array([list(bytes.fromhex(photo.sha256)) for photo in photos], np.uint8)
             markers.append(
                 commit(
                     features,

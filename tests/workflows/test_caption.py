@@ -51,6 +51,7 @@ def make_features(folder: Path, layout: Layout = LAYOUT, photos: int = PHOTOS, s
             arrays: dict[str, Any] = {
                 name: np.zeros((len(ids), *shape), dtype) for name, (dtype, shape) in layout.columns().items()
             }
+            arrays["image_sha256"][:] = [list(bytes.fromhex(p.sha256)) for batch in batches for p in batch]
             arrays["regions/features"][:] = rng.standard_normal(arrays["regions/features"].shape)
             arrays["regions/tags"][:] = rng.integers(0, len(CLASSES), arrays["regions/tags"].shape)
             arrays["regions/count"][:] = [0 if image_id == "03.png" else 1 + int(image_id[:2]) % 5 for image_id in ids]

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from dgf.pipeline.errors import UserError
+from dgf.workflows.checkpoints import load_checkpoint, restore_trained, save_checkpoint, trained_state
 from dgf.workflows.config import resolve_config
-from dgf.workflows.run_folder import RunFolder, load_checkpoint, restore_trained, save_checkpoint, trained_state
+from dgf.workflows.run_folder import RunFolder
 
 
 def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
@@ -46,7 +47,22 @@ def test_a_folder_without_a_run_says_so(tmp_path: Path) -> None:
 def test_a_run_begins_with_its_configuration(tmp_path: Path) -> None:
     config = resolve_config("demo", overrides=["seed=7"])
     folder = RunFolder(tmp_path / "run")
-    folder.begin(config, ("None", "/per/per/peer"), {"python": "3.11"})
+    folder.begin(config, ("None", "/per/per/peer"), {"training_rows": {"None": 3}}, {"python": "3.11"})
     assert folder.load_config() == config
     assert (folder.path / "environment.txt").read_text() == "python: 3.11\n"
-    assert not folder.finished
+    assert folder.begun and not folder.finished
+    folder.check_data({"training_rows": {"None": 3}})
+    with pytest.raises(UserError, match="training_rows"):
+        folder.check_data({"training_rows": {"None": 4}})
+
+
+def test_what_a_kill_left_of_a_beginning_is_no_foreign_folder(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.begin(resolve_config("demo"), ("None",), {"training_rows": {}}, {})
+    folder.config_file.unlink()
+    (folder.path / "checkpoints" / ".part-0-last.pt").write_bytes(b"half")
+    assert not folder.begun and folder.foreign == []
+    folder.clean()
+    assert not list(folder.path.rglob(".part-*"))
+    (folder.path / "thesis.tex").touch()
+    assert folder.foreign == ["thesis.tex"]

@@ -169,3 +169,23 @@ def test_a_killed_run_resumes_to_the_same_weights(world: World, tmp_path: Path) 
     killed, undisturbed = (load_file(tmp_path / name / "model.safetensors") for name in ("killed", "undisturbed"))
     assert all(bool((killed[name] == tensor).all()) for name, tensor in undisturbed.items())
     assert not list((tmp_path / "killed").rglob(".part-*"))
+
+
+def test_relations_the_run_does_not_know_are_refused_not_left_out_of_the_figures(run: Path, tmp_path: Path) -> None:
+    posts = write_posts(tmp_path / "posts")
+    (posts / "relations.json").unlink()
+    rows = (posts / "test.jsonl").read_text().replace("/per/per/peer", "/per/per/nemesis")
+    (posts / "test.jsonl").write_text(rows)
+    with pytest.raises(UserError, match="nemesis"):
+        evaluate(EvalSettings(run, out=tmp_path / "report", device="cpu", data={"path": str(posts)}))
+
+
+def test_a_run_whose_data_changed_does_not_go_on(tmp_path: Path) -> None:
+    posts = write_posts(tmp_path / "posts")
+    write_shards(posts, tmp_path / "features")
+    config = World(posts, tmp_path / "features", tmp_path / "none").config("optim.epochs=1", captions=None)
+    train(TrainSettings(config, tmp_path / "run", "cpu"))
+    lines = (posts / "train.jsonl").read_text().splitlines()
+    (posts / "train.jsonl").write_text("\n".join(lines[:-1]) + "\n")
+    with pytest.raises(UserError, match="data has changed"):
+        train(TrainSettings(config, tmp_path / "run", "cpu", resume=True))
