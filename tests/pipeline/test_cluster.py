@@ -247,7 +247,7 @@ def test_no_scheduler_at_the_address(root: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_worker_that_cannot_do_the_job_says_why(root: Path, tmp_path: Path) -> None:
     job = TinyJob(root, tmp_path / "nowhere", {})
-    with pytest.raises(UserError, match=r"plan\.json is not there.*\n.*Run `dgf"):
+    with pytest.raises(UserError, match=r"plan\.json is not there.*\n.*`dgf extract-features"):
         run_job(job, [0], workers=1, scheduler=None, device="cpu", on_result=lambda result: None)
 
 
