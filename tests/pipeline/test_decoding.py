@@ -94,13 +94,13 @@ def test_checkpoint_with_normalised_regions_captions_alike_both_ways(golden: Pat
 @pytest.mark.parametrize("beams", [1, 5])
 @pytest.mark.parametrize("normalised", [0, 1])
 def test_same_words_cached_or_not_and_in_any_batch(beams: int, normalised: int) -> None:
-    checkpoint = small(use_img_layernorm=normalised)
+    checkpoint = small(seed=7, use_img_layernorm=normalised)
     photos = ragged(32)
     together = decode(checkpoint, photos, beams=beams)
     alone = [decode(checkpoint, [photo], beams=beams)[0] for photo in photos]
     stepwise = decode(checkpoint, photos, cached=False, beams=beams)
     assert len({photo[0].ids for photo in together}) > 10
-    assert len({len(photo[0].ids) for photo in together}) >= 5  # some end early and leave the batch
+    assert len({len(photo[0].ids) for photo in together}) > 5  # some end early and leave the batch
     for other in (alone, stepwise):
         assert [photo[0].ids for photo in other] == [photo[0].ids for photo in together]
         assert np.abs(scores(other) - scores(together)).max() < LOGS
