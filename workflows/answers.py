@@ -6,17 +6,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from dgf.model.network import DGF
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts import Post
-from dgf.workflows.batches import MAX_CAPTION, BatchMaker, pool_captions, read_captions
+from dgf.workflows.batches import BatchMaker, with_pooled_captions
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.inference import Predictions, predict
 from dgf.workflows.photos import Placed
 from dgf.workflows.run_folder import RunFolder
-from dgf.workflows.task import Corpus, make_batches, make_encoder
+from dgf.workflows.task import Corpus, make_batches, make_encoder, tokenize_captions
 
 TOP = 3
 """Relations listed with their probability for each row."""
@@ -82,15 +81,13 @@ def answer(
     _check_features(corpus, config, folder)
     network = DGF.from_pretrained(folder.path).to(device)
     tokenizer = network.language_model.tokenizer
-    captions = None
-    if corpus.store is not None and corpus.store.has_captions and config.model.fusion:
-        captions = pool_captions(read_captions(corpus.store, tokenizer, MAX_CAPTION), network, device)
+    captions = tokenize_captions(corpus, tokenizer, config)
     encoder = make_encoder(tokenizer, network, config)
     batches, placed = make_batches(posts, corpus, captions, encoder, network.labels, config)
-    with tqdm(total=len(batches.examples), desc=title, unit="row", leave=False, dynamic_ncols=True) as bar:
-        predictions = predict(
-            network, batches, batch_size=batch_size, device=device, precision=config.precision, on_rows=bar.update
-        )
+    [batches] = with_pooled_captions([batches], network, device)
+    predictions = predict(
+        network, batches, batch_size=batch_size, device=device, precision=config.precision, title=title
+    )
     return Answers(network, batches, placed, predictions)
 
 

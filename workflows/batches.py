@@ -1,7 +1,7 @@
 """Rows to padded batches: tokens from the examples, pictures from the shards, captions pooled or as tokens."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -49,20 +49,32 @@ class Captions:
             batch.caption_tokens, batch.caption_token_mask = _padded(chosen)
 
 
-def read_captions(store: FeatureStore, tokenizer: PreTrainedTokenizerBase, max_length: int) -> Captions:
+def read_captions(store: FeatureStore, tokenizer: PreTrainedTokenizerBase) -> Captions:
     """Tokenizes every caption of the store once."""
     texts = store.captions(range(len(store)))
-    encoded = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=max_length)["input_ids"]
+    encoded = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=MAX_CAPTION)["input_ids"]
     return Captions(tuple(tuple(ids) for ids in encoded))
 
 
-def pool_captions(captions: Captions, network: DGF, device: torch.device, batch_size: int = 256) -> Captions:
-    """Encodes every caption once, for a language model that does not change (eq. 8)."""
-    pooled = []
-    for start in range(0, len(captions.tokens), batch_size):
-        tokens, mask = _padded(captions.tokens[start : start + batch_size])
-        pooled.append(network.encode_captions(tokens.to(device), mask.to(device)).float().cpu())
-    return Captions(captions.tokens, torch.cat(pooled) if pooled else None)
+def pool_captions(
+    captions: Captions, image_rows: Ints, network: DGF, device: torch.device, batch_size: int = 256
+) -> Captions:
+    """Encodes captions once, for a language model that does not change (eq. 8).
+
+    Args:
+        captions: Of the store's photos.
+        image_rows: Rows of the photos that will be shown, repetitions and -1 allowed; the others stay zeros.
+        network: Reads them.
+        device: Where the network is.
+        batch_size: Captions at once.
+    """
+    shown = np.unique(image_rows[image_rows >= 0])
+    pooled = torch.zeros(len(captions.tokens), network.backbone.width)
+    for start in range(0, len(shown), batch_size):
+        rows = shown[start : start + batch_size]
+        tokens, mask = _padded([captions.tokens[row] for row in rows])
+        pooled[torch.from_numpy(rows)] = network.encode_captions(tokens.to(device), mask.to(device)).float().cpu()
+    return Captions(captions.tokens, pooled)
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -104,6 +116,16 @@ class BatchMaker:
         if self.captions is not None:
             self.captions.add_to(batch, image_rows)
         return batch
+
+
+def with_pooled_captions(makers: Sequence[BatchMaker], network: DGF, device: torch.device) -> list[BatchMaker]:
+    """The same makers of one store with the captions of all their photos encoded once, for all of them."""
+    captions = makers[0].captions
+    if captions is None:
+        return list(makers)
+    image_rows = np.concatenate([maker.examples.image_rows for maker in makers])
+    pooled = pool_captions(captions, image_rows, network, device)
+    return [replace(maker, captions=pooled) for maker in makers]
 
 
 def shuffled(lengths: Ints, batch_size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:

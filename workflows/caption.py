@@ -17,8 +17,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.oscar_captioner import check_width
 from dgf.pipeline.plan import Plan
 from dgf.pipeline.shards import SCHEMA, Layout, read_layout
-from dgf.workflows.devices import choose_device
-from dgf.workflows.shard_run import folder_threads, run_shards
+from dgf.workflows.shard_run import folder_threads, run_shards, shard_device
 
 BATCH_SIZES = {"cuda": 128, "cpu": 16}
 FETCH = (
@@ -102,10 +101,7 @@ def caption(settings: CaptionSettings) -> CaptionSummary:
     """
     started = time.perf_counter()
     spec = _spec(settings)
-    device = settings.device if settings.scheduler else str(choose_device(settings.device))
-    if device == "auto":
-        device = choose_device("auto").type
-    kind = device.partition(":")[0]
+    device, kind = shard_device(settings)
     root = read_dataset(settings.data, on_error="skip").image_root.absolute()
     features, out = settings.features.absolute(), settings.out.absolute()
     if out == features:

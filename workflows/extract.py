@@ -20,8 +20,7 @@ from dgf.pipeline.plan import GRID, PLAN, Plan, make_plan
 from dgf.pipeline.posts import Dataset, Fault
 from dgf.pipeline.shards import SCHEMA
 from dgf.pipeline.vgg import VggSpec, describe_vgg
-from dgf.workflows.devices import choose_device
-from dgf.workflows.shard_run import folder_threads, run_shards
+from dgf.workflows.shard_run import folder_threads, run_shards, shard_device
 
 BATCH_SIZES = {"cuda": 16, "cpu": 4}
 SHOWN = 5
@@ -129,10 +128,7 @@ def extract(settings: ExtractSettings) -> ExtractSummary:
     """
     started = time.perf_counter()
     detector, vgg = _specs(settings)
-    device = settings.device if settings.scheduler else str(choose_device(settings.device))
-    if settings.scheduler and device == "auto":
-        device = choose_device("auto").type
-    kind = device.partition(":")[0]
+    device, kind = shard_device(settings)
     dataset = read_dataset(settings.data, on_error=settings.on_error)
     wanted = find_photos(dataset)
     _check_missing(settings, wanted)

@@ -1,12 +1,12 @@
 """The network over a whole split, in order: scores, types and gates of every row."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from dgf.model.batch import Batch
 from dgf.model.network import DGF, Output
@@ -45,7 +45,7 @@ def predict(
     batch_size: int,
     device: torch.device,
     precision: str,
-    on_rows: Callable[[int], object] = lambda n: None,
+    title: str,
 ) -> Predictions:
     """Runs the network without gradients over every row.
 
@@ -55,19 +55,20 @@ def predict(
         batch_size: Rows at once; rows of like length go together.
         device: Where the network is.
         precision: `auto`, `float32` or `bfloat16`.
-        on_rows: Told how many rows each step has done.
+        title: Of the progress bar.
     """
     network.eval()
     columns: dict[str, NDArray[np.float32]] = {}
     count = len(maker.examples)
-    with torch.inference_mode(), autocast(device, precision):
+    bar = tqdm(total=count, desc=title, unit="row", leave=False, dynamic_ncols=True)
+    with bar, torch.inference_mode(), autocast(device, precision):
         for rows in by_length(maker.examples.lengths, batch_size):
             batch = maker(rows).to(device)
             for name, value in _columns(network(batch), batch).items():
                 if value is not None:
                     array = value.float().cpu().numpy()
                     columns.setdefault(name, np.zeros((count, *array.shape[1:]), np.float32))[rows] = array
-            on_rows(len(rows))
+            bar.update(len(rows))
     return Predictions(
         columns["log_probs"],
         columns.get("type_log_probs"),

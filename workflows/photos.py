@@ -24,14 +24,12 @@ class Placed:
         rows: (n,) row in the feature store, -1 for text alone.
         skipped: Ids of posts left out because their photo is missing.
         missing: Ids of posts that go on as text although they name a photo.
-        withheld: Rows whose photo `image_share` left out on purpose.
     """
 
     posts: tuple[Post, ...]
     rows: NDArray[np.int64]
     skipped: tuple[str, ...]
     missing: tuple[str, ...]
-    withheld: int
 
     @property
     def text_only(self) -> int:
@@ -78,7 +76,6 @@ def place(
         rows=np.where(withheld, -1, rows)[keep],
         skipped=tuple(absent) if missing_images == "skip" else (),
         missing=tuple(absent) if missing_images == "text-only" else (),
-        withheld=int(withheld.sum()),
     )
 
 

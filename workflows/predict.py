@@ -97,10 +97,7 @@ def _see(
     how = dict(facts["extraction"])
     how["weights"] = weights.get("detector", how["weights"])
     how["vgg_weights"] = weights.get("vgg", how["vgg_weights"])
-    shared: dict[str, Any] = {
-        "device": settings.device,
-        "workers": settings.workers,
-    }
+    shared: dict[str, Any] = {"device": settings.device, "workers": settings.workers}
     extracted = extract(
         ExtractSettings(
             data=settings.posts,

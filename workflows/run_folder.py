@@ -121,7 +121,7 @@ class RunFolder:
             raise UserError(f"{self.path}: its data has changed since it was begun ({what})", "Name another --out.")
 
     def read_data(self) -> dict[str, Any]:
-        """What `write_data` wrote.
+        """What `begin` wrote of the training data.
 
         Raises:
             UserError: If it is missing or damaged.

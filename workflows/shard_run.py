@@ -13,6 +13,7 @@ from tqdm import tqdm
 from dgf.pipeline.cluster import ShardJob, ShardResult, run_job
 from dgf.pipeline.commit import SETTINGS, committed
 from dgf.pipeline.plan import Plan
+from dgf.workflows.devices import choose_device
 
 MOST_THREADS = 4
 
@@ -31,6 +32,10 @@ class ShardSettings(Protocol):
     @property
     def scheduler(self) -> str | None:
         """Address of a Dask scheduler."""
+
+    @property
+    def device(self) -> str:
+        """`auto`, `cpu`, `cuda` or `cuda:N`."""
 
     @property
     def threads(self) -> int | None:
@@ -100,6 +105,21 @@ def run_shards(
             per_worker=per_worker,
         )
     return [result for result in bar.results if result.computed]
+
+
+def shard_device(settings: ShardSettings) -> tuple[str, str]:
+    """The device to ask workers for, and its kind: `cpu` or `cuda`.
+
+    A scheduler's workers have devices of their own, which need not be here; `auto` then asks for the kind found here.
+
+    Raises:
+        UserError: The device is not here, where the work is done here.
+    """
+    if not settings.scheduler:
+        device = str(choose_device(settings.device))
+    else:
+        device = choose_device("auto").type if settings.device == "auto" else settings.device
+    return device, device.partition(":")[0]
 
 
 def usual_threads() -> int:

@@ -13,7 +13,7 @@ from dgf.pipeline.datasets import read_dataset
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts import Dataset, Post
-from dgf.workflows.batches import BatchMaker, Captions
+from dgf.workflows.batches import BatchMaker, Captions, read_captions
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.encode import PostEncoder
 from dgf.workflows.examples import make_examples
@@ -73,6 +73,13 @@ def open_corpus(config: TrainConfig, device: torch.device) -> Corpus:
     types = read_types(Path(data.types)) if data.types else {}
     known = types_of_posts(post for posts in dataset.splits.values() for post in posts)
     return Corpus(dataset, store, {**known, **types}, captioner_of(captions) if captions else None)
+
+
+def tokenize_captions(corpus: Corpus, tokenizer: PreTrainedTokenizerBase, config: TrainConfig) -> Captions | None:
+    """The captions of the corpus; None where it has none, or fusion, which reads them, is off."""
+    if corpus.store is None or not corpus.store.has_captions or not config.model.fusion:
+        return None
+    return read_captions(corpus.store, tokenizer)
 
 
 def make_encoder(tokenizer: PreTrainedTokenizerBase, network: DGF, config: TrainConfig) -> PostEncoder:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
@@ -22,7 +23,7 @@ from dgf.model.objective import joint_objective
 from dgf.pipeline.commit import exclusive
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.shards import FC7
-from dgf.workflows.batches import MAX_CAPTION, BatchMaker, Captions, epoch_batches, pool_captions, read_captions
+from dgf.workflows.batches import BatchMaker, epoch_batches, with_pooled_captions
 from dgf.workflows.checkpoints import load_checkpoint, restore_trained, save_checkpoint, trained_state
 from dgf.workflows.config import OptimConfig, TrainConfig, dump_config
 from dgf.workflows.devices import autocast, choose_device
@@ -32,7 +33,7 @@ from dgf.workflows.metrics import Scores, score
 from dgf.workflows.optimizer import make_optimizer
 from dgf.workflows.provenance import command_of
 from dgf.workflows.run_folder import RunFolder
-from dgf.workflows.task import Corpus, make_batches, make_encoder, open_corpus
+from dgf.workflows.task import Corpus, make_batches, make_encoder, open_corpus, tokenize_captions
 from dgf.workflows.vocabulary import train_tokenizer
 
 
@@ -106,11 +107,13 @@ def train(settings: TrainSettings) -> TrainSummary:
     labels = LabelSpace.from_relations(corpus.dataset.relations, corpus.type_names)
     network, tokenizer = _build_network(config, labels, corpus, settings.fetch)
     network.to(device)
-    captions = _captions(network, tokenizer, corpus, config, device)
+    captions = tokenize_captions(corpus, tokenizer, config)
     encoder = make_encoder(tokenizer, network, config)
     train_batches, placed = make_batches(train_posts, corpus, captions, encoder, labels, config)
     val_batches, val_placed = make_batches(val_posts, corpus, captions, encoder, labels, config)
     _check_labels(train_batches, val_batches)
+    if not network.captions_change:
+        train_batches, val_batches = with_pooled_captions([train_batches, val_batches], network, device)
     optimizer, schedule = make_optimizer(network, config.optim, len(train_batches.examples))
     trainer = Trainer(network, optimizer, schedule, config, device, train_batches, val_batches)
 
@@ -165,43 +168,45 @@ def _train_epoch(trainer: Trainer, epoch: int) -> tuple[dict[str, float], float]
     torch.manual_seed(config.seed * 10_007 + epoch)  # a resumed run drops out what an undisturbed one does
     network.train()
     parameters = [p for group in trainer.optimizer.param_groups for p in group["params"]]
-    sums: dict[str, float] = defaultdict(float)
+    sums: dict[str, Tensor] = {}  # on the device: reading each at every step would wait for it
     count = len(trainer.train.examples)
     started = time.perf_counter()
-    with _bar(count, f"epoch {epoch}/{config.optim.epochs}") as bar:
+    title = f"epoch {epoch}/{config.optim.epochs}"
+    with tqdm(total=count, desc=title, unit="row", leave=False, dynamic_ncols=True) as bar:
         for rows in epoch_batches(trainer.train, config.optim.batch_size, config.seed, epoch):
             batch = trainer.train(rows).to(device, non_blocking=True)
             with autocast(device, config.precision):
                 losses = joint_objective(network(batch), batch, config.model)
             trainer.optimizer.zero_grad(set_to_none=True)
             losses.total.backward()
-            norm = torch.nn.utils.clip_grad_norm_(parameters, config.optim.clip_norm)
-            if not math.isfinite(float(norm)):
+            norm = float(torch.nn.utils.clip_grad_norm_(parameters, config.optim.clip_norm))
+            loss = float(losses.total.detach())
+            if not math.isfinite(norm):
                 raise UserError(
-                    f"training diverged in epoch {epoch}: the gradient is {float(norm)}",
+                    f"training diverged in epoch {epoch}: the gradient is {norm}",
                     "Lower optim.learning_rate (and optim.lm_learning_rate), or use precision=float32.",
                 )
             trainer.optimizer.step()
             trainer.schedule.step()
             for part in fields(losses):
-                sums[part.name] += float(getattr(losses, part.name).detach()) * len(rows)
+                value = getattr(losses, part.name).detach().double() * len(rows)
+                sums[part.name] = sums[part.name] + value if part.name in sums else value
             bar.update(len(rows))
-            bar.set_postfix(loss=f"{float(losses.total.detach()):.3f}", refresh=False)
-    return {name: value / count for name, value in sums.items()}, count / (time.perf_counter() - started)
+            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+    return {name: float(value) / count for name, value in sums.items()}, count / (time.perf_counter() - started)
 
 
 def validate(trainer: Trainer) -> Scores:
     """Figures of the validation split."""
     examples = trainer.val.examples
-    with _bar(len(examples), "validation") as bar:
-        predictions = predict(
-            trainer.network,
-            trainer.val,
-            batch_size=trainer.config.optim.batch_size,
-            device=trainer.device,
-            precision=trainer.config.precision,
-            on_rows=bar.update,
-        )
+    predictions = predict(
+        trainer.network,
+        trainer.val,
+        batch_size=trainer.config.optim.batch_size,
+        device=trainer.device,
+        precision=trainer.config.precision,
+        title="validation",
+    )
     known = examples.relations >= 0
     labels = trainer.network.labels
     return score(examples.relations[known], predictions.relations[known], labels.relations, labels.none)
@@ -243,15 +248,6 @@ def _build_network(
     return network, tokenizer
 
 
-def _captions(
-    network: DGF, tokenizer: PreTrainedTokenizerBase, corpus: Corpus, config: TrainConfig, device: torch.device
-) -> Captions | None:
-    if corpus.store is None or not corpus.store.has_captions or not config.model.fusion:
-        return None
-    captions = read_captions(corpus.store, tokenizer, MAX_CAPTION)
-    return captions if network.captions_change else pool_captions(captions, network, device)
-
-
 def _check_labels(train_batches: BatchMaker, val_batches: BatchMaker) -> None:
     for name, batches in (("train", train_batches), ("val", val_batches)):
         unlabeled = int((batches.examples.relations < 0).sum())
@@ -262,7 +258,7 @@ def _check_labels(train_batches: BatchMaker, val_batches: BatchMaker) -> None:
 
 
 def _out_of_patience(progress: Progress, optim: OptimConfig) -> bool:
-    return optim.patience is not None and progress.epoch - progress.best_epoch >= optim.patience and progress.epoch > 0
+    return optim.patience is not None and progress.epoch - progress.best_epoch >= optim.patience
 
 
 def _state(trainer: Trainer, progress: Progress) -> dict[str, Any]:
@@ -311,7 +307,3 @@ def _facts(trainer: Trainer, corpus: Corpus, text_only: int, skipped: tuple[str,
         "extraction": command_of(corpus.store.folder) if corpus.store else None,
         "captioning": command_of(Path(trainer.config.data.captions)) if trainer.config.data.captions else None,
     }
-
-
-def _bar(total: int, title: str) -> "tqdm[Any]":
-    return tqdm(total=total, desc=title, unit="row", leave=False, dynamic_ncols=True)

@@ -7,11 +7,16 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 from support.small_world import TINY, write_posts, write_shards
 
+from dgf.model.network import DGF
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.features import FeatureStore
+from dgf.workflows.batches import pool_captions, read_captions
 from dgf.workflows.config import TrainConfig, resolve_config
 from dgf.workflows.evaluate import EvalSettings, Evaluation, evaluate
 from dgf.workflows.train import TrainSettings, train
@@ -189,3 +194,25 @@ def test_a_run_whose_data_changed_does_not_go_on(tmp_path: Path) -> None:
     (posts / "train.jsonl").write_text("\n".join(lines[:-1]) + "\n")
     with pytest.raises(UserError, match="data has changed"):
         train(TrainSettings(config, tmp_path / "run", "cpu", resume=True))
+
+
+def test_only_captions_that_are_shown_are_encoded_and_come_out_the_same(run: Path, world: World) -> None:
+    network = DGF.from_pretrained(run)
+    store = FeatureStore.open(world.features, world.captions)
+    captions = read_captions(store, network.language_model.tokenizer)
+    everything = pool_captions(captions, np.arange(len(store)), network, torch.device("cpu")).pooled
+    some = pool_captions(captions, np.array([5, -1, 2, 5]), network, torch.device("cpu")).pooled
+    assert everything is not None and some is not None
+    assert everything.abs().sum(1).min() > 0
+    torch.testing.assert_close(some[[2, 5]], everything[[2, 5]], atol=1e-5, rtol=0)
+    assert some.abs().sum(1).nonzero().flatten().tolist() == [2, 5]
+
+
+def test_a_frozen_model_trains_with_captions_pooled_once(world: World, tmp_path: Path) -> None:
+    train(TrainSettings(world.config("model.plm=frozen", "optim.epochs=1"), tmp_path / "run", "cpu"))
+    data = {"captions": None}
+    found = [
+        evaluate(EvalSettings(tmp_path / "run", out=tmp_path / name, device="cpu", data=changes))
+        for name, changes in (("with", {}), ("without", data))
+    ]
+    assert predictions(found[0]) != predictions(found[1])
