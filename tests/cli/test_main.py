@@ -124,7 +124,8 @@ def test_version() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_ctrl_c_in_a_real_process_ends_with_130(tmp_path: Path) -> None:
     program = (
-        "import sys, types, time, click\n"
+        "import signal, sys, types, time, click\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's `&` leaves it ignored
         "from dgf.cli.main import COMMANDS, main\n"
         "module = types.ModuleType('waiting')\n"
         "@click.command\n"
