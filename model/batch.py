@@ -20,7 +20,7 @@ class Batch:
             With `markers`, ids from `vocab_size` to `vocab_size + 3` open and close the head, open and close
             the tail.
         token_mask: (B, L) bool.
-        spans: (B, 2, 2) int64, token [start, end) of head and tail, their markers left out.
+        spans: (B, 2, 2) int64, token [start, end) of head and tail, their own markers included.
         objects: (B, K, D) features of the detected objects.
         object_mask: (B, K) bool.
         blocks: (B, M, C) blocks of the photo, or (B, 1, 4096) with `image_features: fc7`.

@@ -92,7 +92,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {"model": MODEL_PRESETS["paper"]},
     "finetune": {
         "model": MODEL_PRESETS["finetune"],
-        "optim": {"epochs": 5, "batch_size": 32, "learning_rate": 5e-4, "lm_learning_rate": 5e-5},
+        "optim": {"epochs": 3, "batch_size": 32, "learning_rate": 1e-4, "lm_learning_rate": 1e-4},
     },
     "demo": {
         "language_model": "random:gpt2?n_layer=2&n_embd=128&n_head=4",

@@ -13,7 +13,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class EncodedPost:
-    """Token ids of a sentence and the spans of head and tail in it (markers stand outside the spans)."""
+    """Token ids of a sentence and the spans of head and tail in it (a span holds its own markers)."""
 
     tokens: tuple[int, ...]
     head: Span
@@ -107,21 +107,19 @@ def _shorten(ids: list[int], head: Span, tail: Span, budget: int) -> tuple[list[
 def _with_markers(ids: list[int], head: Span, tail: Span, base: int) -> EncodedPost:
     """Puts a token before and after each mention; of two that open or close together, the longer stands outside."""
     spans = (head, tail)
-    lengths = [end - start for start, end in spans]
-    openings = sorted(range(2), key=lambda k: -lengths[k])
-    closings = sorted(range(2), key=lambda k: lengths[k])
+    openings = sorted(range(2), key=lambda k: spans[k][0] - spans[k][1])
+    closings = openings[::-1]
     tokens: list[int] = []
     start, end = [0, 0], [0, 0]
     for i in range(len(ids) + 1):
         for k in closings:
             if spans[k][1] == i:
-                end[k] = len(tokens)
                 tokens.append(base + 2 * k + 1)
+                end[k] = len(tokens)
         for k in openings:
             if spans[k][0] == i:
-                tokens.append(base + 2 * k)
                 start[k] = len(tokens)
+                tokens.append(base + 2 * k)
         if i < len(ids):
             tokens.append(ids[i])
-    # A mention nested at another's first word starts after the other's marker too.
     return EncodedPost(tuple(tokens), (start[0], end[0]), (start[1], end[1]))

@@ -51,6 +51,8 @@ def test_any_words_with_any_spans_and_markers_come_back(sentence: list[str], dat
     [marked] = PostEncoder(bpe(), max_length=1000, marker_base=BASE).encode([given_post])
     assert tuple(i for i in marked.tokens if i < BASE) == plain.tokens
     assert sorted(i for i in marked.tokens if i >= BASE) == [BASE, BASE + 1, BASE + 2, BASE + 3]
+    for number, (start, end) in enumerate((marked.head, marked.tail)):
+        assert (marked.tokens[start], marked.tokens[end - 1]) == (BASE + 2 * number, BASE + 2 * number + 1)
     for encoded in (plain, marked):
         assert text_of(encoded, encoded.head) == given_post.head.text
         assert text_of(encoded, encoded.tail) == given_post.tail.text
@@ -59,6 +61,11 @@ def test_any_words_with_any_spans_and_markers_come_back(sentence: list[str], dat
 def test_a_mention_at_the_end_is_closed() -> None:
     [encoded] = PostEncoder(bpe(), marker_base=BASE).encode([post(("a", "b"), (0, 1), (1, 2))])
     assert encoded.tokens[-1] == BASE + 3
+
+
+def test_two_mentions_of_the_same_words_are_nested() -> None:
+    [encoded] = PostEncoder(bpe(), marker_base=BASE).encode([post(("a", "b"), (0, 1), (0, 1))])
+    assert [i for i in encoded.tokens if i >= BASE] == [BASE, BASE + 2, BASE + 3, BASE + 1]
 
 
 def test_of_nested_mentions_the_longer_stands_outside() -> None:
