@@ -59,10 +59,6 @@ class Batch:
         """The same batch on another device."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
-    def pin_memory(self) -> "Batch":
-        """The same batch in page-locked memory, for copies that do not block; `DataLoader` calls it."""
-        return self._map(lambda tensor: tensor.pin_memory())
-
     def select(self, rows: Tensor) -> "Batch":
         """The rows that an index tensor (n,) or a bool mask (B,) names, padding kept."""
         return self._map(lambda tensor: tensor[rows])

@@ -115,11 +115,6 @@ class FeatureStore:
         return BLOCKS
 
     @property
-    def has_fc7(self) -> bool:
-        """Whether `Features.fc7` is filled."""
-        return "fc7" in self._index.shapes
-
-    @property
     def has_captions(self) -> bool:
         """Whether a folder of captions was given."""
         return self._captions is not None

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.small_world import TINY, write_posts, write_shards
 
 from dgf.cli.main import cli
+from support.small_world import TINY, write_posts, write_shards
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """`dgf extract-features` over photos that go wrong in every way we know."""
 
 import json
-import sys
 from pathlib import Path
 
 import h5py
@@ -9,12 +8,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
-from hostile_photos import MISSING, build
-from posts_of import DETECTOR, posts_of
-
 from dgf.cli.main import cli
 from dgf.pipeline.images import digest
+from support.hostile_photos import MISSING, build
+from support.posts_of import DETECTOR, posts_of
 
 
 @pytest.mark.slow

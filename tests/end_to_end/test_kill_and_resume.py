@@ -15,14 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
-from posts_of import DETECTOR, posts_of
-from tiny_job import paint
-
 from dgf.pipeline.commit import committed, read_marker
+from support import ENVIRONMENT
+from support.posts_of import DETECTOR, posts_of
+from support.tiny_job import paint
 
-PIPELINE = Path(__file__).parents[1] / "pipeline"
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 Command = Callable[[Path, int], list[str]]
 State = dict[str, tuple[int, int]]
 
@@ -30,7 +27,7 @@ State = dict[str, tuple[int, int]]
 def tiny(folder: Path) -> Command:
     """The runner, the commit protocol and the workers with networks that are a few lines of numpy."""
     paint(folder, 40)
-    return lambda out, workers: [sys.executable, str(PIPELINE / "tiny_job.py"), str(folder), str(out), str(workers)]
+    return lambda out, workers: [sys.executable, "-m", "support.tiny_job", str(folder), str(out), str(workers)]
 
 
 def real(folder: Path) -> Command:

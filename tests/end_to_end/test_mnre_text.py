@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from support.small_world import TINY
 
 from dgf.cli.main import cli
 from dgf.model.labels import LabelSpace
 from dgf.pipeline.datasets import read_dataset
 from dgf.workflows.metrics import score
+from support.small_world import TINY
 
 ROW = re.compile(r"^\| (\d+) \| (\S+)(?: \(sic\))? \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", re.MULTILINE)
 

@@ -1,7 +1,7 @@
 """Oscar and the user's own file as captioners."""
 
+import json
 import math
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +17,7 @@ from dgf.pipeline.oscar_captioner import ENDED, OscarCaptioner, check_width
 from dgf.pipeline.oscar_random import random_captioner, small_vocabulary
 from dgf.pipeline.oscar_weights import OscarCheckpoint
 from dgf.pipeline.shards import Layout
-
-sys.path.insert(0, str(Path(__file__).parent))
-from oscar_examples import decode, photo, ragged, save, small
+from support.oscar_examples import decode, golden_photos, photo, ragged, save, small
 
 SPEC = CaptionerSpec("oscar", "somewhere", beams=5)
 
@@ -42,10 +40,6 @@ def test_words_and_scores_are_those_of_decoding_and_zero_regions_have_none() -> 
 
 
 def test_published_text(shared_dir: Path) -> None:
-    import json
-
-    from oscar_examples import golden_photos
-
     golden = shared_dir / "golden" / "oscar"
     spec = CaptionerSpec("oscar", str(golden / "oscar_tiny"), beams=5)
     layout = Layout(10, 50, 2048, False, ("a",))

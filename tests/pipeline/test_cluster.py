@@ -13,12 +13,8 @@ import pytest
 from dgf.pipeline.cluster import JobPlugin, ShardResult, run_job
 from dgf.pipeline.commit import claim, fingerprint
 from dgf.pipeline.errors import UserError
-
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-from tiny_job import PoisonJob, TinyJob, drive, paint, tiny_plan  # noqa: E402
-
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1"}
+from support import ENVIRONMENT
+from support.tiny_job import PoisonJob, TinyJob, drive, paint, tiny_plan
 
 
 @pytest.fixture(scope="module")

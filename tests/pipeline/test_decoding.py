@@ -1,7 +1,6 @@
 """Decoded words: the published ones, and the same ones however they are computed."""
 
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,7 @@ from dgf.pipeline.decoding import Decoded, Words, beam_search, greedy
 from dgf.pipeline.next_word import Cached
 from dgf.pipeline.oscar_inputs import build_context
 from dgf.pipeline.oscar_weights import load_checkpoint
-
-sys.path.insert(0, str(Path(__file__).parent))
-from oscar_examples import decode, golden_photos, ragged, small
+from support.oscar_examples import decode, golden_photos, ragged, small
 
 LOGS = 1e-4
 

@@ -95,7 +95,7 @@ def test_any_rows_in_any_order(made: Made) -> None:
     store = FeatureStore.open(made.features)
     assert len(store) == 10 and list(store.image_ids) == made.ids
     assert (store.objects, store.object_dim, store.block_shape) == (K, D, (49, 512))
-    assert store.class_names == ("cat", "dog") and not store.has_fc7 and not store.has_captions
+    assert store.class_names == ("cat", "dog") and "fc7" not in store.arrays and not store.has_captions
     for rows in ([3], [9, 0, 4, 8, 0, 0], [-1, 5, -1], [-1], list(range(10)), list(range(9, -1, -1))):
         expect(made, store, rows)
     assert store.gather([]).objects.shape == (0, K, D)
@@ -165,7 +165,9 @@ def test_device_path_without_a_device(made: Made) -> None:
 def test_fc7(tmp_path: Path) -> None:
     made = make(tmp_path, fc7=True)
     store = FeatureStore.open(made.features)
-    assert store.has_fc7 and np.array_equal(store.gather([7]).fc7[0], np.concatenate(made.arrays["image/fc7"])[7])
+    assert "fc7" in store.arrays and np.array_equal(
+        store.gather([7]).fc7[0], np.concatenate(made.arrays["image/fc7"])[7]
+    )
     only = FeatureStore.open(made.features, image="fc7").gather([7])
     assert torch.equal(only.fc7, store.gather([7]).fc7) and only.blocks.shape == (1, 0, 512)
     assert FeatureStore.open(made.features, image="blocks").gather([7]).fc7.shape == (1, 0)

@@ -1,5 +1,4 @@
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,9 +19,7 @@ from dgf.pipeline.images import (
     why_missing,
 )
 from dgf.pipeline.posts import Dataset, Mention, Post
-
-sys.path.insert(0, str(Path(__file__).parent))
-from hostile_photos import OUTSIDE, Case, build, encoded, oriented, picture
+from support.hostile_photos import OUTSIDE, Case, build, encoded, oriented, picture
 
 
 @pytest.fixture(scope="module")

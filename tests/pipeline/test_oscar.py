@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,7 @@ from safetensors.torch import save_file
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.oscar import OscarConfig
 from dgf.pipeline.oscar_weights import load_checkpoint
-
-sys.path.insert(0, str(Path(__file__).parent))
-from oscar_examples import save, small
+from support.oscar_examples import save, small
 
 HIDDEN, LOGITS = 2e-4, 1e-3
 

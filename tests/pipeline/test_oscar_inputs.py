@@ -1,6 +1,5 @@
 """Tokens, segments, positions and masks, against those the published code fed to its network."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,7 @@ import torch
 from dgf.pipeline.next_word import stepwise_inputs
 from dgf.pipeline.oscar_inputs import build_context, tag_pieces
 from dgf.pipeline.oscar_weights import load_tokenizer
-
-sys.path.insert(0, str(Path(__file__).parent))
-from oscar_examples import golden_photos, photo, small
+from support.oscar_examples import golden_photos, photo, small
 
 
 @pytest.fixture(scope="module")

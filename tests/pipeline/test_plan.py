@@ -1,6 +1,5 @@
 import random
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,9 +8,7 @@ from hypothesis import strategies as st
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.plan import Photo, Plan, _batches, _pack, make_plan
-
-sys.path.insert(0, str(Path(__file__).parent))
-from tiny_job import paint, resized, tiny_plan
+from support.tiny_job import paint, resized, tiny_plan
 
 
 @pytest.fixture(scope="module")

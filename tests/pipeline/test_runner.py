@@ -16,9 +16,8 @@ from dgf.pipeline.plan import Photo, Plan
 from dgf.pipeline.runner import Runner, StoppedError
 from dgf.pipeline.shard_rows import Rows, box_features
 from dgf.pipeline.shards import BLOCKS, FC7, check_schema
-
-sys.path.insert(0, str(Path(__file__).parent))
-from tiny_job import LAYOUT, TinyDetector, TinyVgg, drive, paint, tiny_plan
+from support import ENVIRONMENT
+from support.tiny_job import LAYOUT, TinyDetector, TinyVgg, drive, paint, tiny_plan
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +169,8 @@ def test_the_shards_follow_the_schema_and_the_plan(photos: tuple[Path, list[str]
 def test_memory_does_not_grow_with_the_number_of_photos(tmp_path: Path) -> None:
     Image.effect_noise((800, 600), 40).convert("RGB").save(tmp_path / "one.jpg")
     photo = (tmp_path / "one.jpg").read_bytes()
-    code = "import resource, sys, tiny_job; from pathlib import Path; tiny_job.drive(*map(Path, sys.argv[1:]));"
+    code = "import resource, sys; from pathlib import Path; from support.tiny_job import drive;"
+    code += "drive(*map(Path, sys.argv[1:]));"
     code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     peaks = []
     for count in (60, 360):
@@ -179,6 +179,6 @@ def test_memory_does_not_grow_with_the_number_of_photos(tmp_path: Path) -> None:
         for number in range(count):  # what follows a JPEG's end is not read: distinct files, the same pixels
             (root / f"{number}.jpg").write_bytes(photo + number.to_bytes(4))
         command = [sys.executable, "-c", code, str(root), str(tmp_path / f"out-{count}")]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=ENVIRONMENT)
         peaks.append(int(done.stdout))
     assert peaks[1] < 1.1 * peaks[0], peaks

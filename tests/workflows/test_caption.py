@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -23,16 +22,13 @@ from dgf.pipeline.oscar_captioner import ENDED
 from dgf.pipeline.plan import Photo, Plan
 from dgf.pipeline.shards import SCHEMA, Layout, check_schema, read_text, write_features
 from dgf.workflows.caption import CaptionSettings, caption
-
-PIPELINE = Path(__file__).parents[1] / "pipeline"
-sys.path.insert(0, str(PIPELINE))
-from oscar_examples import CLASSES, save, small  # noqa: E402
-from test_hf_captioner import vit_gpt2  # noqa: E402
+from support import ENVIRONMENT
+from support.hf_models import vit_gpt2
+from support.oscar_examples import CLASSES, save, small
 
 LAYOUT = Layout(objects=2, regions=5, dim=8, fc7=False, class_names=CLASSES)
 PHOTOS, SHARD = 40, 5
 DGF = [sys.executable, "-c", "from dgf.cli.main import main; main()"]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def make_features(folder: Path, layout: Layout = LAYOUT, photos: int = PHOTOS, shard: int = SHARD) -> Path:

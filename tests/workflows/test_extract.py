@@ -2,7 +2,6 @@ import json
 import os
 import random
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +19,8 @@ from dgf.pipeline.plan import Plan
 from dgf.pipeline.shards import check_schema
 from dgf.pipeline.vgg import VggSpec, build_vgg
 from dgf.workflows.extract import ExtractSettings, extract
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
-from posts_of import DETECTOR, posts_of
-from tiny_job import paint
+from support.posts_of import DETECTOR, posts_of
+from support.tiny_job import paint
 
 
 @pytest.fixture(scope="module")

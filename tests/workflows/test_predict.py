@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.small_world import TINY, write_posts
 
 from dgf.cli.main import cli
 from dgf.workflows.config import resolve_config
 from dgf.workflows.evaluate import EvalSettings, evaluate
 from dgf.workflows.extract import ExtractSettings, extract
 from dgf.workflows.train import TrainSettings, train
+from support.small_world import TINY, write_posts
 
 
 @pytest.fixture(scope="module")

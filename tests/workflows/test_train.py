@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from support.small_world import TINY, write_posts, write_shards
 
 from dgf.model.network import DGF
 from dgf.pipeline.errors import UserError
@@ -20,6 +19,7 @@ from dgf.workflows.batches import pool_captions, read_captions
 from dgf.workflows.config import TrainConfig, resolve_config
 from dgf.workflows.evaluate import EvalSettings, Evaluation, evaluate
 from dgf.workflows.train import TrainSettings, train
+from support.small_world import TINY, write_posts, write_shards
 
 
 @dataclass(frozen=True)

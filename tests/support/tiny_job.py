@@ -1,6 +1,6 @@
 """An extraction job with two small real computations for networks, and photos for it: whole runs in a second.
 
-As a script it is a driver: `python tiny_job.py ROOT OUT WORKERS` extracts every photo of ROOT.
+As a module it is a driver: `python -m support.tiny_job ROOT OUT WORKERS` extracts every photo of ROOT.
 """
 
 import functools
@@ -157,7 +157,6 @@ def drive(
 
 if __name__ == "__main__":
     # Imported under its own name, so that the job's class is one that workers can import.
-    sys.path.insert(0, str(Path(__file__).parent))
-    import tiny_job
+    from support import tiny_job
 
     tiny_job.drive(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), seconds=0.1)

@@ -1,0 +1,59 @@
+"""Small BLIP and ViT-GPT2 models with random weights, saved as transformers saves them."""
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    BertTokenizer,
+    BlipConfig,
+    BlipForConditionalGeneration,
+    BlipImageProcessor,
+    GPT2Config,
+    PreTrainedTokenizerFast,
+    VisionEncoderDecoderConfig,
+    VisionEncoderDecoderModel,
+    ViTConfig,
+    ViTImageProcessor,
+)
+
+from support.oscar_examples import small
+
+EDGE = 32
+
+
+def blip(folder: Path) -> Path:
+    tokenizer: BertTokenizer = small().tokenizer
+    torch.manual_seed(0)
+    text = {"vocab_size": len(tokenizer), "hidden_size": 32, "encoder_hidden_size": 32, "intermediate_size": 64}
+    text |= {"num_hidden_layers": 2, "num_attention_heads": 2, "initializer_range": 0.5}
+    text |= {"bos_token_id": 2, "sep_token_id": 3, "eos_token_id": 3, "pad_token_id": 0}
+    vision = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    vision |= {"image_size": EDGE, "patch_size": 8}
+    config = BlipConfig(text_config=text, vision_config=vision, projection_dim=16, image_text_hidden_size=16)
+    BlipForConditionalGeneration(config).save_pretrained(folder)
+    BlipImageProcessor(size={"height": EDGE, "width": EDGE}).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def vit_gpt2(folder: Path) -> Path:
+    words = {word: number for number, word in enumerate(["<end>", *(f"w{number}" for number in range(60))])}
+    inner = Tokenizer(models.WordLevel(words, unk_token="w0"))
+    inner.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<end>", bos_token="<end>", pad_token="<end>")
+    torch.manual_seed(0)
+    vision = ViTConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, image_size=EDGE, patch_size=8
+    )
+    text = GPT2Config(vocab_size=61, n_embd=32, n_layer=2, n_head=2, initializer_range=0.5)
+    text.add_cross_attention, text.is_decoder = True, True
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(vision, text)
+    config.decoder_start_token_id, config.eos_token_id, config.pad_token_id = 0, 0, 0
+    model = VisionEncoderDecoderModel(config)
+    model.generation_config.decoder_start_token_id = 0
+    model.generation_config.eos_token_id = model.generation_config.pad_token_id = 0
+    model.save_pretrained(folder)
+    ViTImageProcessor(size={"height": EDGE, "width": EDGE}).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
