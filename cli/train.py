@@ -11,7 +11,7 @@ EPILOG = """\b
 Examples:
   dgf train MNRE --features features --captions captions --out runs/paper
   dgf train MNRE --missing-images text-only --preset finetune --out runs/text \\
-      language_model=path/to/model optim.epochs=5 seed=1
+      language_model=path/to/model seed=1
   dgf train --resume --out runs/paper
 """
 

@@ -14,7 +14,7 @@ from dgf.model.labels import LabelSpace
 from dgf.model.language_model import LanguageModel, build
 from dgf.model.network import DGF
 
-FORMAT = 1
+FORMAT = 2  # since 2, a marked mention's span holds its markers, and T[e] leaves them out
 WEIGHTS = "model.safetensors"
 CONFIG = "model.json"
 TOKENIZER = "tokenizer"

@@ -219,7 +219,8 @@ class DGF(nn.Module):
                 blocks = self.image_input(batch.blocks)
                 parts["image"] = Part("image", blocks, there.unsqueeze(1).expand(-1, blocks.shape[1]))
         everywhere = torch.ones(rows, dtype=torch.bool, device=text.device)
-        entities = span_mean(text, batch.spans)  # (B, 2, N), T[e1] and T[e2]
+        words = batch.tokens < self.backbone.vocab_size  # markers, alike in every row, would drown the mention
+        entities = span_mean(text, batch.spans, words)  # (B, 2, N), T[e1] and T[e2]
         prefixes: list[tuple[Any, Part]] = []
         if self.object_prefix is not None:
             filling, filled = None, everywhere

@@ -4,10 +4,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def span_mean(values: Tensor, spans: Tensor) -> Tensor:
-    """Mean over each span: (B, L, N) and (B, 2, 2) [start, end) -> (B, 2, N)."""
+def span_mean(values: Tensor, spans: Tensor, counted: Tensor | None = None) -> Tensor:
+    """Mean over each span: (B, L, N) and (B, 2, 2) [start, end) -> (B, 2, N).
+
+    Where `counted`, (B, L) bool, is given, over the span's places in it.
+    """
     place = spans.new_ones(values.shape[1]).cumsum(0) - 1  # (L,)
     inside = (place >= spans[..., :1]) & (place < spans[..., 1:])  # (B, 2, L)
+    if counted is not None:
+        inside = inside & counted.unsqueeze(1)
     weight = inside.to(values.dtype)
     return weight @ values / weight.sum(2, keepdim=True).clamp(min=1)
 

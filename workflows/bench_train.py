@@ -16,8 +16,8 @@ from dgf.workflows.config import resolve_config
 from dgf.workflows.devices import autocast, choose_device
 from dgf.workflows.optimizer import make_optimizer
 
-OBJECTS, OBJECT_DIM, BLOCKS, BLOCK_DIM, TOKENS = 10, 256, 49, 512, 30
-"""A typical row: ten objects, 49 blocks, and MNRE's sentence of some 25 to 30 tokens."""
+OBJECTS, OBJECT_DIM, BLOCKS, BLOCK_DIM, TOKENS, CAPTION = 10, 256, 49, 512, 30, 12
+"""A typical row: ten objects, 49 blocks, MNRE's sentence of some 25 to 30 tokens, a caption of a dozen."""
 
 RELATIONS = ("None", "/per/per/peer", "/per/org/member_of", "/loc/loc/contain", "/org/loc/locate_at")
 
@@ -83,6 +83,8 @@ def bench_train(language_model: str, preset: str, batch_size: int, steps: int, d
 def _row_batch(network: DGF, rows: int) -> Batch:
     generator = torch.Generator().manual_seed(0)
     number = torch.arange(rows)
+    words = torch.randint(0, network.backbone.vocab_size, (rows, CAPTION), generator=generator)
+    anew = network.captions_change  # then captions come as tokens, and are read in every step
     return Batch(
         tokens=torch.randint(0, network.backbone.vocab_size, (rows, TOKENS), generator=generator),
         token_mask=torch.ones(rows, TOKENS, dtype=torch.bool),
@@ -91,7 +93,9 @@ def _row_batch(network: DGF, rows: int) -> Batch:
         object_mask=torch.ones(rows, OBJECTS, dtype=torch.bool),
         blocks=torch.randn(rows, BLOCKS, BLOCK_DIM, generator=generator),
         image_mask=torch.ones(rows, dtype=torch.bool),
-        captions=torch.randn(rows, network.backbone.width, generator=generator),
+        captions=None if anew else torch.randn(rows, network.backbone.width, generator=generator),
+        caption_tokens=words if anew else None,
+        caption_token_mask=torch.ones_like(words, dtype=torch.bool) if anew else None,
         caption_mask=torch.ones(rows, dtype=torch.bool),
         relations=number % len(RELATIONS),
         type_targets=network.labels.type_targets(number % len(RELATIONS)),

@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
+from dgf.model.checkpoint import FORMAT
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
 from dgf.model.network import DGF
@@ -300,6 +301,7 @@ def _facts(trainer: Trainer, corpus: Corpus, text_only: int, skipped: tuple[str,
     return {
         "training_rows": {name: counts[name] for name in trainer.network.labels.relations},
         "rows": len(examples),
+        "network_format": FORMAT,
         "text_only_rows": text_only,
         "skipped_rows": list(skipped),
         "features": corpus.store.fingerprint if corpus.store else None,

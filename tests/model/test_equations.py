@@ -137,6 +137,15 @@ def test_entities_are_means_over_their_spans():
             np.testing.assert_allclose(pooled[row, side], values[row, start:end].numpy().mean(0), **CLOSE)
 
 
+def test_static_entities_leave_their_markers_out():
+    """T[e] of 4.1.2 is of the mention's words: markers are alike in every row."""
+    values = torch.randn(1, 6, 4)
+    counted = torch.tensor([[True, False, True, False, True, True]])
+    pooled = span_mean(values, torch.tensor([[[1, 4], [0, 5]]]), counted)
+    np.testing.assert_allclose(pooled[0, 0], values[0, 2], **CLOSE)
+    np.testing.assert_allclose(pooled[0, 1], values[0, [0, 2, 4]].numpy().mean(0), **CLOSE)
+
+
 @pytest.mark.parametrize("kind", ["gpt2", "openai-gpt", "llama"])
 def test_equation_9_goes_on_from_the_text(network, full_batch, kind):
     """The decoder's states are those of one causal run over [everything before, its six places]."""

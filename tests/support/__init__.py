@@ -3,5 +3,7 @@
 import os
 from pathlib import Path
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+TESTS = str(Path(__file__).parents[1])
+PATHS = os.pathsep.join(filter(None, (TESTS, os.environ.get("PYTHONPATH"))))
+ENVIRONMENT = {**os.environ, "PYTHONPATH": PATHS, "OMP_NUM_THREADS": "1"}
 """Of processes that import these modules, or compute beside others."""

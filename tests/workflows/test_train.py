@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
-from dgf.model.network import DGF
+from dgf.model.batch import Batch
+from dgf.model.network import DGF, Output
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
 from dgf.workflows.batches import pool_captions, read_captions
@@ -208,8 +210,32 @@ def test_only_captions_that_are_shown_are_encoded_and_come_out_the_same(run: Pat
     assert some.abs().sum(1).nonzero().flatten().tolist() == [2, 5]
 
 
-def test_a_frozen_model_trains_with_captions_pooled_once(world: World, tmp_path: Path) -> None:
-    train(TrainSettings(world.config("model.plm=frozen", "optim.epochs=1"), tmp_path / "run", "cpu"))
+def test_a_frozen_model_trains_with_captions_pooled_once(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pooled: list[Tensor] = []
+    encode = DGF.encode_captions
+
+    def recorded(network: DGF, tokens: Tensor, mask: Tensor) -> Tensor:
+        pooled.append(encode(network, tokens, mask))
+        return pooled[-1]
+
+    read: list[Tensor] = []
+    forward = DGF.forward
+
+    def seen(network: DGF, batch: Batch) -> Output:
+        assert batch.caption_tokens is None and batch.captions is not None and batch.caption_mask is not None
+        read.append(batch.captions[batch.caption_mask])
+        return forward(network, batch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DGF, "encode_captions", recorded)
+        patched.setattr(DGF, "forward", seen)
+        train(TrainSettings(world.config("model.plm=frozen", "optim.epochs=2"), tmp_path / "run", "cpu"))
+    assert len(pooled) == 1, "once for training and validation together, whatever the number of epochs"
+    assert len(read) > 2 and pooled[0].abs().sum(1).min() > 0
+    for rows in read:
+        assert (torch.cdist(rows, pooled[0]).amin(1) < 1e-5).all()
     data = {"captions": None}
     found = [
         evaluate(EvalSettings(tmp_path / "run", out=tmp_path / name, device="cpu", data=changes))
