@@ -12,6 +12,7 @@ from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
 from dgf.model.network import DGF
 from dgf.model.objective import joint_objective
+from dgf.workflows.batches import Captions
 from dgf.workflows.config import resolve_config
 from dgf.workflows.devices import autocast, choose_device
 from dgf.workflows.optimizer import make_optimizer
@@ -83,9 +84,7 @@ def bench_train(language_model: str, preset: str, batch_size: int, steps: int, d
 def _row_batch(network: DGF, rows: int) -> Batch:
     generator = torch.Generator().manual_seed(0)
     number = torch.arange(rows)
-    words = torch.randint(0, network.backbone.vocab_size, (rows, CAPTION), generator=generator)
-    anew = network.captions_change  # then captions come as tokens, and are read in every step
-    return Batch(
+    batch = Batch(
         tokens=torch.randint(0, network.backbone.vocab_size, (rows, TOKENS), generator=generator),
         token_mask=torch.ones(rows, TOKENS, dtype=torch.bool),
         spans=torch.tensor([[2, 4], [8, 9]]).repeat(rows, 1, 1),
@@ -93,14 +92,14 @@ def _row_batch(network: DGF, rows: int) -> Batch:
         object_mask=torch.ones(rows, OBJECTS, dtype=torch.bool),
         blocks=torch.randn(rows, BLOCKS, BLOCK_DIM, generator=generator),
         image_mask=torch.ones(rows, dtype=torch.bool),
-        captions=None if anew else torch.randn(rows, network.backbone.width, generator=generator),
-        caption_tokens=words if anew else None,
-        caption_token_mask=torch.ones_like(words, dtype=torch.bool) if anew else None,
-        caption_mask=torch.ones(rows, dtype=torch.bool),
         relations=number % len(RELATIONS),
         type_targets=network.labels.type_targets(number % len(RELATIONS)),
         sentences=number,
     )
+    words = torch.randint(0, network.backbone.vocab_size, (rows, CAPTION), generator=generator)
+    pooled = None if network.captions_change else torch.randn(rows, network.backbone.width, generator=generator)
+    Captions(tuple(map(tuple, words.tolist())), pooled).add_to(batch, number.numpy())
+    return batch
 
 
 def _in_turns(

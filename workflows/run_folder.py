@@ -108,10 +108,10 @@ class RunFolder:
         write_atomic(self.path / "metrics.jsonl", "".join(json.dumps(epoch) + "\n" for epoch in epochs).encode())
 
     def check_data(self, facts: Mapping[str, Any]) -> None:
-        """Sees that the data is still what the run was begun with.
+        """Sees that the data, and the way networks read it, are still what the run was begun with.
 
         Raises:
-            UserError: If rows, relations, features or captions have changed.
+            UserError: If rows, relations, features, captions or the networks' format have changed.
         """
         before = self.read_data()
         changed = [key for key in before.keys() | facts.keys() if before.get(key) != facts.get(key)]

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -169,7 +169,7 @@ def _train_epoch(trainer: Trainer, epoch: int) -> tuple[dict[str, float], float]
     torch.manual_seed(config.seed * 10_007 + epoch)  # a resumed run drops out what an undisturbed one does
     network.train()
     parameters = [p for group in trainer.optimizer.param_groups for p in group["params"]]
-    sums: dict[str, Tensor] = {}  # on the device: reading each at every step would wait for it
+    sums: dict[str, float | Tensor] = defaultdict(float)  # on the device: reading each at every step would wait for it
     count = len(trainer.train.examples)
     started = time.perf_counter()
     title = f"epoch {epoch}/{config.optim.epochs}"
@@ -190,8 +190,7 @@ def _train_epoch(trainer: Trainer, epoch: int) -> tuple[dict[str, float], float]
             trainer.optimizer.step()
             trainer.schedule.step()
             for part in fields(losses):
-                value = getattr(losses, part.name).detach().double() * len(rows)
-                sums[part.name] = sums[part.name] + value if part.name in sums else value
+                sums[part.name] += getattr(losses, part.name).detach().double() * len(rows)
             bar.update(len(rows))
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
     return {name: float(value) / count for name, value in sums.items()}, count / (time.perf_counter() - started)
