@@ -60,7 +60,8 @@ def command(
     for evaluation in evaluations:
         click.echo(table(evaluation.report, evaluation.scores))
         click.echo(f"\nreport: {evaluation.out}\n")
-    scored = [e.scores for e in evaluations if e.scores is not None]
+    scored = [(e.scores, str(e.report["protocol"])) for e in evaluations if e.scores is not None]
     if len(scored) > 1:
-        click.echo(seeds_table(over_seeds(scored), len(scored)))
+        scores, protocols = zip(*scored, strict=True)
+        click.echo(seeds_table(over_seeds(scores), protocols))
     ctx.exit(3 if any(e.report["skipped_rows"] for e in evaluations) else 0)

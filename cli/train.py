@@ -60,7 +60,7 @@ def command(
     KEY=VALUE words change the configuration, such as model.plm=full or optim.epochs=5; --show-config prints all keys.
     The best epoch by validation micro F1 is kept.
     """
-    from dgf.workflows.config import dump_config, resolve_config
+    from dgf.workflows.config import dump_config, names_language_model, resolve_config
     from dgf.workflows.run_folder import RunFolder
     from dgf.workflows.train import TrainSettings, train
 
@@ -78,7 +78,7 @@ def command(
     if show_config:
         click.echo(dump_config(config), nl=False)
         return
-    named = resume or config_file is not None or any(word.startswith("language_model=") for word in words)
+    named = resume or names_language_model(config_file, words)
     summary = train(TrainSettings(config, out, device, resume, fetch=named))
     for row in summary.skipped:
         click.echo(f"skipped  {row}")
@@ -87,5 +87,7 @@ def command(
         f"{summary.epochs} epochs at {summary.rows_per_second:.0f} rows/s; "
         f"best validation micro F1 {100 * summary.best_f1:.2f} in epoch {summary.best_epoch}"
     )
+    if config.model.protocol:
+        click.echo(f"protocol: {config.model.protocol}")
     click.echo(f"next: dgf eval {summary.out}")
     ctx.exit(3 if summary.skipped else 0)

@@ -15,6 +15,9 @@ from dgf.model.language_model import takes
 #: Changes the hidden states that enter a layer: (layer, (B, S, N)) -> (B, S, N). Layer 0 is never asked.
 Shift = Callable[[int, Tensor], Tensor]
 
+#: The type of device where attention is plain products.
+PLAIN_ON = "cpu"
+
 
 class Backbone(nn.Module):
     """A language model that reads vectors, masks and positions, and goes on from a cache.
@@ -68,6 +71,7 @@ class Backbone(nn.Module):
             cache: What has been read before; new for a new sequence.
             shift: Added to the layers' inputs (deep prefixes).
         """
+        inputs = inputs.float()  # under autocast too: some architectures keep their whole residual stream in this type
         seen = mask.unsqueeze(1)  # (B, 1, S, P + S)
         if self.kind == "openai-gpt":
             return _run_openai(self.model, inputs, seen, positions, cache, shift)
@@ -84,8 +88,8 @@ class Backbone(nn.Module):
 
     def _attention_on(self, device: torch.device) -> str:
         """Has transformers use its plain attention on a CPU, else the one it chose; returns which is in use."""
-        wanted = "eager" if device.type == "cpu" else self._gpu_attention
-        if self.model.config._attn_implementation != wanted:
+        wanted = "eager" if device.type == PLAIN_ON else self._gpu_attention
+        if self.model.config._attn_implementation != wanted and self.model._can_set_attn_implementation():
             self.model.set_attn_implementation(wanted)
         return str(self.model.config._attn_implementation)
 
@@ -135,7 +139,7 @@ def _run_openai(
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, seen: Tensor, dropout: float) -> Tensor:
     """(B, H, S, N / H) queries over (B, H, P, N / H) keys and values, in the way that is fast where they are."""
-    if query.device.type != "cpu":
+    if query.device.type != PLAIN_ON:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=seen, dropout_p=dropout)
     scores = query @ key.transpose(2, 3) * query.shape[-1] ** -0.5  # (B, H, S, P)
     weights = scores.float().masked_fill(~seen, -torch.inf).softmax(-1).to(value.dtype)

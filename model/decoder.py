@@ -101,7 +101,9 @@ class GenerativeDecoder(nn.Module):
             given: (B, 2) int64 types for `file` and `gold`, -1 unknown; not read otherwise.
         """
         count = len(branches)
-        fed = torch.stack([torch.cat([b.entities, b.sentence.unsqueeze(1)], 1) for b in branches], 1)
+        entities = torch.stack([branch.entities for branch in branches], 1)  # (B, F, 2, N)
+        sentences = torch.stack([branch.sentence for branch in branches], 1)  # (B, F, N)
+        fed = torch.cat([entities, sentences.unsqueeze(2)], 2)
         fed = self.feed(F.layer_norm(fed, fed.shape[-1:]) * self.scale)  # (B, F, 3, N)
         rows, width = fed.shape[0], fed.shape[-1]
         query = self.query.expand(rows, count, 1, width)
@@ -114,17 +116,16 @@ class GenerativeDecoder(nn.Module):
         else:
             states = self._extend(backbone, context, fed, numbers, 0)
             if self.mode != "gold":
-                own = torch.stack([b.entities for b in branches], 1)
-                both = torch.cat([_normal(states[:, :, :2]), _normal(own)], -1)  # (B, F, 2, 2N)
-                log_types = self.type_head(self.dropout(both)).float().log_softmax(-1)
+                both = torch.cat([_normal(states[:, :, :2]), _normal(entities)], -1)  # (B, F, 2, 2N)
+                log_types = self.type_head(self._drop(both)).float().log_softmax(-1)
             types = self._types(log_types, given, rows, count)
             fed = torch.cat([types.to(query.dtype) @ self.type_vectors, query], 2)
             states = self._extend(backbone, context, fed, numbers, 3)
-        relation = states[:, :, -1]  # (B, F, N), r
+        features = torch.cat([states[:, :, -1:], entities], 2)  # (B, F, 3, N), r first
+        all_scores = self.classify(self._drop(_normal(features).flatten(2)))  # (B, F, R)
         decoded = []
         for index, branch in enumerate(branches):
-            features = torch.cat([relation[:, index].unsqueeze(1), branch.entities], 1)  # (B, 3, N)
-            scores = self.classify(self.dropout(_normal(features).flatten(1)))
+            scores = all_scores[:, index]
             if branch.image is not None and self.classify_image is not None:
                 scores = scores + self.classify_image(self.dropout(_normal(branch.image)))
             log_probs = scores.float().log_softmax(-1)
@@ -132,6 +133,10 @@ class GenerativeDecoder(nn.Module):
                 log_probs = (log_probs + self._restriction(types[:, index])).log_softmax(-1)
             decoded.append(Decoded(log_probs, None if log_types is None else log_types[:, index]))
         return decoded
+
+    def _drop(self, features: Tensor) -> Tensor:
+        """(B, F, ...) dropped out alike in every branch, so that eq. 10 compares what fusion changed and no noise."""
+        return features * self.dropout(torch.ones_like(features[:, :1]))
 
     def _extend(self, backbone: Backbone, context: Context, fed: Tensor, numbers: list[int], done: int) -> Tensor:
         """(B, F, S, N) new places of every branch -> their states."""

@@ -1,5 +1,6 @@
 """Means over spans and masks, and cosines, without a loop over rows."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -24,8 +25,12 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def cosines(left: Tensor, right: Tensor) -> Tensor:
-    """Cosine of every pair: (..., A, N) and (..., C, N) -> (..., A, C)."""
-    return F.normalize(left, dim=-1) @ F.normalize(right, dim=-1).transpose(-1, -2)
+    """Cosine of every pair: (..., A, N) and (..., C, N) -> (..., A, C).
+
+    In float32 also under autocast: a language model's states have cosines near 1, where bfloat16 has steps of 0.004.
+    """
+    with torch.autocast(left.device.type, enabled=False):
+        return F.normalize(left.float(), dim=-1) @ F.normalize(right.float(), dim=-1).transpose(-1, -2)
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:

@@ -131,6 +131,12 @@ def resolve_config(
     return _validated(values, faults, file or f"preset {preset}")
 
 
+def names_language_model(file: Path | None, overrides: Sequence[str]) -> bool:
+    """Whether the language model was asked for by name, rather than left at the default."""
+    in_file = file is not None and "language_model" in _read_yaml(file)
+    return in_file or any(word.startswith("language_model=") for word in overrides)
+
+
 def load_config(file: Path) -> TrainConfig:
     """Reads a resolved configuration as `dump_config` wrote it.
 

@@ -55,8 +55,9 @@ def over_seeds(reports: Sequence[Scores]) -> dict[str, dict[str, float]]:
     }
 
 
-def seeds_table(figures: Mapping[str, Mapping[str, float]], runs: int) -> str:
-    """Mean and deviation over runs, for the terminal."""
-    lines = [f"mean and deviation over {runs} runs"]
+def seeds_table(figures: Mapping[str, Mapping[str, float]], protocols: Sequence[str]) -> str:
+    """Mean and deviation over runs, each of which had a protocol, for the terminal."""
+    lines = [f"mean and deviation over {len(protocols)} runs"]
+    lines += [f"protocol: {protocol}" for protocol in sorted(set(protocols))]
     lines += [f"{name:>10} {100 * f['mean']:7.2f} +- {100 * f['deviation']:.2f}" for name, f in figures.items()]
     return "\n".join(lines)

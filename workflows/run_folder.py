@@ -118,7 +118,9 @@ class RunFolder:
         same_order = list(before["training_rows"]) == list(facts["training_rows"])
         if changed or not same_order:
             what = ", ".join(sorted(changed)) or "the order of the relations"
-            raise UserError(f"{self.path}: its data has changed since it was begun ({what})", "Name another --out.")
+            raise UserError(
+                f"{self.path}: cannot go on: what it was begun with has changed ({what})", "Name another --out."
+            )
 
     def read_data(self) -> dict[str, Any]:
         """What `begin` wrote of the training data.

@@ -208,8 +208,8 @@ def test_the_unfused_branch_never_sees_the_fused_one(network, full_batch, kind):
     torch.testing.assert_close(results[0], results[2], rtol=0, atol=1e-5)
 
 
-def expected_scores(net, output, states, full_batch, row):
-    """Eq. 13's p(r | ...) of the fused branch, and the types behind it, from the decoder's states."""
+def expected_scores(net, states, full_batch, row, branch):
+    """Eq. 13's p(r | ...) of the fused branch (0) or the text (1), and the types behind it, from the states."""
     decoder = net.decoder
     (_, encoded), (_, first), (_, second) = states
     hidden = encoded[row].detach().numpy()
@@ -230,14 +230,18 @@ def expected_scores(net, output, states, full_batch, row):
         fused = text + linear(fusion.mlp[3], gelu(linear(fusion.mlp[0], gated)))
     if caption:
         fused = fused + 0.4 * full_batch.captions[row].numpy()
+    if branch == 1:
+        fused = text
     spans = full_batch.spans[row].tolist()
     entities = np.stack([fused[a:b].mean(0) for a, b in spans])
-    states_of_types = np.concatenate([layer_norm(first[row, :2].detach().numpy()), layer_norm(entities)], -1)
+    states_of_types = np.concatenate(
+        [layer_norm(first[row, 3 * branch :][:2].detach().numpy()), layer_norm(entities)], -1
+    )
     types = softmax(linear(decoder.type_head, states_of_types))
-    r = second[row, 2].detach().numpy()
+    r = second[row, 3 * branch + 2].detach().numpy()
     features = layer_norm(np.stack([r, *entities])).reshape(-1)
     scores = linear(decoder.classify, features)
-    if full_batch.image_mask[row]:
+    if full_batch.image_mask[row] and branch == 0:
         scores = scores + layer_norm(image.mean(0)) @ decoder.classify_image.weight.detach().numpy().T
     allowed = np.ones(len(scores))
     for index, name in enumerate(net.labels.relations):
@@ -255,9 +259,11 @@ def test_equation_13_and_the_type_restriction(network, full_batch):
     with torch.no_grad():
         output = net(full_batch)
     for row in range(len(full_batch)):
-        relations, types = expected_scores(net, output, reads, full_batch, row)
+        relations, types = expected_scores(net, reads, full_batch, row, 0)
         np.testing.assert_allclose(output.log_probs[row], relations, rtol=1e-3, atol=1e-4)
         np.testing.assert_allclose(output.type_log_probs[row], types, rtol=1e-3, atol=1e-4)
+        of_text, _ = expected_scores(net, reads, full_batch, row, 1)
+        np.testing.assert_allclose(output.log_probs_text[row], of_text, rtol=1e-3, atol=1e-4)
     targets = full_batch.relations
     wanted = -np.mean([output.log_probs[i, r].item() for i, r in enumerate(targets.tolist())])
     assert classification(output.log_probs, targets).item() == pytest.approx(wanted, rel=1e-5)

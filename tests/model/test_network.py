@@ -61,6 +61,28 @@ def test_a_frozen_model_has_no_dropout_and_a_trained_one_has(network, full_batch
         assert torch.equal(one, two) is not random
 
 
+def test_dropout_parts_no_row_from_itself_where_nothing_was_fused(network, full_batch):
+    net = network("gpt2", dropout=0.6).train()
+    output = net(replace(full_batch, captions=None, caption_mask=None))
+    bare = ~full_batch.object_mask.any(1) & ~full_batch.image_mask
+    assert 0 < bare.sum() < len(bare)
+    torch.testing.assert_close(output.log_probs[bare], output.log_probs_text[bare], rtol=0, atol=1e-5)
+    assert (output.log_probs - output.log_probs_text)[~bare].abs().amax(1).min() > 1e-4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_under_autocast_residual_streams_and_cosines_stay_in_float32(network, full_batch, kind):
+    net = network(kind, object_prefix="none", entity_prefix="none")
+    seen = []
+    for layer in net.backbone.layers:
+        layer.register_forward_hook(lambda _, __, output: seen.append(output))
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        output = net(full_batch)
+    assert {(state[0] if isinstance(state, tuple) else state).dtype for state in seen} <= {torch.float32}
+    assert output.gates.alpha.dtype == torch.float32
+    assert kind == "openai-gpt" or len(seen) == 3 * LAYERS
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_full_fine_tuning_reaches_every_layer(network, full_batch, kind):
     net = network(kind, plm="full")

@@ -64,6 +64,23 @@ def test_a_row_does_not_depend_on_its_neighbours(network, full_batch, kind, dept
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_the_attention_of_gpus_and_that_of_cpus_are_one_function(network, full_batch, kind, monkeypatch):
+    net = network(kind)
+    with torch.no_grad():
+        plain = net(full_batch)
+        assert kind == "openai-gpt" or net.backbone.model.config._attn_implementation == "eager"
+        fused = []
+        attend = torch.nn.functional.scaled_dot_product_attention
+        counted = lambda *given, **named: fused.append(1) or attend(*given, **named)  # noqa: E731
+        monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", counted)
+        monkeypatch.setattr("dgf.model.backbone.PLAIN_ON", "nowhere")
+        other = net(full_batch)
+    assert len(fused) == 3 * net.backbone.layer_count
+    assert widest(plain.log_probs, other.log_probs) < TOLERANCE
+    assert widest(plain.fused, other.fused) < TOLERANCE
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_padding_changes_nothing(network, full_batch, kind):
     net = network(kind, markers=True)
     batch = full_batch

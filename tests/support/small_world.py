@@ -21,8 +21,9 @@ TINY = (
 )
 
 
-def write_posts(root: Path, *, without: tuple[str, ...] = (), relation: str | None = None) -> Path:
-    """JSONL posts; post i of a split shows photo i // 2 of it. `without` names photos that are not drawn."""
+def write_posts(root: Path, *, without: tuple[str, ...] = (), shift: int = 0) -> Path:
+    """JSONL posts; post i of a split shows photo i // 2 of it. `without` names photos that are not drawn, `shift` gives
+    every post another relation."""
     root.mkdir(exist_ok=True)
     (root / "relations.json").write_text(json.dumps({name: i for i, name in enumerate(RELATIONS)}))
     for split, count in SIZES.items():
@@ -38,7 +39,7 @@ def write_posts(root: Path, *, without: tuple[str, ...] = (), relation: str | No
                     "head": {"text": "Alice", "span": [0, 1]},
                     "tail": {"text": "Club", "span": [2, 3]},
                     "image": image,
-                    "relation": relation or RELATIONS[i % 3],
+                    "relation": RELATIONS[(i + shift) % 3],
                 }
             )
         (root / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgf.pipeline.errors import UserError
-from dgf.workflows.config import PRESETS, dump_config, load_config, resolve_config
+from dgf.workflows.config import PRESETS, dump_config, load_config, names_language_model, resolve_config
 
 
 def test_the_default_is_the_papers_table_3() -> None:
@@ -86,3 +86,12 @@ def test_faults_of_the_network_are_named() -> None:
 def test_an_unknown_preset_lists_the_presets() -> None:
     with pytest.raises(UserError, match="finetune"):
         resolve_config("papper")
+
+
+def test_a_file_names_the_language_model_only_where_it_says_so(tmp_path: Path) -> None:
+    silent, named = tmp_path / "silent.yaml", tmp_path / "named.yaml"
+    silent.write_text("seed: 1\n")
+    named.write_text("language_model: gpt2\n")
+    assert not names_language_model(None, ["seed=1"])
+    assert not names_language_model(silent, [])
+    assert names_language_model(named, []) and names_language_model(silent, ["language_model=gpt2"])

@@ -56,6 +56,14 @@ def test_a_run_begins_with_its_configuration(tmp_path: Path) -> None:
         folder.check_data({"training_rows": {"None": 4}})
 
 
+def test_a_run_of_older_networks_is_not_gone_on_with(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    older = {"training_rows": {"None": 3}}  # as it was written before networks had a format
+    folder.begin(resolve_config("demo"), ("None",), older, {})
+    with pytest.raises(UserError, match=r"begun with has changed \(network_format\)"):
+        folder.check_data({**older, "network_format": 2})
+
+
 def test_what_a_kill_left_of_a_beginning_is_no_foreign_folder(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     folder.begin(resolve_config("demo"), ("None",), {"training_rows": {}}, {})

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file
 from torch import Tensor
 
+from dgf.cli.eval import command as eval_command
+from dgf.cli.train import command as train_command
 from dgf.model.batch import Batch
 from dgf.model.network import DGF, Output
 from dgf.pipeline.errors import UserError
@@ -21,7 +25,7 @@ from dgf.workflows.batches import pool_captions, read_captions
 from dgf.workflows.config import TrainConfig, resolve_config
 from dgf.workflows.evaluate import EvalSettings, Evaluation, evaluate
 from dgf.workflows.train import TrainSettings, train
-from support.small_world import TINY, write_posts, write_shards
+from support.small_world import SIZES, TINY, write_posts, write_shards
 
 
 @dataclass(frozen=True)
@@ -87,21 +91,33 @@ def test_batch_size_changes_no_prediction(run: Path, tmp_path: Path) -> None:
         assert one["probability"] == pytest.approx(four["probability"], abs=1e-4)
 
 
-@pytest.mark.parametrize("entity_types", ["predicted", "file", "none"])
+@pytest.mark.parametrize("entity_types", ["predicted", "file", "none", "gold"])
 def test_changing_every_relation_changes_no_prediction_byte(entity_types: str, world: World, tmp_path: Path) -> None:
-    train(TrainSettings(world.config(f"model.entity_types={entity_types}", "optim.epochs=1"), tmp_path / "run", "cpu"))
+    types = tmp_path / "types.jsonl"
+    given = [{"id": f"{split}:{i}", "head": "per", "tail": "org"} for split in SIZES for i in range(0, SIZES[split], 2)]
+    types.write_text("".join(json.dumps(row) + "\n" for row in given))
+    config = world.config(f"model.entity_types={entity_types}", "optim.epochs=1", types=str(types))
+    train(TrainSettings(config, tmp_path / "run", "cpu"))
     honest = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "a", device="cpu"))
-    changed = write_posts(tmp_path / "changed", relation="/per/per/peer")
+    changed = write_posts(tmp_path / "changed", shift=1)
     data = {"path": str(changed)}
     other = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "b", device="cpu", data=data))
-    assert predictions(honest) == predictions(other)
-    assert honest.scores != other.scores
+    assert (predictions(honest) == predictions(other)) is (entity_types != "gold")  # the oracle reads the label
+    gold = [re.findall(r'"relation": "(.*?)"', (root / "test.jsonl").read_text()) for root in (world.posts, changed)]
+    assert len(gold[0]) == 6 and all(one != two for one, two in zip(*gold, strict=True))
+    without = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "c", device="cpu", data={"types": None}))
+    assert (predictions(honest) == predictions(without)) is (entity_types != "file")
 
 
 def test_gold_types_say_their_protocol_in_every_output(world: World, tmp_path: Path) -> None:
-    train(TrainSettings(world.config("model.entity_types=gold", "optim.epochs=1"), tmp_path / "run", "cpu"))
-    evaluation = evaluate(EvalSettings(tmp_path / "run", device="cpu"))
     oracle = "oracle-types (leaks the label)"
+    words = [*TINY, "model.entity_types=gold", "optim.epochs=1"]
+    options = ["--preset", "demo", "--features", world.features, "--out", tmp_path / "run", "--device", "cpu"]
+    trained = CliRunner().invoke(train_command, [str(word) for word in (world.posts, *words, *options)])
+    assert trained.exit_code == 0 and f"protocol: {oracle}" in trained.output
+    shown = CliRunner().invoke(eval_command, [str(tmp_path / "run")] * 2 + ["--device", "cpu"])
+    assert f"protocol: {oracle}" in shown.output.partition("mean and deviation over 2 runs")[2]
+    evaluation = evaluate(EvalSettings(tmp_path / "run", device="cpu"))
     assert evaluation.report["protocol"] == oracle
     assert all(json.loads(line)["protocol"] == oracle for line in predictions(evaluation).splitlines())
     metrics = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
@@ -194,7 +210,7 @@ def test_a_run_whose_data_changed_does_not_go_on(tmp_path: Path) -> None:
     train(TrainSettings(config, tmp_path / "run", "cpu"))
     lines = (posts / "train.jsonl").read_text().splitlines()
     (posts / "train.jsonl").write_text("\n".join(lines[:-1]) + "\n")
-    with pytest.raises(UserError, match="data has changed"):
+    with pytest.raises(UserError, match=r"begun with has changed \(rows, training_rows\)"):
         train(TrainSettings(config, tmp_path / "run", "cpu", resume=True))
 
 
