@@ -136,7 +136,8 @@ class GenerativeDecoder(nn.Module):
 
     def _drop(self, features: Tensor) -> Tensor:
         """(B, F, ...) dropped out alike in every branch, so that eq. 10 compares what fusion changed and no noise."""
-        return features * self.dropout(torch.ones_like(features[:, :1]))
+        kept: Tensor = self.dropout(torch.ones_like(features[:, :1]))
+        return features * kept
 
     def _extend(self, backbone: Backbone, context: Context, fed: Tensor, numbers: list[int], done: int) -> Tensor:
         """(B, F, S, N) new places of every branch -> their states."""
