@@ -19,11 +19,13 @@ from dgf.cli.eval import command as eval_command
 from dgf.cli.train import command as train_command
 from dgf.model.batch import Batch
 from dgf.model.network import DGF, Output
+from dgf.pipeline.datasets import read_dataset
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
 from dgf.workflows.batches import pool_captions, read_captions
 from dgf.workflows.config import TrainConfig, resolve_config
 from dgf.workflows.evaluate import EvalSettings, Evaluation, evaluate
+from dgf.workflows.photos import place
 from dgf.workflows.train import TrainSettings, train
 from support.small_world import SIZES, TINY, write_posts, write_shards
 
@@ -135,6 +137,18 @@ def test_photos_reach_the_prediction(run: Path, tmp_path: Path) -> None:
 def test_a_share_of_no_photos_trains_on_text(world: World, tmp_path: Path) -> None:
     summary = train(TrainSettings(world.config("data.image_share=0", "optim.epochs=1"), tmp_path / "run", "cpu"))
     assert summary.text_only == summary.rows == 12
+
+
+def test_a_share_keeps_the_same_photos_for_one_seed_and_more_of_them_for_a_larger_share(world: World) -> None:
+    store = FeatureStore.open(world.features, None, image="blocks")
+    posts = [post for split in read_dataset(world.posts).splits.values() for post in split]
+
+    def kept(share: float, seed: int) -> set[int]:
+        rows = place(posts, store, "error", world.posts, share=share, seed=seed).rows
+        return {int(row) for row in rows if row >= 0}
+
+    assert kept(0.5, 1) == kept(0.5, 1) != kept(0.5, 2)
+    assert kept(0, 1) == set() < kept(0.3, 1) < kept(0.7, 1) < kept(1, 1) == set(range(len(store)))
 
 
 def test_a_missing_photo_is_an_error_skipped_or_masked(tmp_path: Path) -> None:
