@@ -1,6 +1,7 @@
 """A data set of a few posts with drawn photos, and finished folders of shards for it, made in a second."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,11 @@ TINY = (
 )
 
 
-def write_posts(root: Path, *, without: tuple[str, ...] = (), shift: int = 0) -> Path:
-    """JSONL posts; post i of a split shows photo i // 2 of it. `without` names photos that are not drawn, `shift` gives
-    every post another relation."""
+def write_posts(root: Path, *, without: tuple[str, ...] = (), relations: Sequence[str] = RELATIONS) -> Path:
+    """JSONL posts; post i of a split shows photo i // 2 of it, and has the relations in turn.
+
+    `without` names photos that are not drawn.
+    """
     root.mkdir(exist_ok=True)
     (root / "relations.json").write_text(json.dumps({name: i for i, name in enumerate(RELATIONS)}))
     for split, count in SIZES.items():
@@ -39,7 +42,7 @@ def write_posts(root: Path, *, without: tuple[str, ...] = (), shift: int = 0) ->
                     "head": {"text": "Alice", "span": [0, 1]},
                     "tail": {"text": "Club", "span": [2, 3]},
                     "image": image,
-                    "relation": RELATIONS[(i + shift) % 3],
+                    "relation": relations[i % len(relations)],
                 }
             )
         (root / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -37,7 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_new_posts_are_seen_as_the_training_posts_were(run: Path, tmp_path: Path) -> None:
-    posts = write_posts(tmp_path / "posts", shift=1)
+    posts = write_posts(tmp_path / "posts", relations=("/per/per/peer",))
     answers = tmp_path / "answers.jsonl"
     done = CliRunner().invoke(cli, ["predict", str(run), str(posts / "test.jsonl"), "--out", str(answers)])
     assert done.exit_code == 0, done.output
