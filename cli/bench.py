@@ -25,7 +25,7 @@ def _print(facts: dict[str, Any]) -> None:
 @click.option("--shards", default=20, show_default=True, type=click.IntRange(1), help="Shards of the noise.")
 def read(features: Path | None, rows: int, batch: int, shards: int) -> None:
     """Shuffled batches from shards, beside reading the same bytes in order."""
-    from dgf.workflows.bench_read import bench_read
+    from dgf.workflows.bench.read import bench_read
 
     _print(bench_read(features, rows, batch, shards))
 
@@ -43,7 +43,7 @@ def read(features: Path | None, rows: int, batch: int, shards: int) -> None:
 @options.device
 def extract(**given: Any) -> None:
     """Photos to committed shards, beside the networks alone on ready tensors."""
-    from dgf.workflows.bench_extract import bench_extract
+    from dgf.workflows.bench.extract import bench_extract
 
     _print(bench_extract(**{name: value for name, value in given.items() if value is not None}))
 
@@ -54,7 +54,7 @@ def extract(**given: Any) -> None:
 @options.device
 def caption(photos: int, beams: int, device: str) -> None:
     """Oscar with its cache, beside the published way without one."""
-    from dgf.workflows.bench_caption import bench_caption
+    from dgf.workflows.bench.caption import bench_caption
 
     _print(bench_caption(photos, beams, device))
 
@@ -67,6 +67,6 @@ def caption(photos: int, beams: int, device: str) -> None:
 @options.device
 def train(language_model: str, preset: str, batch: int, steps: int, device: str) -> None:
     """Training steps of the whole network, beside the bare language model on as many positions."""
-    from dgf.workflows.bench_train import bench_train
+    from dgf.workflows.bench.train import bench_train
 
     _print(bench_train(language_model, preset, batch, steps, device))

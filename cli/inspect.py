@@ -1,24 +1,21 @@
 """`dgf inspect`: what a folder of shards holds, and whether it is whole."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
+from dgf.cli import options
+from dgf.workflows.settings import InspectSettings
+
 
 @click.command(epilog="Example: dgf inspect features/ --verify --sheet sheet.png --data mnre/ --captions captions/")
-@click.argument("folder", type=click.Path(path_type=Path), metavar="FEATURES|CAPTIONS")
-@click.option("--verify", is_flag=True, help="Read every shard again and compare it with its marker.")
-@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Draw photos and boxes into this PNG.")
-@click.option("--data", type=click.Path(path_type=Path), help="Data set whose photos the sheet shows.")
-@click.option("--captions", type=click.Path(path_type=Path), help="Folder of captions to write below the photos.")
-@click.option("--photos", default=12, show_default=True, type=click.IntRange(1, 400), help="Photos on the sheet.")
+@options.options_of(InspectSettings)
 @click.pass_context
-def command(ctx: click.Context, /, **options: Any) -> None:
+def command(ctx: click.Context, /, **given: Any) -> None:
     """Sum up, verify and draw a folder of features or captions."""
-    from dgf.workflows.inspect import InspectSettings, inspect
+    from dgf.workflows.inspect_shards import inspect
 
-    found = inspect(InspectSettings(**options))
+    found = inspect(InspectSettings(**given))
     work = sum(found.seconds.get(stage, 0.0) for stage in ("wait", "compute", "write"))
     rate = f", {found.rows / work:.2f} photos/s a worker" if work else ""
     lines = {
@@ -36,8 +33,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             click.echo(f"{name:<12} {text}")
     for failure in found.failures:
         click.echo(f"failed       {failure.image_id}: {failure.reason}")
-    if options["sheet"]:
-        click.echo(f"sheet        {options['sheet']}")
+    if given["sheet"]:
+        click.echo(f"sheet        {given['sheet']}")
     for shard, fault in found.faults:
         click.echo(f"broken       {shard} {fault}")
     if found.verified:
@@ -48,7 +45,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             else f"verified     {found.shards} shards are whole"
         )
     if found.faults:
-        click.echo(f"mend with    {found.mend}")
+        click.echo(f"mend with    {found.hint}")
         ctx.exit(1)
 
 

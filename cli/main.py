@@ -84,7 +84,7 @@ def _place(error: Exception) -> str:
     """The innermost line of dgf's own code that the exception passed through."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         parts = frame.filename.replace("\\", "/").rsplit("/", 2)[-2:]
-        if parts[0] in ("cli", "workflows", "demo", "pipeline", "model"):
+        if parts[0] in ("cli", "workflows", "pipeline", "model"):
             return f" (at {'/'.join(parts)}:{frame.lineno}, in {frame.name})"
     return ""
 

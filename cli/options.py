@@ -1,6 +1,77 @@
-"""Options that several commands have."""
+"""Click options made of a settings dataclass: name, type, default and help of each are declared there alone."""
+
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
+from annotated_types import Ge, Interval
+from typing_extensions import Doc
+
+from dgf.workflows.settings import Placeholder, Positional, Spelled
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def options_of(settings: type) -> Callable[[Decorated], Decorated]:
+    """Decorate a command with a click parameter for each field of a dataclass.
+
+    Args:
+        settings: Its fields are annotated as `dgf.workflows.settings` shows. The command is called with their values
+            by name, ready to be given back: `settings(**given)`.
+    """
+    hints = get_type_hints(settings, include_extras=True)
+
+    def decorate(command: Decorated) -> Decorated:
+        for field in reversed(fields(settings)):
+            command = _parameter(field.name, hints[field.name], field.default)(command)
+        return command
+
+    return decorate
+
+
+def _parameter(name: str, hint: Any, default: Any) -> Callable[[Decorated], Decorated]:
+    """The decorator of one option or argument."""
+    kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    note = {type(entry): entry for entry in notes}
+    if get_origin(kind) is UnionType:  # T | None
+        [kind] = set(get_args(kind)) - {NoneType}
+    required = default is MISSING
+    if (position := note.get(Positional)) is not None:
+        if position.many:
+            return click.argument(name, metavar=position.metavar, nargs=-1, required=required, type=_many(kind))
+        return click.argument(name, metavar=position.metavar, required=required, type=_click_type(kind, note))
+    spelled = note[Spelled].option if Spelled in note else f"--{name.replace('_', '-')}"
+    help_text = note[Doc].documentation if Doc in note else None
+    if kind is bool:
+        return click.option(spelled, name, is_flag=True, help=help_text)
+    given = {"required": True} if required else {"default": default, "show_default": default is not None}
+    return click.option(
+        spelled,
+        name,
+        type=_click_type(kind, note),
+        metavar=note[Placeholder].metavar if Placeholder in note else None,
+        help=help_text,
+        **given,
+    )
+
+
+def _click_type(kind: Any, note: dict[type, Any]) -> click.ParamType[Any] | type:
+    """What click checks a value with."""
+    if get_origin(kind) is Literal:
+        return click.Choice(get_args(kind))
+    if kind is Path:
+        return click.Path(path_type=Path)
+    bounds = note.get(Interval) or note.get(Ge)
+    return click.IntRange(bounds.ge, getattr(bounds, "le", None)) if bounds else kind
+
+
+def _many(kind: Any) -> click.ParamType[Any] | type:
+    """The type of each value of `tuple[kind, ...]`."""
+    return _click_type(get_args(kind)[0], {})
+
 
 device = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 

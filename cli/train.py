@@ -61,8 +61,8 @@ def command(
     The best epoch by validation micro F1 is kept.
     """
     from dgf.workflows.config import dump_config, names_language_model, resolve_config
-    from dgf.workflows.run_folder import RunFolder
     from dgf.workflows.train import TrainSettings, train
+    from dgf.workflows.training.run_folder import RunFolder
 
     path = words[0] if words and "=" not in words[0] else None
     if path is not None:

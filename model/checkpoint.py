@@ -8,11 +8,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoTokenizer
 
-from dgf.model.config import ModelConfig
+from dgf.model.dgf_pt.config import ModelConfig
+from dgf.model.dgf_pt.network import DGF
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import LanguageModel, build
-from dgf.model.network import DGF
 
 FORMAT = 2  # since 2, a marked mention's span holds its markers, and T[e] leaves them out
 WEIGHTS = "model.safetensors"

@@ -8,13 +8,13 @@ class UserError(Exception):
 
     Args:
         message: Names the file (and line) or option, and the fault.
-        mend: What to do about it: a command, a file to fetch, an option to change.
+        hint: What to do about it: a command, a file to fetch, an option to change.
     """
 
-    def __init__(self, message: str, mend: str | None = None) -> None:
+    def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.mend = mend
+        self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}\n  {self.mend}" if self.mend else self.message
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message

@@ -57,15 +57,15 @@ def fetch(address: str, what: str) -> Path:
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
     if path.is_file():
         return path
-    mend = f"Fetch {address} where there is a network and put it at {path}, or give its path as weights"
+    hint = f"Fetch {address} where there is a network and put it at {path}, or give its path as weights"
     if os.environ.get("HF_HUB_OFFLINE", "0").upper() in {"1", "ON", "YES", "TRUE"}:
-        raise UserError(f"weights of {what}: {name} is not here, and HF_HUB_OFFLINE is set", mend)
+        raise UserError(f"weights of {what}: {name} is not here, and HF_HUB_OFFLINE is set", hint)
     digest = re.search(r"-([0-9a-f]{8,})\.", name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(address, str(path), digest and digest[1])
     except (urllib.error.URLError, OSError, RuntimeError) as error:
-        raise UserError(f"weights of {what}: {name} cannot be fetched: {error}", mend) from error
+        raise UserError(f"weights of {what}: {name} cannot be fetched: {error}", hint) from error
     return path
 
 

@@ -5,18 +5,27 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
-from dgf.pipeline.caption_file import read_caption_file
-from dgf.pipeline.caption_job import CaptionJob, describe_captioner, is_random, open_features
-from dgf.pipeline.captioner import NO_REGIONS, CaptionerSpec
-from dgf.pipeline.cluster import tell_stderr
-from dgf.pipeline.commit import MANIFEST, SETTINGS, Failure, claim, committed, fingerprint, shard_name, write_manifest
-from dgf.pipeline.datasets import read_dataset
+from dgf.pipeline.captioners.base import NO_REGIONS, CaptionerSpec
+from dgf.pipeline.captioners.caption_file import read_caption_file
+from dgf.pipeline.captioners.oscar.captioner import check_width
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.oscar_captioner import check_width
-from dgf.pipeline.plan import Plan
-from dgf.pipeline.shards import SCHEMA, Layout, read_layout
+from dgf.pipeline.jobs.captioning import CaptionJob, describe_captioner, is_random, open_features
+from dgf.pipeline.jobs.cluster import tell_stderr
+from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.shards.commit import (
+    MANIFEST,
+    SETTINGS,
+    Failure,
+    claim,
+    committed,
+    fingerprint,
+    shard_name,
+    write_manifest,
+)
+from dgf.pipeline.shards.plan import Plan
+from dgf.pipeline.shards.schema import SCHEMA, Layout, read_layout
+from dgf.workflows.settings import CaptionSettings
 from dgf.workflows.shard_run import folder_threads, run_shards, shard_device
 
 BATCH_SIZES = {"cuda": 128, "cpu": 16}
@@ -25,47 +34,6 @@ FETCH = (
     "unpack it, and give its folder: --oscar DIR. Or --backend hf --model DIR (BLIP, ViT-GPT2), or --captions FILE "
     "with your own. --oscar random tries the way with words that mean nothing."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class CaptionSettings:
-    """What `dgf caption` was asked for.
-
-    Args:
-        data: Data set; captioners that read pixels find its photos there.
-        features: Finished folder of feature shards.
-        out: Folder of the caption shards.
-        oscar: A checkpoint's folder, or `random[:SEED]`.
-        beams: Width of the beam search, 1 for greedy.
-        captions: JSONL of the user's own captions instead of a captioner.
-        backend: `oscar`, or `hf` for a model of transformers.
-        model: The latter's folder.
-        length: Longest caption in word pieces with start and end.
-        precision: `bfloat16` only on CUDA.
-        workers: Local worker processes, 0 for none.
-        scheduler: Address of a Dask scheduler to use instead.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        batch_size: Most photos captioned at once, None for the device's usual.
-        threads: On a CPU in each worker, None for what the folder was begun with.
-        overwrite: Make an existing folder anew.
-    """
-
-    data: Path
-    features: Path
-    out: Path
-    oscar: str | None = None
-    beams: int = 5
-    captions: Path | None = None
-    backend: Literal["oscar", "hf"] = "oscar"
-    model: Path | None = None
-    length: int = 20
-    precision: Literal["float32", "bfloat16"] = "float32"
-    workers: int = 0
-    scheduler: str | None = None
-    device: str = "auto"
-    batch_size: int | None = None
-    threads: int | None = None
-    overwrite: bool = False
 
 
 @dataclass(frozen=True, slots=True)

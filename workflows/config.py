@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, get_type_hints
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
-from dgf.model.config import ModelConfig
-from dgf.model.presets import PRESETS as MODEL_PRESETS
+from dgf.model.dgf_pt.config import ModelConfig
+from dgf.model.dgf_pt.presets import PRESETS as MODEL_PRESETS
 from dgf.pipeline.errors import UserError
 
 

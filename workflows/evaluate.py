@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.posts import Post
-from dgf.workflows.answers import Answers, answer
+from dgf.pipeline.posts.base import Post
 from dgf.workflows.config import TrainConfig
+from dgf.workflows.data.corpus import Corpus, open_corpus
 from dgf.workflows.devices import choose_device
-from dgf.workflows.metrics import Scores, score
-from dgf.workflows.report import write_predictions, write_report
-from dgf.workflows.run_folder import RunFolder
-from dgf.workflows.task import Corpus, open_corpus
+from dgf.workflows.scoring.answers import Answers, answer
+from dgf.workflows.scoring.metrics import Scores, score
+from dgf.workflows.scoring.report import write_predictions, write_report
+from dgf.workflows.training.run_folder import RunFolder
 
 HONEST = "no label reaches a prediction"
 

@@ -5,75 +5,28 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tqdm import tqdm
 
-from dgf.pipeline.cluster import tell_stderr
-from dgf.pipeline.commit import Failure, claim, committed, write_manifest
-from dgf.pipeline.datasets import read_dataset
-from dgf.pipeline.detector import DEFAULT_DETECTOR, DetectorSpec, describe_detector, input_size
+from dgf.pipeline.detectors.base import DetectorSpec, describe_detector, input_size
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.extraction import ExtractJob
-from dgf.pipeline.images import find_image, why_missing
-from dgf.pipeline.plan import GRID, PLAN, Plan, make_plan
-from dgf.pipeline.posts import Dataset, Fault
-from dgf.pipeline.shards import SCHEMA
+from dgf.pipeline.jobs.cluster import tell_stderr
+from dgf.pipeline.jobs.extraction import ExtractJob
+from dgf.pipeline.photos.images import find_image, why_missing
+from dgf.pipeline.posts.base import Dataset, Fault
+from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.shards.commit import Failure, claim, committed, write_manifest
+from dgf.pipeline.shards.plan import GRID, PLAN, Plan, make_plan
+from dgf.pipeline.shards.schema import SCHEMA
 from dgf.pipeline.vgg import VggSpec, describe_vgg
+from dgf.workflows.settings import ExtractSettings
 from dgf.workflows.shard_run import folder_threads, run_shards, shard_device
 
 BATCH_SIZES = {"cuda": 16, "cpu": 4}
 SHOWN = 5
 REPEATED = ("detector", "weights", "vgg_weights", "fc7", "top_k", "regions", "min_size", "max_size")
 """Options that the manifest keeps, so that `dgf predict` can extract new photos in the same way."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExtractSettings:
-    """What `dgf extract-features` was asked for.
-
-    Args:
-        data: Data set, in any layout that `read_dataset` knows.
-        out: Folder of the shards.
-        detector: Which detector (`DetectorSpec.spec`).
-        weights: Of the detector: `default`, a file, or `random[:SEED]`. There is no default, since the published
-            ones are only fetched when asked for.
-        vgg_weights: Of VGG16, likewise.
-        fc7: Store VGG16's fc7 too.
-        top_k: Objects kept of a photo.
-        regions: Regions kept of a photo for captions.
-        min_size: Shorter edge of the detector's input, None for the model's own.
-        max_size: Limit of the longer edge.
-        workers: Local worker processes, 0 for none.
-        scheduler: Address of a Dask scheduler to use instead.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        shard_size: Most photos in a shard.
-        batch_size: Most photos in a batch, None for the device's usual.
-        threads: Of the networks on a CPU in each worker, None for what the folder was begun with.
-        on_error: Bad rows of the data set.
-        missing_images: Posts whose photo is not there.
-        overwrite: Make an existing folder anew.
-    """
-
-    data: Path
-    out: Path
-    detector: str = DEFAULT_DETECTOR
-    weights: str | None = None
-    vgg_weights: str | None = None
-    fc7: bool = False
-    top_k: int = 10
-    regions: int = 50
-    min_size: int | None = None
-    max_size: int | None = None
-    workers: int = 0
-    scheduler: str | None = None
-    device: str = "auto"
-    shard_size: int = 256
-    batch_size: int | None = None
-    threads: int | None = None
-    on_error: Literal["stop", "skip"] = "stop"
-    missing_images: Literal["error", "skip", "text-only"] = "error"
-    overwrite: bool = False
 
 
 @dataclass(frozen=True, slots=True)

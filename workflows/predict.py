@@ -8,18 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dgf.pipeline.commit import write_atomic
-from dgf.pipeline.datasets import read_dataset
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.images import find_image
-from dgf.pipeline.posts import Dataset
-from dgf.workflows.answers import answer
-from dgf.workflows.caption import CaptionSettings, caption
+from dgf.pipeline.photos.images import find_image
+from dgf.pipeline.posts.base import Dataset
+from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.shards.commit import write_atomic
+from dgf.workflows.caption import caption
 from dgf.workflows.config import TrainConfig
+from dgf.workflows.data.corpus import open_corpus
 from dgf.workflows.devices import choose_device
-from dgf.workflows.extract import ExtractSettings, extract
-from dgf.workflows.run_folder import RunFolder
-from dgf.workflows.task import open_corpus
+from dgf.workflows.extract import extract
+from dgf.workflows.scoring.answers import answer
+from dgf.workflows.settings import CaptionSettings, ExtractSettings
+from dgf.workflows.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dgf.pipeline.commit import MANIFEST, SETTINGS, fingerprint
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.shards.commit import MANIFEST, SETTINGS, fingerprint
 
 
 def command_of(folder: Path) -> dict[str, Any]:

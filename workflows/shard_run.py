@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from dgf.pipeline.cluster import ShardJob, ShardResult, run_job
-from dgf.pipeline.commit import SETTINGS, committed
-from dgf.pipeline.plan import Plan
+from dgf.pipeline.jobs.cluster import ShardJob, ShardResult, run_job
+from dgf.pipeline.shards.commit import SETTINGS, committed
+from dgf.pipeline.shards.plan import Plan
 from dgf.workflows.devices import choose_device
 
 MOST_THREADS = 4

@@ -17,25 +17,25 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from dgf.model.checkpoint import FORMAT
+from dgf.model.dgf_pt.network import DGF
+from dgf.model.dgf_pt.objective import joint_objective
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
-from dgf.model.network import DGF
-from dgf.model.objective import joint_objective
-from dgf.pipeline.commit import exclusive
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.shards import FC7
-from dgf.workflows.batches import BatchMaker, epoch_batches, with_pooled_captions
-from dgf.workflows.checkpoints import load_checkpoint, restore_trained, save_checkpoint, trained_state
+from dgf.pipeline.shards.commit import exclusive
+from dgf.pipeline.shards.schema import FC7
 from dgf.workflows.config import OptimConfig, TrainConfig, dump_config
+from dgf.workflows.data.batches import BatchMaker, epoch_batches, with_pooled_captions
+from dgf.workflows.data.corpus import Corpus, make_batches, make_encoder, open_corpus, tokenize_captions
+from dgf.workflows.data.vocabulary import train_tokenizer
 from dgf.workflows.devices import autocast, choose_device
 from dgf.workflows.environment import describe_environment
-from dgf.workflows.inference import predict
-from dgf.workflows.metrics import Scores, score
-from dgf.workflows.optimizer import make_optimizer
 from dgf.workflows.provenance import command_of
-from dgf.workflows.run_folder import RunFolder
-from dgf.workflows.task import Corpus, make_batches, make_encoder, open_corpus, tokenize_captions
-from dgf.workflows.vocabulary import train_tokenizer
+from dgf.workflows.scoring.inference import predict
+from dgf.workflows.scoring.metrics import Scores, score
+from dgf.workflows.training.checkpoints import load_checkpoint, restore_trained, save_checkpoint, trained_state
+from dgf.workflows.training.optimizer import make_optimizer
+from dgf.workflows.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dgf.pipeline.commit import committed, read_marker
+from dgf.pipeline.shards.commit import committed, read_marker
 from support import ENVIRONMENT
 from support.posts_of import DETECTOR, posts_of
 from support.tiny_job import paint

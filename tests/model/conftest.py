@@ -10,10 +10,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from dgf.model.batch import Batch
-from dgf.model.config import ModelConfig
+from dgf.model.dgf_pt.config import ModelConfig
+from dgf.model.dgf_pt.network import DGF
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import PATTERN, LanguageModel, load_language_model
-from dgf.model.network import DGF
 
 VOCAB = 60
 WIDTH = 32

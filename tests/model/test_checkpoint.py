@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dgf.model.checkpoint import CONFIG, WEIGHTS
+from dgf.model.dgf_pt.network import DGF
+from dgf.model.dgf_pt.objective import joint_objective
 from dgf.model.errors import ModelError
-from dgf.model.network import DGF
-from dgf.model.objective import joint_objective
 
 KINDS = ("gpt2", "openai-gpt", "llama", "bert")
 
@@ -33,7 +33,7 @@ def test_a_loaded_network_predicts_the_same(network, full_batch, tmp_path, kind,
 
 
 def test_tokenizer_and_pattern_come_along(worded, labels, text_batch, tmp_path):
-    from dgf.model.config import ModelConfig
+    from dgf.model.dgf_pt.config import ModelConfig
 
     net = DGF(ModelConfig(), labels, worded("gpt2")).eval()
     net.save_pretrained(tmp_path)

@@ -6,10 +6,10 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from dgf.model.config import ModelConfig
+from dgf.model.dgf_pt.config import ModelConfig
+from dgf.model.dgf_pt.presets import PRESETS
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
-from dgf.model.presets import PRESETS
 
 
 def test_defaults_are_the_paper():

@@ -8,10 +8,10 @@ import torch
 from transformers import AutoConfig, AutoModel
 
 from dgf.model.backbone import Backbone
-from dgf.model.config import ModelConfig
+from dgf.model.dgf_pt.config import ModelConfig
+from dgf.model.dgf_pt.network import DGF
 from dgf.model.errors import ModelError
 from dgf.model.language_model import load_language_model
-from dgf.model.network import DGF
 
 KINDS = ("gpt2", "openai-gpt", "llama", "bert")
 

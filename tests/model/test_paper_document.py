@@ -4,14 +4,14 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from dgf.model.config import ModelConfig
+from dgf.model.dgf_pt.config import ModelConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_every_quoted_line_stands_once_in_its_file():
     text = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
-    quotations = re.findall(r"`(model/\w+\.py)`: `([^`]+)`", text)
+    quotations = re.findall(r"`(model/[\w/]+\.py)`: `([^`]+)`", text)
     assert len(quotations) > 20
     for file, code in quotations:
         assert (ROOT / file).read_text(encoding="utf-8").count(code) == 1, (file, code)

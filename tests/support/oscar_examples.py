@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dgf.pipeline.captioner import CaptionInput
-from dgf.pipeline.decoding import Decoded, Words, beam_search, greedy
-from dgf.pipeline.next_word import Cached, Stepwise
-from dgf.pipeline.oscar_inputs import build_context
-from dgf.pipeline.oscar_random import random_checkpoint, small_vocabulary
-from dgf.pipeline.oscar_weights import OscarCheckpoint, make_tokenizer
+from dgf.pipeline.captioners.base import CaptionInput
+from dgf.pipeline.captioners.oscar.cached import Cached, Stepwise
+from dgf.pipeline.captioners.oscar.checkpoint import OscarCheckpoint, make_tokenizer
+from dgf.pipeline.captioners.oscar.decoding import Decoded, Words, beam_search, greedy
+from dgf.pipeline.captioners.oscar.inputs import build_context
+from dgf.pipeline.captioners.oscar.random_weights import random_checkpoint, small_vocabulary
 
 CLASSES = ("dog", "fire hydrant", "person", "Stop sign")
 SIZES = {

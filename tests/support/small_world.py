@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dgf.pipeline.commit import ShardStats, claim, commit, write_manifest
-from dgf.pipeline.plan import make_plan
-from dgf.pipeline.shards import Layout, write_captions, write_features
+from dgf.pipeline.shards.commit import ShardStats, claim, commit, write_manifest
+from dgf.pipeline.shards.plan import make_plan
+from dgf.pipeline.shards.schema import Layout, write_captions, write_features
 
 RELATIONS = ("None", "/per/org/member_of", "/per/per/peer")
 LAYOUT = Layout(objects=2, regions=3, dim=8, fc7=False, class_names=("cat", "dog"))

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from dgf.pipeline.cluster import Report, ShardResult, run_job
-from dgf.pipeline.commit import claim, committed, fingerprint
-from dgf.pipeline.detector import Detections, Prepared
-from dgf.pipeline.plan import Plan, make_plan
-from dgf.pipeline.runner import ExtractWork, Runner
-from dgf.pipeline.shards import FC7, Layout
+from dgf.pipeline.detectors.base import Detections, Prepared
+from dgf.pipeline.jobs.cluster import Report, ShardResult, run_job
+from dgf.pipeline.jobs.runner import ExtractWork, Runner
+from dgf.pipeline.shards.commit import claim, committed, fingerprint
+from dgf.pipeline.shards.plan import Plan, make_plan
+from dgf.pipeline.shards.schema import FC7, Layout
 
 LAYOUT = Layout(objects=3, regions=5, dim=6, fc7=True, class_names=("dark", "bright"))
 Photo = npt.NDArray[np.uint8]

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from transformers import PreTrainedTokenizerBase
 
-from dgf.model.config import ModelConfig
+from dgf.model.dgf_pt.config import ModelConfig
+from dgf.model.dgf_pt.network import DGF
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
-from dgf.model.network import DGF
-from dgf.pipeline.features import FeatureStore
-from dgf.pipeline.posts import Mention, Post
-from dgf.workflows.batches import BatchMaker, read_captions
-from dgf.workflows.encode import PostEncoder
-from dgf.workflows.examples import make_examples
-from dgf.workflows.photos import place
-from dgf.workflows.vocabulary import train_tokenizer
+from dgf.pipeline.features.store import FeatureStore
+from dgf.pipeline.posts.base import Mention, Post
+from dgf.workflows.data.batches import BatchMaker, read_captions
+from dgf.workflows.data.encode import PostEncoder
+from dgf.workflows.data.examples import make_examples
+from dgf.workflows.data.photo_rows import place
+from dgf.workflows.data.vocabulary import train_tokenizer
 from support.small_world import LAYOUT, write_shards
 
 RELATIONS = ("None", "/per/org/member_of", "/per/per/peer", "/loc/loc/contain", "/per/loc/place_of_residence")

@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dgf.pipeline.commit import ShardStats, claim, commit, write_manifest
+from dgf.pipeline.captioners.oscar.captioner import ENDED
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.features import FeatureStore
-from dgf.pipeline.oscar_captioner import ENDED
-from dgf.pipeline.plan import Photo, Plan
-from dgf.pipeline.shards import SCHEMA, Layout, check_schema, read_text, write_features
-from dgf.workflows.caption import CaptionSettings, caption
+from dgf.pipeline.features.store import FeatureStore
+from dgf.pipeline.shards.commit import ShardStats, claim, commit, write_manifest
+from dgf.pipeline.shards.plan import Photo, Plan
+from dgf.pipeline.shards.schema import SCHEMA, Layout, check_schema, read_text, write_features
+from dgf.workflows.caption import caption
+from dgf.workflows.settings import CaptionSettings
 from support import ENVIRONMENT
 from support.hf_models import vit_gpt2
 from support.oscar_examples import CLASSES, save, small
@@ -218,7 +219,7 @@ def test_random_weights_are_real_size_and_said_loudly(
 def refused(world: Path, out: Path, **more: Any) -> str:
     with pytest.raises(UserError) as caught:
         caption(settings(world, out, **more))
-    assert caught.value.mend
+    assert caught.value.hint
     assert not out.exists()
     return str(caught.value)
 

@@ -11,14 +11,15 @@ import pytest
 from click.testing import CliRunner
 
 from dgf.cli.main import cli
-from dgf.pipeline.commit import file_digest
-from dgf.pipeline.detector import DetectorSpec, build_detector
+from dgf.pipeline.detectors.base import DetectorSpec, build_detector
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.images import decode
-from dgf.pipeline.plan import Plan
-from dgf.pipeline.shards import check_schema
+from dgf.pipeline.photos.images import decode
+from dgf.pipeline.shards.commit import file_digest
+from dgf.pipeline.shards.plan import Plan
+from dgf.pipeline.shards.schema import check_schema
 from dgf.pipeline.vgg import VggSpec, build_vgg
-from dgf.workflows.extract import ExtractSettings, extract
+from dgf.workflows.extract import extract
+from dgf.workflows.settings import ExtractSettings
 from support.posts_of import DETECTOR, posts_of
 from support.tiny_job import paint
 

@@ -7,7 +7,8 @@ from click.testing import CliRunner
 from dgf.cli.main import cli
 from dgf.workflows.config import resolve_config
 from dgf.workflows.evaluate import EvalSettings, evaluate
-from dgf.workflows.extract import ExtractSettings, extract
+from dgf.workflows.extract import extract
+from dgf.workflows.settings import ExtractSettings
 from dgf.workflows.train import TrainSettings, train
 from support.small_world import TINY, write_posts
 

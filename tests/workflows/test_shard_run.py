@@ -1,4 +1,4 @@
-from dgf.pipeline.cluster import ShardResult
+from dgf.pipeline.jobs.cluster import ShardResult
 from dgf.workflows.shard_run import PhotoBar
 
 

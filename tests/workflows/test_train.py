@@ -17,14 +17,14 @@ from torch import Tensor
 from dgf.cli.eval import command as eval_command
 from dgf.cli.train import command as train_command
 from dgf.model.batch import Batch
-from dgf.model.network import DGF, Output
-from dgf.pipeline.datasets import read_dataset
+from dgf.model.dgf_pt.network import DGF, Output
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.features import FeatureStore
-from dgf.workflows.batches import pool_captions, read_captions
+from dgf.pipeline.features.store import FeatureStore
+from dgf.pipeline.posts.dataset import read_dataset
 from dgf.workflows.config import TrainConfig, resolve_config
+from dgf.workflows.data.batches import pool_captions, read_captions
+from dgf.workflows.data.photo_rows import place
 from dgf.workflows.evaluate import EvalSettings, Evaluation, evaluate
-from dgf.workflows.photos import place
 from dgf.workflows.train import TrainSettings, train
 from support.small_world import RELATIONS, SIZES, TINY, write_posts, write_shards
 

@@ -7,17 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dgf.pipeline.contact_sheet import Tile, write_sheet
-from dgf.pipeline.datasets import read_dataset
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.images import decode, read_bytes
-from dgf.pipeline.posts import Post
-from dgf.workflows.caption import CaptionSettings, caption
+from dgf.pipeline.photos.contact_sheet import Tile, write_sheet
+from dgf.pipeline.photos.images import decode, read_bytes
+from dgf.pipeline.posts.base import Post
+from dgf.pipeline.posts.dataset import read_dataset
+from dgf.workflows.caption import caption
 from dgf.workflows.config import resolve_config
 from dgf.workflows.demo.posts import write_posts
 from dgf.workflows.evaluate import EvalSettings, evaluate
-from dgf.workflows.extract import ExtractSettings, extract
-from dgf.workflows.report import table
+from dgf.workflows.extract import extract
+from dgf.workflows.scoring.report import table
+from dgf.workflows.settings import CaptionSettings, ExtractSettings
 from dgf.workflows.train import TrainSettings, train
 
 ROWS = {"train": 36, "val": 12, "test": 12}

@@ -1,0 +1,1 @@
+"""DGF-PT (section 4 of the paper): encoder, dual-gated fusion, decoder, objective."""

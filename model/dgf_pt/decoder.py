@@ -1,0 +1,174 @@
+"""The generative decoder with entity types (section 4.3, eq. 9) and the relation's distribution (eq. 13)."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dgf.model.backbone import Backbone
+from dgf.model.dgf_pt.config import ModelConfig
+from dgf.model.dgf_pt.encoder import Context, extend
+from dgf.model.dgf_pt.initial import identity
+from dgf.model.dgf_pt.prefix import word_vectors
+from dgf.model.labels import LabelSpace
+from dgf.model.language_model import LanguageModel
+
+#: What is left of a relation's probability where the types rule it out entirely.
+LEFT = 1e-4
+
+#: The words that type names abbreviate.
+_TYPE_WORDS = {"per": "person", "org": "organization", "loc": "location", "misc": "miscellaneous"}
+
+
+@dataclass
+class Branch:
+    """One reading of the text, fused or not, that the decoder goes on from.
+
+    Args:
+        entities: (B, 2, N) means of the text states over head and tail.
+        sentence: (B, N) their mean over the sentence.
+        image: (B, N) pooled image states, zero where a row has none, or None.
+    """
+
+    entities: Tensor
+    sentence: Tensor
+    image: Tensor | None
+
+
+@dataclass
+class Decoded:
+    """(B, R) log-probabilities of the relations, and (B, 2, T) of head and tail type where they are predicted."""
+
+    relations: Tensor
+    types: Tensor | None
+
+
+def restriction(types: Tensor, allowed: Tensor) -> Tensor:
+    """Log-probability that the predicted types allow each relation: (B, 2, T), (T, T, R) -> (B, R).
+
+    It is never below log(LEFT), and 0 for relations that every pair allows.
+    """
+    chance = torch.einsum("bi,bj,ijr->br", types[:, 0], types[:, 1], allowed.to(types.dtype))
+    return (chance.clamp(0, 1) * (1 - LEFT) + LEFT).log()
+
+
+class GenerativeDecoder(nn.Module):
+    """Goes on from the text's cache with entities, sentence, types and a relation query.
+
+    The places are: entity 1, entity 2, sentence; head type, tail type, relation. The type heads read the states
+    of the two entity places, and what they predict is fed, as the expectation over the types' vectors, at the
+    type places. Branches are decoded side by side and do not see one another.
+    """
+
+    allowed: Tensor
+    scale: Tensor
+
+    def __init__(
+        self, config: ModelConfig, labels: LabelSpace, language_model: LanguageModel, scale: float, *, image: bool
+    ) -> None:
+        super().__init__()
+        width = language_model.width
+        count = len(labels.types)
+        self.register_buffer("scale", torch.tensor(scale))  # saved: it is that of the weights at the start
+        self.mode = config.entity_types if count else "none"
+        self.restrict = self.mode != "none" and config.type_restriction == "soft"
+        self.feed = identity(width)
+        mask_token = getattr(language_model.tokenizer, "mask_token_id", None)
+        asked = (mask_token,) if mask_token is not None else tuple(language_model.words(" relation")[:1])
+        self.query = nn.Parameter(word_vectors(language_model, asked or (-1,), scale)[0])
+        if self.mode != "none":
+            names = [language_model.words(" " + _TYPE_WORDS.get(name, name)) for name in labels.types]
+            vectors = [word_vectors(language_model, tuple(ids) or (-1,), scale).mean(0) for ids in names]
+            unknown = [word_vectors(language_model, (-1,), scale)[0]] if self.mode == "gold" else []
+            self.type_vectors = nn.Parameter(torch.stack(vectors + unknown))  # (T, N), + 1 for gold's unknown
+            if self.mode != "gold":
+                self.type_head = nn.Linear(2 * width, count)
+        self.register_buffer("allowed", labels.allowed(), persistent=False)
+        self.dropout = nn.Dropout(config.dropout)
+        self.classify = nn.Linear(3 * width, len(labels.relations))
+        self.classify_image = nn.Linear(width, len(labels.relations), bias=False) if image else None
+
+    def forward(
+        self, backbone: Backbone, context: Context, branches: list[Branch], given: Tensor | None
+    ) -> list[Decoded]:
+        """Decodes each branch (eq. 9).
+
+        Args:
+            backbone: The language model.
+            context: What it has read, S3; gains the decoder's places.
+            branches: The readings of the text.
+            given: (B, 2) int64 types for `file` and `gold`, -1 unknown; not read otherwise.
+        """
+        count = len(branches)
+        entities = torch.stack([branch.entities for branch in branches], 1)  # (B, F, 2, N)
+        sentences = torch.stack([branch.sentence for branch in branches], 1)  # (B, F, N)
+        fed = torch.cat([entities, sentences.unsqueeze(2)], 2)
+        fed = self.feed(F.layer_norm(fed, fed.shape[-1:]) * self.scale)  # (B, F, 3, N)
+        rows, width = fed.shape[0], fed.shape[-1]
+        query = self.query.expand(rows, count, 1, width)
+        numbers = list(range(count))
+        types: Tensor | None = None  # (B, F, 2, T), probabilities
+        log_types: Tensor | None = None
+        if self.mode == "none":
+            fed = torch.cat([fed, query], 2)
+            states = self._extend(backbone, context, fed, numbers, 0)
+        else:
+            states = self._extend(backbone, context, fed, numbers, 0)
+            if self.mode != "gold":
+                both = torch.cat([_normal(states[:, :, :2]), _normal(entities)], -1)  # (B, F, 2, 2N)
+                log_types = self.type_head(self._drop(both)).float().log_softmax(-1)
+            types = self._types(log_types, given, rows, count)
+            fed = torch.cat([types.to(query.dtype) @ self.type_vectors, query], 2)
+            states = self._extend(backbone, context, fed, numbers, 3)
+        features = torch.cat([states[:, :, -1:], entities], 2)  # (B, F, 3, N), r first
+        all_scores = self.classify(self._drop(_normal(features).flatten(2)))  # (B, F, R)
+        decoded = []
+        for index, branch in enumerate(branches):
+            scores = all_scores[:, index]
+            if branch.image is not None and self.classify_image is not None:
+                scores = scores + self.classify_image(self.dropout(_normal(branch.image)))
+            log_probs = scores.float().log_softmax(-1)
+            if self.restrict and types is not None:
+                log_probs = (log_probs + self._restriction(types[:, index])).log_softmax(-1)
+            decoded.append(Decoded(log_probs, None if log_types is None else log_types[:, index]))
+        return decoded
+
+    def _drop(self, features: Tensor) -> Tensor:
+        """(B, F, ...) dropped out alike in every branch, so that eq. 10 compares what fusion changed and no noise."""
+        kept: Tensor = self.dropout(torch.ones_like(features[:, :1]))
+        return features * kept
+
+    def _extend(self, backbone: Backbone, context: Context, fed: Tensor, numbers: list[int], done: int) -> Tensor:
+        """(B, F, S, N) new places of every branch -> their states."""
+        size = fed.shape[2]
+        branches = [number for number in numbers for _ in range(size)]
+        steps = [done + step for _ in numbers for step in range(size)]
+        states = extend(backbone, context, fed.flatten(1, 2), branches, steps)
+        return states.reshape(fed.shape)
+
+    def _types(self, log_types: Tensor | None, given: Tensor | None, rows: int, count: int) -> Tensor:
+        """(B, F, 2, T or T + 1) the probabilities of the types that are fed and that restrict."""
+        size = len(self.type_vectors)
+        if log_types is None:  # gold: the last vector stands for unknown
+            if given is None:
+                given = torch.full((rows, 2), -1, device=self.type_vectors.device)
+            chosen = torch.where(given < 0, size - 1, given)
+            return F.one_hot(chosen, size).to(self.type_vectors.dtype).unsqueeze(1).expand(-1, count, -1, -1)
+        types = log_types.exp()
+        if self.mode == "file" and given is not None:
+            fixed = F.one_hot(given.clamp(min=0), size).to(types.dtype).unsqueeze(1)
+            types = torch.where((given >= 0)[:, None, :, None], fixed, types)
+        return types
+
+    def _restriction(self, types: Tensor) -> Tensor:
+        """Soft restriction, which teaches the type heads nothing.
+
+        Gold's unknown type has no place in `allowed`: every relation is then left the same, which restricts none.
+        """
+        return restriction(types.detach()[..., : self.allowed.shape[0]], self.allowed)
+
+
+def _normal(states: Tensor) -> Tensor:
+    """States of any language model at one scale, so that the new layers learn alike from all."""
+    return F.layer_norm(states, states.shape[-1:])

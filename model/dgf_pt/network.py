@@ -1,0 +1,290 @@
+"""The whole network of DGF-PT (section 4)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dgf.model.backbone import Backbone
+from dgf.model.batch import Batch
+from dgf.model.dgf_pt.config import ModelConfig
+from dgf.model.dgf_pt.decoder import Branch, GenerativeDecoder
+from dgf.model.dgf_pt.encoder import Context, Part, encode
+from dgf.model.dgf_pt.fusion import DualGatedFusion, Gates
+from dgf.model.dgf_pt.initial import TextInput, VisualInput
+from dgf.model.dgf_pt.prefix import Prefix, Relevance, entity_prefix, object_prefix
+from dgf.model.errors import ModelError
+from dgf.model.labels import LabelSpace
+from dgf.model.language_model import LanguageModel
+from dgf.model.pooling import masked_mean, span_mean
+
+
+@dataclass
+class Output:
+    """What the network says of B rows.
+
+    Args:
+        log_probs: (B, R) log p(r given fused text), types' restriction included: the prediction.
+        log_probs_text: (B, R) log p(r given text before fusion); `log_probs` itself where fusion changed nothing.
+        type_log_probs: (B, 2, T) log-probabilities of head and tail type, None where they are not predicted.
+        text: (B, N) mean of the text states before fusion, x of eq. 12.
+        fused: (B, N) mean of the fused text states, x~ of eq. 12.
+        gates: What the gates let through.
+        protocol: What must stand beside every figure made from this, or None (`entity_types: gold`).
+    """
+
+    log_probs: Tensor
+    log_probs_text: Tensor | None
+    type_log_probs: Tensor | None
+    text: Tensor
+    fused: Tensor
+    gates: Gates
+    protocol: str | None = None
+
+
+class DGF(nn.Module):
+    """Prompt-based autoregressive encoder, dual-gated fusion and generative decoder.
+
+    Args:
+        config: Its keys.
+        labels: Relations and entity types.
+        language_model: From `load_language_model`. It becomes part of the network: trained with `plm: full`,
+            given adapters with `lora`, left as it is with `frozen`.
+        object_dim: D of the objects' features; 0 where no objects will ever come.
+        block_shape: (M, C) of the image's blocks, (1, 4096) for fc7; None where no image will ever come.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        labels: LabelSpace,
+        language_model: LanguageModel,
+        object_dim: int = 0,
+        block_shape: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.labels = labels
+        self.language_model = language_model
+        self.object_dim = object_dim
+        self.block_shape = None if block_shape is None else (int(block_shape[0]), int(block_shape[1]))
+        width = language_model.width
+        scale = float(language_model.embeddings.detach().float().std())
+        _prepare(language_model, config)
+        self.backbone = Backbone(language_model.model)
+        layers = self.backbone.layer_count
+        hidden = config.prefix_hidden if config.prefix_depth == "deep" else 0
+        with torch.random.fork_rng(devices=[]):  # the new weights depend on the key alone
+            torch.manual_seed(config.seed)
+            self.text_input = TextInput(width, scale, config.markers)
+            self.object_input = VisualInput(object_dim, width, scale) if object_dim else None
+            self.image_input: VisualInput | None = None
+            if self.block_shape is not None:
+                parts = config.image_blocks if config.image_features == "fc7" else 1
+                self.image_input = VisualInput(self.block_shape[1], width, scale, parts)
+            self.object_prefix: Prefix | None = None
+            self.relevance: Relevance | None = None
+            if config.object_prefix != "none":
+                self.object_prefix = object_prefix(
+                    language_model,
+                    config.prefix_length,
+                    scale,
+                    slots=bool(object_dim),
+                    layers=layers,
+                    hidden=hidden,
+                )
+                self.relevance = Relevance(config.temperature) if object_dim else None
+            self.entity_prefix: Prefix | None = None
+            if config.entity_prefix != "none":
+                self.entity_prefix = entity_prefix(
+                    language_model, config.prefix_length, scale, layers=layers, hidden=hidden
+                )
+            self.fusion: DualGatedFusion | None = None
+            if config.fusion:
+                self.fusion = DualGatedFusion(
+                    config, width, objects=bool(object_dim), image=self.block_shape is not None
+                )
+            self.decoder = GenerativeDecoder(config, labels, language_model, scale, image=self.block_shape is not None)
+        self.train(self.training)
+
+    @property
+    def captions_change(self) -> bool:
+        """Whether training changes how captions are read, so that batches must bring them as tokens."""
+        return self.config.plm != "frozen"
+
+    @property
+    def protocol(self) -> str | None:
+        """What must stand beside every figure of this network: that gold types leak the label."""
+        return self.config.protocol
+
+    def train(self, mode: bool = True) -> "DGF":
+        """A frozen language model stays in evaluation mode: what cannot learn needs no dropout."""
+        super().train(mode)
+        if self.config.plm == "frozen":
+            self.backbone.eval()
+        return self
+
+    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """Trainable parameters of the language model (adapters with `lora`), and the new layers'."""
+        inside = {id(parameter) for parameter in self.backbone.parameters()}
+        trainable = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        return (
+            [parameter for parameter in trainable if id(parameter) in inside],
+            [parameter for parameter in trainable if id(parameter) not in inside],
+        )
+
+    @torch.no_grad()
+    def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """h_i2t of eq. 8: the language model's states of each caption, averaged; no gradient, no dropout.
+
+        With a frozen language model it is done once for each image; otherwise `Batch.caption_tokens` has it done
+        in every forward.
+
+        Args:
+            tokens: (B, C) int64.
+            mask: (B, C) bool; an empty caption gives zeros.
+        """
+        before = self.backbone.training
+        self.backbone.eval()
+        inputs = self.backbone.embed(tokens.clamp(max=self.backbone.vocab_size - 1))
+        hidden = encode(self.backbone, [[Part("caption", inputs, mask)]]).hidden["caption"]
+        self.backbone.train(before)
+        return masked_mean(hidden, mask)
+
+    def forward(self, batch: Batch, *, staged: bool = False) -> Output:
+        """Scores every relation for every row.
+
+        Args:
+            batch: B rows. Its relations, type targets and sentences are not read.
+            staged: Feed the stages one after another with a cache (eq. 1 to 3) instead of in one pass.
+        """
+        context, gates = self._encode(batch, staged)
+        text = context.hidden["text"]
+        objects = _of(context, "objects", batch.object_mask)
+        image = _of(context, "image", batch.image_mask)
+        caption = self._caption(batch)
+        fused = text
+        if self.fusion is not None and (objects is not None or image is not None or caption is not None):
+            fused, found = self.fusion(text, objects, image, caption)
+            found.relevance = gates.relevance
+            gates = found
+        pooled_image = None
+        if image is not None:
+            blocks, there = image
+            pooled_image = masked_mean(blocks, there.unsqueeze(1).expand(-1, blocks.shape[1]))
+        pooled, pooled_fused = masked_mean(text, batch.token_mask), masked_mean(fused, batch.token_mask)
+        branches = [Branch(span_mean(fused, batch.spans), pooled_fused, pooled_image)]
+        if fused is not text:
+            branches.append(Branch(span_mean(text, batch.spans), pooled, None))
+        given = batch.given_types if self.config.entity_types in ("file", "gold") else None
+        decoded = self.decoder(self.backbone, context, branches, given)
+        return Output(
+            log_probs=decoded[0].relations,
+            log_probs_text=decoded[-1].relations,
+            type_log_probs=decoded[0].types,
+            text=pooled,
+            fused=pooled_fused,
+            gates=gates,
+            protocol=self.protocol,
+        )
+
+    def save_pretrained(self, folder: Path | str) -> None:
+        """See `dgf.model.checkpoint.save`."""
+        from dgf.model.checkpoint import save
+
+        save(self, Path(folder))
+
+    @classmethod
+    def from_pretrained(cls, folder: Path | str) -> "DGF":
+        """See `dgf.model.checkpoint.load`."""
+        from dgf.model.checkpoint import load
+
+        return load(Path(folder))
+
+    def _encode(self, batch: Batch, staged: bool) -> tuple[Context, Gates]:
+        """Initialisation, prefixes and the three stages (4.1)."""
+        gates = Gates()
+        rows = len(batch)
+        text = self.text_input(batch.tokens, self.backbone)
+        parts: dict[str, Part] = {"text": Part("text", text, batch.token_mask)}
+        if self.object_input is not None and batch.objects is not None:
+            mask = _required(batch.object_mask, "object_mask")
+            if bool(mask.any()):
+                parts["objects"] = Part("objects", self.object_input(batch.objects), mask)
+        if self.image_input is not None and batch.blocks is not None:
+            there = _required(batch.image_mask, "image_mask")
+            if bool(there.any()):
+                blocks = self.image_input(batch.blocks)
+                parts["image"] = Part("image", blocks, there.unsqueeze(1).expand(-1, blocks.shape[1]))
+        everywhere = torch.ones(rows, dtype=torch.bool, device=text.device)
+        words = batch.tokens < self.backbone.vocab_size  # markers, alike in every row, would drown the mention
+        entities = span_mean(text, batch.spans, words)  # (B, 2, N), T[e1] and T[e2]
+        prefixes: list[tuple[Any, Part]] = []
+        if self.object_prefix is not None:
+            filling, filled = None, everywhere
+            if self.relevance is not None and "objects" in parts:
+                seen = parts["objects"]
+                filling, gates.relevance = self.relevance(entities, seen.inputs, seen.valid)
+                filled = seen.valid.any(1)
+            vectors, valid = self.object_prefix(filling, filled, rows)
+            deep = self.object_prefix.deep(filling is not None)
+            prefixes.append((self.config.object_prefix, Part("object_prefix", vectors, valid, deep)))
+        if self.entity_prefix is not None:
+            vectors, valid = self.entity_prefix(entities, everywhere, rows)
+            prefixes.append(
+                (self.config.entity_prefix, Part("entity_prefix", vectors, valid, self.entity_prefix.deep(True)))
+            )
+        stages = []
+        for number, name in enumerate(self.config.input_order, start=1):
+            stage = [part for opens, part in prefixes if opens == number]
+            stages.append(stage + ([parts[name]] if name in parts else []))
+        return encode(self.backbone, [stage for stage in stages if stage], staged=staged), gates
+
+    def _caption(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
+        if batch.captions is None and batch.caption_tokens is None:
+            return None
+        there = _required(batch.caption_mask, "caption_mask")
+        if not bool(there.any()):
+            return None
+        if batch.caption_tokens is not None:
+            mask = _required(batch.caption_token_mask, "caption_token_mask")
+            return self.encode_captions(batch.caption_tokens, mask), there
+        return _required(batch.captions, "captions").to(self.text_input.fc.weight.dtype), there
+
+
+def _prepare(language_model: LanguageModel, config: ModelConfig) -> None:
+    """Makes trainable what `plm` says."""
+    model = language_model.model
+    model.requires_grad_(config.plm == "full")
+    if config.plm != "lora":
+        return
+    from peft import LoraConfig, inject_adapter_in_model
+    from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as TARGETS
+
+    targets = {**TARGETS, "openai-gpt": ["c_attn"]}.get(language_model.kind)
+    if targets is None:
+        raise ModelError(f"plm: peft knows no layers of {language_model.kind} to adapt; use frozen or full")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        inject_adapter_in_model(
+            LoraConfig(
+                r=config.lora_rank,
+                lora_alpha=config.lora_alpha,  # type: ignore[arg-type]
+                lora_dropout=config.lora_dropout,
+                target_modules=list(targets),
+                fan_in_fan_out=language_model.kind in ("gpt2", "openai-gpt"),  # their layers are transposed
+            ),
+            model,
+        )
+
+
+def _of(context: Context, name: str, mask: Tensor | None) -> tuple[Tensor, Tensor] | None:
+    return (context.hidden[name], _required(mask, name)) if name in context.hidden else None
+
+
+def _required(tensor: Tensor | None, name: str) -> Tensor:
+    if tensor is None:
+        raise ModelError(f"the batch has no {name}, which says where its visual tensors are real")
+    return tensor

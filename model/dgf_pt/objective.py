@@ -1,0 +1,95 @@
+"""The joint objective (section 4.4, eq. 10 to 14), each loss on its own."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dgf.model.batch import Batch
+from dgf.model.dgf_pt.config import ModelConfig
+from dgf.model.dgf_pt.network import Output
+from dgf.model.pooling import cosines
+
+
+@dataclass
+class Losses:
+    """The weighted sum of eq. 14 and what it is made of, scalars; a loss that is off is zero.
+
+    Args:
+        total: What to minimise.
+        consistency: L_d, eq. 10.
+        identification: L_s, eq. 12.
+        classification: L_c, eq. 13.
+        types: Cross-entropy of the type heads.
+    """
+
+    total: Tensor
+    consistency: Tensor
+    identification: Tensor
+    classification: Tensor
+    types: Tensor
+
+
+def consistency(fused: Tensor, text: Tensor) -> Tensor:
+    """Eq. 10: KL(p(r given fused) || p(r given text)), mean over rows, from (B, R) log-probabilities.
+
+    The right side printed as eq. 11, sum of p log q, is no divergence: it has its minimum at minus infinity.
+    """
+    return (fused.exp() * (fused - text)).sum(-1).mean()
+
+
+def identification(text: Tensor, fused: Tensor, sentences: Tensor | None, margin: float) -> Tensor:
+    """Eq. 12, its sign mended: the hardest negatives must be farther than the positive, by a margin.
+
+    Args:
+        text: (B, N) x, pooled text states.
+        fused: (B, N) x~, pooled fused states, the positive of each.
+        sentences: (B,) rows of the same sentence are no negatives; None makes every other row one.
+        margin: In cosine.
+
+    Returns:
+        The mean over rows of both hinges; a row without a negative counts as zero.
+    """
+    similar = cosines(text, fused)  # (B, B), row x, column x~
+    positive = similar.diagonal()
+    if sentences is None:
+        sentences = torch.arange(len(text), device=text.device)
+    same = sentences[:, None] == sentences
+    negatives = similar.masked_fill(same, -torch.inf)
+    text_hinge = (margin - positive + negatives.amax(0)).clamp(min=0)  # hardest x_n of each x~
+    fused_hinge = (margin - positive + negatives.amax(1)).clamp(min=0)  # hardest x~_n of each x
+    return (text_hinge + fused_hinge).mean()
+
+
+def classification(log_probs: Tensor, relations: Tensor) -> Tensor:
+    """Eq. 13: negative log-likelihood of the relations, mean over rows whose relation is known (not -1)."""
+    return _likelihood(log_probs, relations)
+
+
+def _likelihood(log_probs: Tensor, targets: Tensor) -> Tensor:
+    known = targets >= 0
+    taken = log_probs.gather(-1, targets.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+    return -(taken * known).sum() / known.sum().clamp(min=1)
+
+
+def joint_objective(output: Output, batch: Batch, config: ModelConfig) -> Losses:
+    """Eq. 14: the three losses with weights 2, 2 and 3, and the type heads' with its own.
+
+    Without `joint_objective` only eq. 13 and the type heads' loss remain.
+    """
+    nothing = output.log_probs.new_zeros(())
+    distance = identity = kinds = nothing
+    if config.joint_objective and output.log_probs_text is not None:
+        distance = consistency(output.log_probs, output.log_probs_text)
+    if config.joint_objective:
+        identity = identification(output.text, output.fused, batch.sentences, config.margin)
+    likelihood = nothing if batch.relations is None else classification(output.log_probs, batch.relations)
+    if output.type_log_probs is not None and batch.type_targets is not None:
+        kinds = _likelihood(output.type_log_probs, batch.type_targets)
+    total = (
+        config.consistency_weight * distance
+        + config.identification_weight * identity
+        + config.classification_weight * likelihood
+        + config.type_weight * kinds
+    )
+    return Losses(total, distance, identity, likelihood, kinds)

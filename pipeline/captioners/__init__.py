@@ -1,0 +1,1 @@
+"""Captioners: one protocol, one builder, a file a kind."""

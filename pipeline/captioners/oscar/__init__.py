@@ -1,0 +1,1 @@
+"""Oscar: the network, its checkpoints, and decoding."""

@@ -1,0 +1,106 @@
+"""What Oscar reads of a photo: its tags as word pieces and its regions, padded to the batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import BertTokenizer
+
+from dgf.pipeline.captioners.base import CaptionInput
+
+MAX_REGIONS = 50
+MAX_TAG_PIECES = 29  # text of 50 for captions of 20 (70 for 40): what is left beside caption and [SEP]
+FIRST_TAG_POSITION = 40  # fixed in training, whatever the length of the caption
+
+
+@dataclass(frozen=True)
+class Context:
+    """The part of a batch that no caption changes: B photos, T tag pieces with [SEP], R regions.
+
+    Args:
+        tags: Word pieces (B, T) int64, 0 where padded.
+        tag_mask: Which are there (B, T).
+        regions: (B, R, width) float32, zero where padded.
+        region_mask: Which are there (B, R).
+        tag_start: Position of the first tag piece.
+    """
+
+    tags: Tensor
+    tag_mask: Tensor
+    regions: Tensor
+    region_mask: Tensor
+    tag_start: int
+
+    @property
+    def mask(self) -> Tensor:
+        """Which of the T + R rows are there, (B, T + R)."""
+        return torch.cat([self.tag_mask, self.region_mask], dim=1)
+
+    @property
+    def positions(self) -> Tensor:
+        """Positions of the tag pieces, (B, T)."""
+        count = self.tags.shape[1]
+        places = torch.arange(self.tag_start, self.tag_start + count, device=self.tags.device)
+        return places.expand_as(self.tags)
+
+    @property
+    def segments(self) -> Tensor:
+        """1 for a tag piece, 0 for padding, (B, T)."""
+        return self.tag_mask.long()
+
+    def to(self, device: torch.device) -> "Context":
+        """The same on another device."""
+        return replace(
+            self,
+            tags=self.tags.to(device),
+            tag_mask=self.tag_mask.to(device),
+            regions=self.regions.to(device),
+            region_mask=self.region_mask.to(device),
+        )
+
+    def select(self, rows: Tensor) -> "Context":
+        """The photos with these indices, in this order."""
+        return replace(
+            self,
+            tags=self.tags[rows],
+            tag_mask=self.tag_mask[rows],
+            regions=self.regions[rows],
+            region_mask=self.region_mask[rows],
+        )
+
+
+def tag_pieces(tags: Sequence[str], tokenizer: BertTokenizer) -> list[int]:
+    """Word pieces of the tags joined by spaces, duplicates kept, cut to 29, and [SEP]; nothing for no tags."""
+    pieces: list[int] = tokenizer.encode(" ".join(tags), add_special_tokens=False)[:MAX_TAG_PIECES]
+    return [*pieces, tokenizer.sep_token_id] if pieces else []
+
+
+def build_context(photos: Sequence[CaptionInput], tokenizer: BertTokenizer, caption_length: int) -> Context:
+    """Pads a batch of photos to its longest tags and most regions.
+
+    Args:
+        photos: Regions (n, width) and tags of each; all of one width.
+        tokenizer: The checkpoint's.
+        caption_length: L, the longest caption with [CLS] and [SEP].
+    """
+    pieces = [tag_pieces(photo.tags, tokenizer) for photo in photos]
+    counts = [min(len(photo.regions), MAX_REGIONS) for photo in photos]
+    width = photos[0].regions.shape[1]
+    tags = np.zeros((len(photos), max(len(piece) for piece in pieces)), np.int64)
+    tag_mask = np.zeros(tags.shape, bool)
+    regions = np.zeros((len(photos), max(counts), width), np.float32)
+    region_mask = np.zeros(regions.shape[:2], bool)
+    for row, (photo, piece, count) in enumerate(zip(photos, pieces, counts, strict=True)):
+        tags[row, : len(piece)] = piece
+        tag_mask[row, : len(piece)] = True
+        regions[row, :count] = photo.regions[:count]
+        region_mask[row, :count] = True
+    return Context(
+        torch.from_numpy(tags),
+        torch.from_numpy(tag_mask),
+        torch.from_numpy(regions),
+        torch.from_numpy(region_mask),
+        max(FIRST_TAG_POSITION, caption_length),
+    )

@@ -1,0 +1,135 @@
+"""Any image-to-text model of transformers in a local folder (BLIP, ViT-GPT2, ...) as a captioner that reads pixels."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from dgf.pipeline.captioners.base import Caption, CaptionerSpec, CaptionInput, missing
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.photos.images import ImageError
+
+HINT = (
+    "Fetch an image captioning model, such as Salesforce/blip-image-captioning-base or nlpconnect/vit-gpt2-image-"
+    "captioning (`hf download NAME --local-dir DIR`), and give its folder as --model."
+)
+WORDLESS = "the captioner gave no words"
+
+
+class HfCaptioner:
+    """Captions from pixels.
+
+    Args:
+        spec: The model's folder, beams, length and precision.
+        device: Where.
+
+    Raises:
+        UserError: The folder is no such model, or its weights do not fill it.
+    """
+
+    def __init__(self, spec: CaptionerSpec, device: str) -> None:
+        if spec.precision == "bfloat16" and torch.device(device).type != "cuda":
+            raise UserError(f"--precision bfloat16 is for CUDA, the device is {device}.", "Leave it out.")
+        self._spec = spec
+        self._device = torch.device(device)
+        self._dtype = getattr(torch, spec.precision)
+        folder = Path(spec.source)
+        if not (folder / "config.json").is_file():
+            raise UserError(f"{folder} is no folder of a transformers model: config.json is missing.", HINT)
+        self._processor, self._tokenizer, model = _load(folder)
+        self._model = model.to(self._device, self._dtype).eval()
+
+    def caption(self, photos: Sequence[CaptionInput]) -> list[Caption]:
+        """One caption a photo; none for one that cannot be decoded."""
+        pixels: list[NDArray[np.uint8]] = []
+        reasons: list[str | None] = []
+        for photo in photos:
+            try:
+                pixels.append(np.array(photo.pixels()))  # a copy, since torch wants to be able to write
+                reasons.append(None)
+            except ImageError as error:
+                reasons.append(str(error))
+        found = iter(self._run(pixels) if pixels else [])
+        return [next(found) if reason is None else missing(reason) for reason in reasons]
+
+    @torch.inference_mode()
+    def _run(self, pixels: list[NDArray[np.uint8]]) -> list[Caption]:
+        inputs = self._processor(images=pixels, return_tensors="pt")["pixel_values"]
+        with _quiet():  # it asks for a mask of the text, of which there is none yet
+            output = self._model.generate(
+                pixel_values=inputs.to(self._device, self._dtype),
+                num_beams=self._spec.beams,
+                max_length=self._spec.length,
+                do_sample=False,
+                return_dict_in_generate=True,
+                output_scores=True,
+            )
+        texts = self._tokenizer.batch_decode(output.sequences, skip_special_tokens=True)
+        captions = []
+        for text, score in zip(texts, self._scores(output).tolist(), strict=True):
+            words = " ".join(str(text).split())
+            captions.append(Caption(words, score) if words else missing(WORDLESS))
+        return captions
+
+    def _scores(self, output: Any) -> Tensor:
+        """Log-probability of each caption, averaged over its words."""
+        if self._spec.beams > 1:
+            scores: Tensor = output.sequences_scores.float()
+            return scores
+        logs = torch.stack(output.scores, dim=1).float().log_softmax(dim=-1)  # (B, words, V)
+        words = output.sequences[:, -logs.shape[1] :]
+        ends = torch.isin(words, torch.tensor(self._ends(), device=words.device, dtype=words.dtype))
+        counted = ends.cumsum(dim=1) - ends.long() == 0  # up to the first end, that one too
+        chosen = logs.gather(-1, words.unsqueeze(-1)).squeeze(-1).masked_fill(~counted, 0.0)
+        return chosen.sum(dim=1) / counted.sum(dim=1)
+
+    def _ends(self) -> list[int]:
+        candidates = (
+            self._model.generation_config.eos_token_id,
+            getattr(self._model.config.get_text_config(), "sep_token_id", None),
+            self._tokenizer.sep_token_id,
+            self._tokenizer.eos_token_id,
+        )
+        flat = [item for value in candidates for item in (value if isinstance(value, list) else [value])]
+        return sorted({item for item in flat if item is not None})
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps transformers' own lines out of the progress."""
+    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+def _load(folder: Path) -> tuple[Any, Any, Any]:
+    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        with _quiet():
+            loaded: Any = AutoModelForImageTextToText.from_pretrained(folder, output_loading_info=True, **local)
+            processor = AutoImageProcessor.from_pretrained(folder, **local)
+            tokenizer = AutoTokenizer.from_pretrained(folder, **local)
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+        raise UserError(
+            f"{folder} cannot be loaded as an image-to-text model: {str(error).splitlines()[0]}", HINT
+        ) from error
+    model, info = loaded
+    faults = sorted({str(key) for kind in ("missing_keys", "mismatched_keys") for key in info.get(kind) or ()})
+    if faults:
+        raise UserError(
+            f"{folder}: {len(faults)} weights of the model are missing or shaped otherwise, such as {faults[0]}.", HINT
+        )
+    return processor, tokenizer, model

@@ -1,0 +1,1 @@
+"""Object detectors: one protocol, one builder, a file a kind."""

@@ -1,0 +1,187 @@
+"""Object detectors behind one protocol: photos in, boxes with averaged region features out (paper, section 4.1.1)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from dgf.pipeline.errors import UserError
+
+DEFAULT_DETECTOR = "detectron2:COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"
+MAX_REGIONS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What was found in one photo, sorted by descending score.
+
+    Args:
+        features: (n, D) float32, the features of the region averaged over its grid.
+        boxes: (n, 4) float32, x1 y1 x2 y2 in pixels of the original photo.
+        scores: (n,) float32, probability of the class.
+        classes: (n,) int32, index into the detector's `class_names`.
+    """
+
+    features: npt.NDArray[np.float32]
+    boxes: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+    classes: npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class InputSize:
+    """The size a photo is resized to: the shorter edge `min_size`, unless the longer would pass `max_size`.
+
+    Args:
+        min_size: Wanted length of the shorter edge in pixels.
+        max_size: Limit of the longer edge.
+        divisor: Padded edges are multiples of it.
+        floor: Edges are cut to whole pixels (torchvision) instead of rounded (detectron2).
+    """
+
+    min_size: int
+    max_size: int
+    divisor: int = 1
+    floor: bool = False
+
+    def resized(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) of the resized photo, at least one pixel each."""
+        scale = self.min_size / min(height, width)
+        if scale * max(height, width) > self.max_size:
+            scale = self.max_size / max(height, width)
+        half = 0.0 if self.floor else 0.5
+        return max(1, int(scale * height + half)), max(1, int(scale * width + half))
+
+    def padded(self, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+        """(height, width) of a batch of photos of these original sizes, resized and padded together."""
+        resized = [self.resized(*size) for size in sizes]
+        height, width = max(h for h, _ in resized), max(w for _, w in resized)
+        return -(-height // self.divisor) * self.divisor, -(-width // self.divisor) * self.divisor
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A photo resized for the detector.
+
+    Args:
+        pixels: (h, w, 3) uint8 RGB.
+        size: (height, width) of the original.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    size: tuple[int, int]
+
+
+class Detector(Protocol):
+    """A network that finds objects. Builders: `build_detector`."""
+
+    class_names: tuple[str, ...]
+    feature_dim: int
+    input_size: InputSize
+
+    def prepare(self, photo: npt.NDArray[np.uint8]) -> Prepared:
+        """Resizes one photo, (H, W, 3) uint8 RGB. Safe to call from several threads, so that it can run ahead."""
+        ...
+
+    def detect_prepared(self, batch: Sequence[Prepared]) -> list[Detections]:
+        """Pads the photos together, runs them in one forward, and keeps at most `regions` boxes of each."""
+        ...
+
+    def detect(self, photos: Sequence[npt.NDArray[np.uint8]]) -> list[Detections]:
+        """`prepare` and `detect_prepared` in one call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSpec:
+    """Which detector, with which weights.
+
+    Args:
+        spec: `detectron2:NAME` (a configuration of its model zoo), `detectron2:FILE.yaml`,
+            `torchvision:NAME` or `visual-genome`.
+        weights: `random`, `random:SEED`, a file, or `default`: the published weights, fetched when asked for so.
+        regions: Boxes to keep of each photo at most; all of them, however low their score.
+        min_size: Shorter edge of the resized photo, None for the model's own.
+        max_size: Limit of the longer edge, None for the model's own.
+    """
+
+    spec: str = DEFAULT_DETECTOR
+    weights: str = "random"
+    regions: int = 50
+    min_size: int | None = None
+    max_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.regions <= MAX_REGIONS:
+            raise UserError(f"--regions {self.regions}: between 1 and {MAX_REGIONS} boxes can be kept of a photo")
+        for name in ("min_size", "max_size"):
+            value = getattr(self, name)
+            if value is not None and value < 32:
+                raise UserError(f"detector {name} {value}: at least 32 pixels")
+
+    @property
+    def backend(self) -> str:
+        """The part before the colon."""
+        return self.spec.partition(":")[0]
+
+    @property
+    def model(self) -> str:
+        """The part after the colon."""
+        return self.spec.partition(":")[2]
+
+
+def _backend(spec: DetectorSpec) -> Any:
+    """The module that brings this detector; each has `input_size`, `describe` and `build`."""
+    # Imported when asked for: each backend brings its own heavy library.
+    match spec.backend:
+        case "detectron2":
+            from dgf.pipeline.detectors import detectron2_rcnn as detectron2_backend
+
+            return detectron2_backend
+        case "torchvision":
+            from dgf.pipeline.detectors import torchvision_rcnn as torchvision_backend
+
+            return torchvision_backend
+        case "visual-genome":
+            from dgf.pipeline.detectors import visual_genome
+
+            return visual_genome
+    raise UserError(
+        f"--detector {spec.spec}: no such detector",
+        f"One of {DEFAULT_DETECTOR} (or another of detectron2's zoo), detectron2:FILE.yaml, "
+        "torchvision:fasterrcnn_resnet50_fpn, visual-genome",
+    )
+
+
+def input_size(spec: DetectorSpec) -> InputSize:
+    """How the detector resizes photos, known without building it, so that photos can be batched by shape.
+
+    Raises:
+        UserError: The specification names no detector.
+    """
+    size: InputSize = _backend(spec).input_size(spec)
+    return size
+
+
+def describe_detector(spec: DetectorSpec) -> dict[str, object]:
+    """What decides the detector's output, for a fingerprint: model, weights digest, preprocessing, precision.
+
+    Cheap: nothing is built; a weights file is hashed.
+
+    Raises:
+        UserError: The specification names no detector, or its weights cannot be had.
+    """
+    description: dict[str, object] = _backend(spec).describe(spec)
+    return description
+
+
+def build_detector(spec: DetectorSpec, device: str) -> Detector:
+    """Builds the network with its weights on a device (`cpu`, `cuda`, `cuda:1`).
+
+    Raises:
+        UserError: The specification names no detector, its library is not installed, or its weights do not fit.
+    """
+    detector: Detector = _backend(spec).build(spec, device)
+    return detector

@@ -1,0 +1,203 @@
+"""Configurations and networks of detectron2: found, read safely, built, and filled with weights."""
+
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import yaml
+from torch import nn
+
+from dgf.pipeline import weights as weight_files
+from dgf.pipeline.detectors.base import DetectorSpec, InputSize
+from dgf.pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from detectron2.config import CfgNode
+
+_HEADS = ("StandardROIHeads", "Res5ROIHeads")
+# Heads of Mask and Keypoint R-CNN are not run; older files also keep constants that the network computes.
+_UNUSED = (r"roi_heads\.(mask|keypoint)_.*", r"pixel_(mean|std)", r"proposal_generator\.anchor_generator\..*")
+
+
+@contextmanager
+def quiet_import() -> Iterator[None]:
+    """Hides what detectron2's import says about its own age: nothing that a user could mend."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"pkg_resources is deprecated", category=UserWarning)
+        warnings.filterwarnings("ignore", message=r".*pkg_resources", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=FutureWarning)
+        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
+        yield
+
+
+def require_detectron2(spec: DetectorSpec) -> None:
+    """Imports detectron2.
+
+    Raises:
+        UserError: It is not installed.
+    """
+    try:
+        with quiet_import():
+            import detectron2.data
+            import detectron2.model_zoo
+            import detectron2.modeling  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"--detector {spec.spec}: detectron2 cannot be imported: {error}",
+            "Install it with `make venv` in a checkout, or with `pip install --no-build-isolation "
+            "'git+https://github.com/facebookresearch/detectron2.git'`; "
+            "or use --detector torchvision:fasterrcnn_resnet50_fpn, which needs nothing more",
+        ) from error
+    # Both are said once a process, of detectron2's own code, when a photo is first read.
+    logging.getLogger("torch.fx._symbolic_trace").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.meshgrid(torch.zeros(1), torch.zeros(1))
+
+
+def read_config(spec: DetectorSpec) -> "CfgNode":
+    """The resolved configuration of a Faster R-CNN.
+
+    Raises:
+        UserError: No such configuration, not a safe YAML file, or not a Faster R-CNN.
+    """
+    require_detectron2(spec)
+    from detectron2.config import get_cfg
+
+    path = _config_file(spec)
+    config = get_cfg()
+    try:
+        _check_bases(path)
+        config.merge_from_file(str(path), allow_unsafe=False)
+    except (yaml.YAMLError, KeyError, AssertionError, ValueError, AttributeError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"{path}: not a configuration of detectron2: {reason}", "Compare it with one of the zoo"
+        ) from error
+    model = config.MODEL
+    kind = (model.META_ARCHITECTURE, model.PROPOSAL_GENERATOR.NAME, model.ROI_HEADS.NAME)
+    if kind[:2] != ("GeneralizedRCNN", "RPN") or kind[2] not in _HEADS:
+        raise UserError(
+            f"--detector {spec.spec}: not a Faster R-CNN ({', '.join(kind)})",
+            "Take a COCO-Detection/faster_rcnn_* configuration",
+        )
+    model.MASK_ON = model.KEYPOINT_ON = False
+    model.DEVICE, model.WEIGHTS = "cpu", ""
+    if spec.min_size is not None:
+        config.INPUT.MIN_SIZE_TEST = spec.min_size
+    if spec.max_size is not None:
+        config.INPUT.MAX_SIZE_TEST = spec.max_size
+    return config
+
+
+def _config_file(spec: DetectorSpec) -> Path:
+    import detectron2.model_zoo
+
+    named = Path(spec.model).expanduser()
+    if named.is_file():
+        return named
+    zoo = Path(detectron2.model_zoo.__file__).parent / "configs"
+    in_zoo = zoo / spec.model
+    if ".." not in named.parts and not named.is_absolute() and named.suffix == ".yaml" and in_zoo.is_file():
+        return in_zoo
+    known = sorted(str(file.relative_to(zoo)) for file in zoo.glob("COCO-Detection/faster_rcnn_*.yaml"))
+    raise UserError(
+        f"--detector {spec.spec}: neither a file nor a configuration (.yaml) of detectron2's zoo",
+        f"The zoo has {', '.join(known)}" if known else "Give a YAML file",
+    )
+
+
+def _check_bases(path: Path, depth: int = 0) -> None:
+    """Refuses a base configuration that would be fetched, and bases without end."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError("not a mapping")
+    bases = content.get("_BASE_", [])
+    for base in [bases] if isinstance(bases, str) else bases:
+        if "://" in base or depth > 8:
+            raise ValueError(f"_BASE_ {base!r} is not a local file")
+        _check_bases(path.parent / Path(base).expanduser(), depth + 1)
+
+
+def published_weights(spec: DetectorSpec, name: str) -> str | None:
+    """Address of the zoo's weights of this very configuration, under the name `default`."""
+    if name != "default":
+        return None
+    require_detectron2(spec)
+    import detectron2.model_zoo
+
+    try:
+        return str(detectron2.model_zoo.get_checkpoint_url(spec.model))
+    except RuntimeError:
+        return None
+
+
+def network_size(config: "CfgNode") -> InputSize:
+    """How this network resizes photos."""
+    divisor = 32 if "fpn" in config.MODEL.BACKBONE.NAME else 1
+    return InputSize(config.INPUT.MIN_SIZE_TEST, config.INPUT.MAX_SIZE_TEST, divisor)
+
+
+def build_network(
+    config: "CfgNode", source: weight_files.Source, spec: DetectorSpec, ignore: tuple[str, ...] = ()
+) -> nn.Module:
+    """Builds the network on the CPU, seeded, and fills it from a file where one is given.
+
+    Args:
+        config: From `read_config`.
+        source: A seed or a file.
+        spec: For messages.
+        ignore: Regular expressions of names in the file that the network does without.
+
+    Raises:
+        UserError: detectron2 cannot build it, or the weights do not fit.
+    """
+    from detectron2.modeling import build_model
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(source if isinstance(source, int) else 0)
+        try:
+            network: nn.Module = build_model(config)
+        except (ImportError, KeyError, AssertionError, ValueError, RuntimeError) as error:
+            raise UserError(
+                f"--detector {spec.spec}: detectron2 cannot build it: {' '.join(str(error).split())}",
+                "Deformable convolutions need detectron2's compiled part; take a configuration without them",
+            ) from error
+    if isinstance(source, int):
+        tame_random(network, config)
+    else:
+        weight_files.fill(network, weight_files.read_state(source), source, ignore=(*_UNUSED, *ignore))
+    return network
+
+
+def tame_random(network: nn.Module, config: "CfgNode") -> None:
+    """Scales random weights so that a photo gets boxes.
+
+    The frozen batch norms of an untrained ResNet normalise nothing: activations double with each block until no
+    box is left in the photo. Residual branches are weakened, and inputs that are not divided by a deviation are
+    brought to unit scale in the stem.
+    """
+    for name, value in network.state_dict().items():
+        if re.search(r"\.conv3\.norm\.weight$", name):
+            value.mul_(0.2)
+        elif name.endswith("stem.conv1.norm.weight"):
+            value.mul_(float(np.mean(config.MODEL.PIXEL_STD)) / 58.0)
+
+
+def class_names(config: "CfgNode") -> tuple[str, ...]:
+    """Names of the classes of the data set that the configuration trains on, numbered where it is not known."""
+    from detectron2.data import MetadataCatalog
+
+    count = config.MODEL.ROI_HEADS.NUM_CLASSES
+    for dataset in config.DATASETS.TRAIN:
+        if dataset in MetadataCatalog.list():
+            names = tuple(MetadataCatalog.get(dataset).get("thing_classes", ()))
+            if len(names) == count:
+                return names
+    return tuple(f"class {index}" for index in range(count))

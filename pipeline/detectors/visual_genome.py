@@ -1,0 +1,184 @@
+"""Bottom-up attention: the Visual Genome Faster R-CNN whose regions Oscar was trained on, in detectron2.
+
+ResNet-101 C4 in Caffe's style, 1,600 object classes. Weights in the names of the public detectron2 port of it
+(`faster_rcnn_from_caffe*.pkl`) fit; its attribute head, where a file has one, is not run. Kept are the proposals
+themselves, unrefined, with the features they were judged by, as Oscar's training regions were made.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from dgf.pipeline import weights as weight_files
+from dgf.pipeline.detectors import detectron2_config as configs
+from dgf.pipeline.detectors.base import Detector, DetectorSpec, InputSize
+from dgf.pipeline.detectors.boxes import BestBoxes, best_boxes
+from dgf.pipeline.detectors.detectron2_rcnn import Detectron2Detector, describe_config
+from dgf.pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from detectron2.config import CfgNode
+
+CLASSES = 1600
+FEATURE_DIM = 2048
+VOCABULARY = "objects_vocab.txt"
+MIN_SCORE = 0.2
+MIN_BOXES = 10
+_ATTRIBUTES = (r"roi_heads\.box_predictor\.(cls_embedding|fc_attr|attr_score)\..*",)
+_OTHER_PORT = "roi_heads.box_predictor.attr_linear1.weight"
+
+
+def read_config(spec: DetectorSpec) -> "CfgNode":
+    """The configuration of the network, from detectron2's defaults."""
+    configs.require_detectron2(spec)
+    from detectron2.config import get_cfg
+
+    config = get_cfg()
+    model = config.MODEL
+    model.DEVICE, model.WEIGHTS, model.MASK_ON = "cpu", "", False
+    model.META_ARCHITECTURE = "GeneralizedRCNN"
+    model.PIXEL_MEAN, model.PIXEL_STD = [102.9801, 115.9465, 122.7717], [1.0, 1.0, 1.0]
+    model.RESNETS.DEPTH, model.RESNETS.STRIDE_IN_1X1, model.RESNETS.NORM = 101, True, "FrozenBN"
+    model.RESNETS.OUT_FEATURES = ["res4"]
+    model.ANCHOR_GENERATOR.SIZES = [[64, 128, 256, 512]]
+    model.RPN.CONV_DIMS = [512]
+    model.RPN.NMS_THRESH = 0.7
+    model.RPN.PRE_NMS_TOPK_TEST, model.RPN.POST_NMS_TOPK_TEST = 6000, 300
+    model.ROI_HEADS.NAME, model.ROI_HEADS.NUM_CLASSES = "Res5ROIHeads", CLASSES
+    model.ROI_HEADS.NMS_THRESH_TEST = 0.3
+    model.ROI_BOX_HEAD.POOLER_TYPE, model.ROI_BOX_HEAD.POOLER_RESOLUTION = "ROIPool", 14
+    config.INPUT.FORMAT = "BGR"
+    config.INPUT.MIN_SIZE_TEST, config.INPUT.MAX_SIZE_TEST = spec.min_size or 600, spec.max_size or 1000
+    return config
+
+
+def input_size(spec: DetectorSpec) -> InputSize:
+    """How this detector resizes photos."""
+    return InputSize(spec.min_size or 600, spec.max_size or 1000)
+
+
+def describe(spec: DetectorSpec) -> dict[str, object]:
+    """What decides the output: configuration, weights and class names."""
+    source = _resolve(spec)
+    names = "\n".join(class_names(source))
+    return {
+        "model": "visual-genome",
+        "weights": weight_files.identify(source),
+        "classes": f"sha256:{hashlib.sha256(names.encode()).hexdigest()}",
+        "features": "res5 map of the proposal, averaged",
+        "boxes": f"proposals, score from {MIN_SCORE}, at least {MIN_BOXES}",
+        **describe_config(read_config(spec), spec),
+    }
+
+
+def _resolve(spec: DetectorSpec) -> weight_files.Source:
+    return weight_files.resolve(spec.weights, what="the Visual Genome detector", published=lambda name: None)
+
+
+def class_names(source: weight_files.Source) -> tuple[str, ...]:
+    """The first name of each of the 1,600 lines of `objects_vocab.txt` beside the weights; numbers for random ones.
+
+    Raises:
+        UserError: The file is missing or has another number of lines.
+    """
+    if isinstance(source, int):
+        return tuple(f"class {index}" for index in range(CLASSES))
+    path = source.parent / VOCABULARY
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: the names of the {CLASSES} classes cannot be read: {error}",
+            f"Put the {VOCABULARY} that bottom-up attention publishes (data/genome/1600-400-20) beside the weights",
+        ) from error
+    names = tuple(line.split(",")[0].strip().lower() for line in lines if line.strip())
+    if len(names) != CLASSES:
+        raise UserError(f"{path}: {len(names)} class names instead of {CLASSES}", "Fetch the file again")
+    return names
+
+
+def build(spec: DetectorSpec, device: str) -> Detector:
+    """Builds the network with its weights."""
+    config = read_config(spec)
+    source = _resolve(spec)
+    names = class_names(source)
+    network: Any = build_network(config, source, spec)
+    head = ProposalRegions(network.roi_heads, spec.regions, float(config.MODEL.ROI_HEADS.NMS_THRESH_TEST))
+    return Detectron2Detector(network, config, head, FEATURE_DIM, names, device)
+
+
+def build_network(config: "CfgNode", source: weight_files.Source, spec: DetectorSpec) -> nn.Module:
+    """Builds detectron2's network and turns it into Caffe's: the stem's pooling, and a dilated res5.
+
+    Raises:
+        UserError: The weights do not fit.
+    """
+    if isinstance(source, Path):
+        state = weight_files.read_state(source)
+        if _OTHER_PORT in state:
+            raise UserError(
+                f"{source}: weights of bottom-up-attention.pytorch, which orders classes and anchors otherwise",
+                "Give faster_rcnn_from_caffe_attr.pkl (or .._original.pkl) of the port py-bottom-up-attention",
+            )
+    network: Any = configs.build_network(config, source, spec, ignore=_ATTRIBUTES)
+    caffe_style(network)
+    built: nn.Module = network
+    return built
+
+
+def caffe_style(network: Any) -> None:
+    """What Caffe's network does differently, none of which has weights."""
+    network.backbone.stem = _CaffeStem(network.backbone.stem)
+    res5 = network.roi_heads.res5
+    res5[0].conv1.stride = res5[0].shortcut.stride = (1, 1)
+    for block in res5:
+        block.conv2.padding = block.conv2.dilation = (2, 2)
+
+
+class _CaffeStem(nn.Module):
+    """The stem with a pooling that starts at the border and rounds up."""
+
+    def __init__(self, stem: Any) -> None:
+        super().__init__()
+        self.conv1 = stem.conv1
+
+    def forward(self, images: Tensor) -> Tensor:
+        hidden = nn.functional.relu_(self.conv1(images))
+        return nn.functional.max_pool2d(hidden, 3, stride=2, ceil_mode=True)
+
+
+class ProposalRegions:
+    """Keeps proposals, each under its best class, with the features it was judged by.
+
+    Boxes of a score of at least 0.2, at least 10 of them where there are so many, at most `regions`.
+    """
+
+    def __init__(self, heads: Any, regions: int, nms: float) -> None:
+        self._heads, self._regions, self._nms = heads, regions, nms
+
+    def __call__(self, features: dict[str, Tensor], proposals: list[Any]) -> tuple[list[BestBoxes], list[Tensor]]:
+        """See `dgf.pipeline.detectors.detectron2_rcnn.RegionHead`."""
+        kept: list[BestBoxes] = []
+        means: list[Tensor] = []
+        for index, found in enumerate(proposals):  # photo by photo: res5 on 300 regions is batch enough
+            maps = [features[name][index : index + 1].float().contiguous() for name in self._heads.in_features]
+            judged = self._heads._shared_roi_transform(maps, [found.proposal_boxes]).mean((2, 3))  # (P, 2048)
+            with torch.autocast(judged.device.type, enabled=False):
+                scores = self._heads.box_predictor.cls_score(judged.float()).softmax(-1)[:, :-1]
+            best = best_boxes(
+                found.proposal_boxes.tensor[:, None],
+                scores,
+                height=found.image_size[0],
+                width=found.image_size[1],
+                regions=self._regions,
+                nms=self._nms,
+                once=True,
+            )
+            count = max(int((best.scores >= MIN_SCORE).sum()), min(MIN_BOXES, len(best.scores)))
+            best = BestBoxes(*(values[:count] for values in best))
+            kept.append(best)
+            means.append(judged[best.rows])
+        return kept, means

@@ -1,0 +1,1 @@
+"""Finished shards as tensors, by row."""

@@ -1,0 +1,335 @@
+"""The reader for training: features and captions of any photos, by row, from finished folders of shards.
+
+Rows are numbered through all shards in the order of the plan. Three places can serve them: the files (the system's
+page cache keeps what is read often), host memory, or the device (`FeatureStore.place`).
+
+h5py reads scattered rows slowly, and its handles survive neither a fork nor pickling. The arrays of a shard are
+contiguous and uncompressed, so they are mapped into memory, and a batch is its rows stacked.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import psutil
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.features.index import Index, read_captions, read_index
+from dgf.pipeline.shards.schema import BLOCKS
+
+Place = Literal["files", "host", "device"]
+
+SHARE = 0.5
+"""Share of the free memory that the features may take."""
+
+
+@dataclass(slots=True)
+class Features:
+    """The pictures of a batch; a row of -1 is zeros and masked.
+
+    Args:
+        objects: (B, K, D) float16.
+        object_mask: (B, K) bool, which objects are there.
+        blocks: (B, 49, 512) float16; (B, 0, 512) where the store was opened without.
+        fc7: (B, 4096) float16; (B, 0) where the shards lack it or the store was opened without.
+    """
+
+    objects: Tensor
+    object_mask: Tensor
+    blocks: Tensor
+    fc7: Tensor
+
+    def __getitem__(self, part: slice) -> "Features":
+        return Features(self.objects[part], self.object_mask[part], self.blocks[part], self.fc7[part])
+
+
+class FeatureStore:
+    """Features of the photos of a finished folder, and their captions where there are any.
+
+    It may be used from threads, forked processes and DataLoader workers: no HDF5 handle is kept, and a pickled copy
+    maps the files anew (wherever the original has its features). Shards must not be cut short while they are in use,
+    which dgf itself never does: it replaces files as a whole.
+
+    Attributes:
+        folder: Of the feature shards.
+        fingerprint: Of the networks, their weights and preprocessing: equal for two folders whose features may be
+            mixed, such as training data and new posts, whatever photos they hold.
+        image_ids: By row.
+        object_dim: D. `objects` is K.
+        class_names: What a detector's class numbers mean.
+    """
+
+    def __init__(self, index: Index, captions: Sequence[str] | None) -> None:
+        self.folder = index.folder
+        self.fingerprint = index.fingerprint
+        self.image_ids = index.image_ids
+        self.objects = index.layout.objects
+        self.object_dim = index.layout.dim
+        self.class_names = index.layout.class_names
+        self.place_now: Place = "files"
+        self._index = index
+        self._captions = captions
+        self._zeros = {name: torch.zeros(shape, dtype=torch.float16) for name, shape in index.shapes.items()}
+        # Every row as a tensor that shows its place, a shard at a time when first wanted (about 1% of the features'
+        # size); the last is what -1 finds.
+        self._views: dict[str, list[Tensor]] = {
+            name: [zeros] * (len(index.image_ids) + 1) for name, zeros in self._zeros.items()
+        }
+        self._shown = np.zeros(len(index.paths) + 1, dtype=bool)
+        self._shown[-1] = True
+        self._on_device: dict[str, Tensor] = {}
+        # One more than there are rows: -1 finds a photo without objects there.
+        self._counts = torch.from_numpy(np.append(index.counts, 0).astype(np.int64))
+
+    @classmethod
+    def open(
+        cls, features: Path, captions: Path | None = None, *, image: Literal["all", "blocks", "fc7"] = "all"
+    ) -> "FeatureStore":
+        """Check folders and index their rows; no features are read yet.
+
+        Args:
+            features: Made by `dgf extract-features`.
+            captions: Made by `dgf caption` from it.
+            image: Which of VGG16's outputs to read.
+
+        Raises:
+            UserError: A folder is missing, unfinished, damaged, of another schema, or the captions do not belong to
+                the features.
+        """
+        index = read_index(features, image)
+        return cls(index, None if captions is None else read_captions(captions, index))
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    @property
+    def block_shape(self) -> tuple[int, int]:
+        """(M, C) of the image blocks."""
+        return BLOCKS
+
+    @property
+    def has_captions(self) -> bool:
+        """Whether a folder of captions was given."""
+        return self._captions is not None
+
+    @property
+    def shards(self) -> tuple[Path, ...]:
+        """The files, by number."""
+        return self._index.paths
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a photo's features."""
+        return 2 * sum(int(np.prod(shape)) for shape in self._index.shapes.values())
+
+    def row(self, image_ids: Sequence[str]) -> int:
+        """The row of a post's photo.
+
+        Args:
+            image_ids: `Post.image_ids`, in the order to try them.
+
+        Returns:
+            The row; -1 if none of the ids has features. An id whose photo failed ends the search: the same name in
+            another split's folder may be another picture.
+        """
+        for image_id in image_ids:
+            if (row := self._index.rows.get(image_id)) is not None:
+                return row
+            if image_id in self._index.failed:
+                return -1
+        return -1
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """Which tensors of `Features` are filled, apart from the mask."""
+        return tuple(self._zeros)
+
+    def stretches(self, shard: int | None = None) -> list[tuple[Path, str, int, int]]:
+        """Where the features lie: (file, array, offset, bytes), of one shard or of all, in their order."""
+        counts = np.diff(self._index.firsts).tolist()
+        return [
+            (path, name, int(self._index.offsets[name][number]), 2 * counts[number] * zeros.numel())
+            for number, path in enumerate(self.shards)
+            if shard is None or number == shard
+            for name, zeros in self._zeros.items()
+        ]
+
+    def captions(self, rows: Iterable[int]) -> list[str]:
+        """Captions of photos; the empty string for -1, where there are none, and for a photo whose caption failed."""
+        return ["" if self._captions is None or row < 0 else self._captions[row] for row in rows]
+
+    def allocate(self, batch: int, *, pin: bool = False) -> Features:
+        """Buffers for `gather`, not filled; in page-locked memory on request (copies to a GPU then need not wait)."""
+        shapes = {"objects": (0, 0), "blocks": (0, BLOCKS[1]), "fc7": (0,), **self._index.shapes}
+        sizes = [batch * int(np.prod(shape)) for shape in shapes.values()]
+        # One piece, and from NumPy, which asks for huge pages: a fifth faster to fill than pages of 4 KiB.
+        memory = (
+            torch.empty(sum(sizes), dtype=torch.float16, pin_memory=True)
+            if pin
+            else torch.from_numpy(np.empty(sum(sizes), dtype=np.float16))
+        )
+        objects, blocks, fc7 = (
+            part.view(batch, *shape) for part, shape in zip(memory.split(sizes), shapes.values(), strict=True)
+        )
+        return Features(objects, torch.empty(batch, self.objects, dtype=torch.bool, pin_memory=pin), blocks, fc7)
+
+    def gather(self, rows: Sequence[int] | NDArray[np.int64], out: Features | None = None) -> Features:
+        """Features of any photos, in any order, repetitions allowed.
+
+        Args:
+            rows: (B,) row numbers, -1 for no photo.
+            out: Buffers of `allocate(B or more)` to fill; new ones where it is left out, or features on a device.
+
+        Returns:
+            The filled part of `out`, or new tensors (on the device where the features are there).
+
+        Raises:
+            IndexError: A row that is not there.
+            UserError: A shard has vanished or cannot be read any more.
+        """
+        wanted = np.asarray(rows, dtype=np.int64)
+        if wanted.size and (wanted.min() < -1 or wanted.max() >= len(self)):
+            raise IndexError(f"rows from {wanted.min()} to {wanted.max()}, the store has {len(self)}")
+        if self.place_now == "device":
+            return self._from_device(wanted)
+        part = (out or self.allocate(len(wanted)))[: len(wanted)]
+        if len(part.objects) < len(wanted):
+            raise ValueError(f"buffers of {len(part.objects)} rows for a batch of {len(wanted)}")
+        part.object_mask.copy_(self._mask(torch.from_numpy(wanted)))
+        shards = self._shard_of(wanted)
+        for shard in np.unique(shards[~self._shown[shards]]).tolist():
+            self._show(shard, self._map(shard))
+        chosen = wanted.tolist()
+        for name, views in self._views.items():
+            if chosen:
+                torch.stack([views[row] for row in chosen], out=getattr(part, name))
+        return part
+
+    def place(self, device: torch.device | str = "cpu", share: float = SHARE) -> Place:
+        """Bring all features to where the model is, if they fit; else into host memory; else leave them in the files.
+
+        Args:
+            device: Where batches are wanted.
+            share: Of the memory that is free there now, how much the features may take.
+
+        Returns:
+            Where they are from now on.
+        """
+        target = torch.device(device)
+        need = (len(self) + 1) * self.row_bytes
+        if target.type == "cuda" and need <= share * torch.cuda.mem_get_info(target)[0]:
+            self.load(target)
+        elif need <= share * psutil.virtual_memory().available:
+            for shard in self._filled():
+                self._advise(shard)
+                tables = self._map(shard)
+                self._show(shard, {name: torch.from_numpy(table.numpy().copy()) for name, table in tables.items()})
+            self.place_now = "host"
+        return self.place_now
+
+    def load(self, device: torch.device | str) -> None:
+        """Bring all features to a device, whether they fit or not; `gather` then gives tensors there."""
+        tables: dict[str, list[Tensor]] = {name: [] for name in self._zeros}
+        for shard in self._filled():
+            self._advise(shard)
+            for name, table in self._map(shard).items():
+                tables[name].append(table.to(device))
+        self._on_device = {
+            name: torch.cat([*tables[name], zeros[None].to(device)]) for name, zeros in self._zeros.items()
+        }
+        self._counts = self._counts.to(device)
+        self.place_now = "device"
+
+    def stream(self, rows: NDArray[np.int64], rng: np.random.Generator, window: int) -> Iterator[NDArray[np.int64]]:
+        """Shuffle posts so that their photos come a few shards at a time, for features that fit nowhere.
+
+        Args:
+            rows: (n,) rows of the posts' photos, -1 for none.
+            rng: Decides the order.
+            window: Bytes of features to be shuffled together. Which shards meet in a window changes from call to
+                call; two windows are in the page cache at a time.
+
+        Yields:
+            Positions 0 to n - 1, each once, a window at a time; the system fetches the next window meanwhile.
+        """
+        count = len(self.shards)
+        largest = self.row_bytes * int(np.diff(self._index.firsts).max())
+        together = max(1, window // max(1, largest))
+        order = rng.permutation(count)
+        windows = np.empty(count, dtype=np.int64)
+        windows[order] = np.arange(count) // together
+        # Posts without a photo are spread over all windows.
+        of_post = windows[np.where(rows < 0, rng.integers(count, size=len(rows)), self._shard_of(rows))]
+        mixed = rng.permutation(len(rows))
+        mixed = mixed[np.argsort(of_post[mixed], kind="stable")]
+        bounds = np.searchsorted(of_post[mixed], np.arange(windows.max() + 2))
+        ahead = iter(order.tolist())
+        for shard in islice(ahead, together):
+            self._advise(shard)
+        for start, end in pairwise(bounds.tolist()):
+            for shard in islice(ahead, together):
+                self._advise(shard)
+            yield mixed[start:end]
+
+    def __getstate__(self) -> Mapping[str, object]:
+        return {"index": self._index, "captions": self._captions}
+
+    def __setstate__(self, state: Mapping[str, object]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    def _mask(self, rows: Tensor) -> Tensor:
+        return torch.arange(self.objects, device=rows.device) < self._counts[rows, None]  # (B, K)
+
+    def _from_device(self, wanted: NDArray[np.int64]) -> Features:
+        rows = torch.from_numpy(wanted).to(self._counts.device, non_blocking=True)
+        index = torch.where(rows < 0, len(self), rows)
+        tables = {name: table.index_select(0, index) for name, table in self._on_device.items()}
+        blank = self.allocate(0)
+        for name in ("blocks", "fc7"):
+            shape = getattr(blank, name).shape[1:]
+            tables.setdefault(name, torch.empty(len(wanted), *shape, dtype=torch.float16, device=rows.device))
+        return Features(object_mask=self._mask(rows), **tables)
+
+    def _shard_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number of the shard of each row; -1 for row -1."""
+        return np.searchsorted(self._index.firsts, rows, side="right") - 1
+
+    def _filled(self) -> list[int]:
+        """Shards that have rows."""
+        return np.flatnonzero(np.diff(self._index.firsts)).tolist()
+
+    def _show(self, shard: int, tables: Mapping[str, Tensor]) -> None:
+        """Let the rows of a shard be read from these tables."""
+        first, end = self._index.firsts[shard : shard + 2]
+        for name, table in tables.items():
+            self._views[name][first:end] = table.unbind(0)
+        self._shown[shard] = True
+
+    def _map(self, shard: int) -> dict[str, Tensor]:
+        """The arrays of a shard, (rows, ...) each, mapped."""
+        path, count = self.shards[shard], int(self._index.firsts[shard + 1] - self._index.firsts[shard])
+        try:
+            # A private mapping: nothing written to these tensors would reach the file.
+            file = torch.from_file(str(path), shared=False, size=path.stat().st_size // 2, dtype=torch.float16)
+        except (OSError, RuntimeError) as error:
+            raise UserError(
+                f"{path}: cannot be read any more ({error})", "Run the command that made the folder again."
+            ) from None
+        starts = {name: int(offsets[shard]) // 2 for name, offsets in self._index.offsets.items()}
+        return {
+            name: file[starts[name] : starts[name] + count * zeros.numel()].view(count, *zeros.shape)
+            for name, zeros in self._zeros.items()
+        }
+
+    def _advise(self, shard: int) -> None:
+        """Ask the system to fetch a shard's arrays in long reads, in the background."""
+        for path, _, offset, length in self.stretches(shard):
+            with path.open("rb") as file:
+                os.posix_fadvise(file.fileno(), offset, length, os.POSIX_FADV_WILLNEED)

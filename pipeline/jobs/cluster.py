@@ -1,0 +1,335 @@
+"""Shards on worker processes: in this process, on local ones (one a GPU), or on a Dask scheduler that is there.
+
+A shard is one task. A task may run twice (its worker died, or was slow to say that it had finished): shards are
+committed by renaming and come out the same, so that does no harm.
+"""
+
+# mypy: untyped-calls-exclude=distributed
+
+import asyncio
+import concurrent.futures
+import contextlib
+import functools
+import importlib.metadata
+import logging
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import as_completed as threads_completed
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import dask
+from distributed import Client, Future, KilledWorker, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin, get_worker
+from distributed import as_completed as tasks_completed
+from distributed.comm.core import CommClosedError
+
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.shards.commit import Failure, Marker, shard_name
+
+CONNECT_SECONDS = 20
+RETRIES = 1
+"""How often a shard whose task raised is tried again."""
+DEATHS = 2
+"""How many workers a shard may take down before it is given up (schedulers started by hand have their own limit)."""
+LOST = (CommClosedError, asyncio.CancelledError, concurrent.futures.CancelledError)
+AGAIN = "What was finished is kept: run the same command again to go on."
+
+
+@dataclass(frozen=True, slots=True)
+class ShardResult:
+    """What a finished shard's task gives back: counts and reasons, never arrays.
+
+    Args:
+        index: Number of the shard.
+        rows: Photos that have a row.
+        failures: Photos that have none, and why.
+        seconds: Per stage, as in the marker.
+        computed: False where the shard was already committed when the task began.
+    """
+
+    index: int
+    rows: int
+    failures: tuple[Failure, ...]
+    seconds: dict[str, float]
+    computed: bool
+
+    @classmethod
+    def of(cls, marker: Marker, *, computed: bool) -> "ShardResult":
+        """The result that a shard's marker tells."""
+        stats = marker.stats
+        return cls(marker.index, stats.rows, stats.failures, dict(stats.seconds), computed)
+
+
+Report = Callable[[int], object]
+"""Takes how many photos of a shard are done so far."""
+
+
+class ShardWork(Protocol):
+    """Work with its models loaded, living in one worker process."""
+
+    def run(self, index: int, report: Report) -> ShardResult:
+        """Reads, computes and commits one shard. Called from `per_worker` threads at once; safe to repeat.
+
+        Args:
+            index: Number of the shard.
+            report: Told, as batches end, how many photos of the shard are done.
+        """
+        ...
+
+    def close(self) -> None:
+        """No more shards will be asked for; `run` calls that are still under way may raise early."""
+        ...
+
+
+class ShardJob(Protocol):
+    """Settings of some work: small and picklable, no models."""
+
+    def open(self, device: str) -> ShardWork:
+        """Loads the models, once in each worker process, and sees that they are those of the settings.
+
+        Args:
+            device: `cpu`, `cuda` or `cuda:N`; a worker with a GPU of its own sees it as `cuda`.
+
+        Raises:
+            UserError: This worker lacks the weights, has others, or lacks the device.
+        """
+        ...
+
+
+def tell_stderr(message: str) -> None:
+    """Prints a line for the user beside the progress bar."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def run_job(
+    job: ShardJob,
+    indices: Sequence[int],
+    *,
+    workers: int,
+    scheduler: str | None,
+    device: str,
+    on_result: Callable[[ShardResult], None],
+    on_photos: Callable[[int, int], object] = lambda index, done: None,
+    per_worker: int = 1,
+    tell: Callable[[str], None] = tell_stderr,
+) -> None:
+    """Runs the shards, wherever the workers are. One that fails stops no other.
+
+    Args:
+        job: What to do with a shard.
+        indices: Shards to run.
+        workers: Local worker processes; 0 works in this process.
+        scheduler: Address of a Dask scheduler to use instead; its workers may come and go at any time.
+        device: For `ShardJob.open`.
+        on_result: Called in this process as each shard ends.
+        on_photos: Called in this process, from any thread, with a shard's number and how many of its photos are done.
+        per_worker: Shards a worker has in hand at once, so that reading one goes on beside computing another.
+        tell: Takes a line for the user.
+
+    Raises:
+        UserError: The scheduler cannot be reached or was lost, a worker cannot do the job, or shards failed.
+    """
+    if not indices:
+        return
+    progress = _Progress(on_result, on_photos)
+    if scheduler is None and workers == 0:
+        _run_here(job, indices, device, per_worker, progress)
+    elif scheduler is None:
+        with _local_cluster(min(workers, len(indices)), per_worker, device) as cluster:
+            tell(f"dashboard of the workers: {cluster.dashboard_link}")
+            # Each worker sees one GPU, whatever its number is outside.
+            _run_there(job, indices, cluster.scheduler_address, device.partition(":")[0], progress, tell)
+    else:
+        _run_there(job, indices, scheduler, device, progress, tell)
+    progress.check(len(indices))
+
+
+@dataclass
+class _Progress:
+    """Hands results on and gathers what failed."""
+
+    on_result: Callable[[ShardResult], None]
+    on_photos: Callable[[int, int], object]
+    faults: dict[int, str] = field(default_factory=dict)
+
+    def heard(self, event: tuple[float, tuple[int, int]]) -> None:
+        """Takes what a worker logs."""
+        self.on_photos(*event[1])
+
+    def failed(self, index: int, error: BaseException) -> None:
+        self.faults[index] = f"{type(error).__name__}: {error}"
+
+    def check(self, total: int) -> None:
+        if self.faults:
+            shown = "; ".join(f"{shard_name(index)}: {fault}" for index, fault in sorted(self.faults.items())[:5])
+            raise UserError(f"{len(self.faults)} of {total} shards failed: {shown}", AGAIN)
+
+
+def _run_here(job: ShardJob, indices: Sequence[int], device: str, per_worker: int, progress: _Progress) -> None:
+    work = job.open(device)
+    with ThreadPoolExecutor(per_worker) as pool:
+        try:
+            futures = {
+                pool.submit(work.run, index, functools.partial(progress.on_photos, index)): index for index in indices
+            }
+            for future in threads_completed(futures):
+                error = future.exception()
+                if error is None:
+                    progress.on_result(future.result())
+                else:
+                    progress.failed(futures[future], error)
+        except BaseException:
+            work.close()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    work.close()
+
+
+def _run_there(
+    job: ShardJob,
+    indices: Sequence[int],
+    address: str,
+    device: str,
+    progress: _Progress,
+    tell: Callable[[str], None],
+) -> None:
+    lost = UserError(f"The scheduler at {address} was lost.", AGAIN)
+    with _client(address) as client, _told_as(lost):
+        if not client.nthreads():
+            tell(f"the scheduler at {address} has no workers yet: waiting for the first")
+        plugin = JobPlugin(job, device)
+        client.register_plugin(plugin)
+        client.subscribe_topic(plugin.name, progress.heard)
+
+        def run(some: Sequence[int], attempt: str) -> list[int]:
+            """The shards among `some` whose workers died."""
+            futures = {
+                client.submit(
+                    run_shard, index, plugin.name, key=f"{plugin.name}-{shard_name(index)}-{attempt}", retries=RETRIES
+                ): index
+                for index in some
+            }
+            done = tasks_completed(futures, loop=client.loop)
+            return [futures[future] for future in done if not _take(future, futures[future], progress, lost)]
+
+        there = True
+        try:
+            # One shard that brings workers down takes what is beside it along: those are told apart by running alone.
+            for index in sorted(run(indices, "first")):
+                if run([index], "alone"):
+                    progress.faults[index] = "every worker that took it died (out of memory?)"
+        except (UserError, *LOST):
+            there = False
+            raise
+        finally:
+            if there:  # a lost scheduler would be waited for
+                client.unregister_worker_plugin(plugin.name)
+
+
+def _take(future: "Future[Any]", index: int, progress: _Progress, lost: UserError) -> bool:
+    """Hands on what became of a shard; False if its workers died."""
+    if future.status == "finished":
+        progress.on_result(future.result())
+    elif future.status == "error":
+        error = future.exception()
+        if isinstance(error, KilledWorker):
+            return False
+        progress.failed(index, error if error is not None else RuntimeError("unknown"))
+    else:  # cancelled or lost: nobody but us cancels, and we do not
+        raise lost
+    return True
+
+
+@contextlib.contextmanager
+def _told_as(lost: UserError) -> Iterator[None]:
+    """A scheduler that goes away shows in whatever call is under way."""
+    try:
+        yield
+    except LOST as error:
+        raise lost from error
+
+
+@contextlib.contextmanager
+def _client(address: str) -> Iterator[Client]:
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"No Dask scheduler answers at {address}: {error}",
+            "Start one with `dask scheduler`, and give the address that it prints, such as tcp://10.0.0.1:8786.",
+        ) from error
+    with client:
+        yield client
+
+
+@contextlib.contextmanager
+def _local_cluster(workers: int, per_worker: int, device: str) -> Iterator[SpecCluster]:
+    """Worker processes on this machine, each with one GPU where the device is one; a dead one is replaced."""
+    gpus = _gpus() if device.startswith("cuda") else []
+    options: dict[str, Any] = {"nthreads": per_worker, "memory_limit": None, "silence_logs": logging.CRITICAL}
+    specification = {
+        number: {
+            "cls": Nanny,
+            "options": {**options, "env": {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}},
+        }
+        for number in range(workers)
+    }
+    head = {"host": "127.0.0.1", "dashboard": True, "dashboard_address": "127.0.0.1:0"}
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}),
+        SpecCluster(
+            workers=specification,
+            scheduler={"cls": Scheduler, "options": head},
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+    ):
+        yield cluster
+
+
+def _gpus() -> list[str]:
+    """What `CUDA_VISIBLE_DEVICES` may name, one a GPU."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible:
+        return [name.strip() for name in visible.split(",")]
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
+class JobPlugin(WorkerPlugin):
+    """Holds a job's work, with its models, in each worker; late workers get it as they join."""
+
+    def __init__(self, job: ShardJob, device: str) -> None:
+        self.name = f"dgf-{secrets.token_hex(4)}"
+        self._job = job
+        self._device = device
+        self._version = importlib.metadata.version("dgf")
+        self.work: ShardWork | None = None
+
+    async def setup(self, worker: Worker) -> None:
+        """Checks the version and loads the models, beside the worker's heartbeat."""
+        here = importlib.metadata.version("dgf")
+        if here != self._version:
+            raise UserError(
+                f"The worker at {worker.address} has dgf {here}, this is {self._version}.",
+                "Install the same version on every machine.",
+            )
+        self.work = await asyncio.to_thread(self._job.open, self._device)
+
+    def teardown(self, worker: Worker) -> None:
+        """Lets the models go."""
+        if self.work is not None:
+            self.work.close()
+            self.work = None
+
+
+def run_shard(index: int, plugin: str) -> ShardResult:
+    """The task: one shard with this worker's models."""
+    worker = get_worker()
+    held = worker.plugins[plugin]
+    if not isinstance(held, JobPlugin) or held.work is None:
+        raise RuntimeError(f"the worker's plugin {plugin} is closed")
+    return held.work.run(index, lambda done: worker.log_event(plugin, (index, done)))

@@ -1,0 +1,1 @@
+"""Photos: found inside their folder, decoded safely, drawn."""

@@ -1,0 +1,1 @@
+"""Posts: read from any layout, checked, one value a row."""

@@ -1,0 +1,94 @@
+"""Read a data set, whichever of the known layouts it has."""
+
+from collections import Counter
+from pathlib import Path
+
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.posts import jsonl, mnre
+from dgf.pipeline.posts.base import Dataset, Post
+from dgf.pipeline.posts.fields import FaultLog, OnError
+from dgf.pipeline.posts.relations import derive_relations, read_relations
+
+_RELATION_FILES = ("relations.json", *mnre.RELATION_FILES)
+_LAYOUTS = (
+    "Give a folder with txt/ours_{train,val,test}.txt (MNRE), a folder with {train,val,test}.jsonl, or one .jsonl file."
+)
+
+
+def read_dataset(path: Path, *, on_error: OnError = "stop", relations: Path | None = None) -> Dataset:
+    """Read every split of a data set.
+
+    Args:
+        path: A folder in the MNRE layout, a folder of `{train,val,test}.jsonl`, or one JSONL file, which is
+            one split named by its stem.
+        on_error: `stop` raises if any row is at fault; `skip` leaves such rows out and lists them in
+            `Dataset.faults`.
+        relations: JSON file of relation name -> id. Without it, `ours_rel2id.json`, `rel2id.json` or
+            `relations.json` beside the data is read if it is there; else the relations are those of the
+            rows, "None" first.
+
+    Returns:
+        The data set. Photos are named, not looked for.
+
+    Raises:
+        UserError: The path is no data set, a file cannot be read, or (`stop`) rows are at fault.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder", _LAYOUTS)
+    files, layout = _find(path)
+    folder = path if path.is_dir() else path.parent
+    known = read_relations(relations) if relations else _relations_beside(folder)
+    allowed = None if known is None else frozenset(known)
+    log = FaultLog(path)
+    splits: dict[str, list[Post]] = {}
+    ids: set[str] = set()
+    for split, file in files.items():
+        if layout == "mnre":
+            splits[split] = mnre.read_split(file, split, log, allowed)
+        else:
+            for name, posts in jsonl.read_file(file, log, allowed, ids, fixed_split=path.is_dir()).items():
+                splits.setdefault(name, []).extend(posts)
+    faults = log.finish(on_error)
+    if not any(splits.values()):
+        raise UserError(
+            f"{path}: not one row can be used ({len(faults)} fault(s); the first: {faults[0]})",
+            "`dgf validate` lists every fault.",
+        )
+    return Dataset(
+        root=path,
+        image_root=folder / mnre.IMAGE_FOLDER if layout == "mnre" else folder,
+        splits={split: tuple(posts) for split, posts in splits.items()},
+        relations=known or derive_relations(post.relation for posts in splits.values() for post in posts),
+        faults=faults,
+    )
+
+
+def _find(path: Path) -> tuple[dict[str, Path], str]:
+    if path.is_file():
+        if path.suffix != ".jsonl":
+            raise UserError(f"{path}: not a .jsonl file", _LAYOUTS)
+        return {jsonl.split_name(path.stem): path}, "jsonl"
+    if not path.is_dir():
+        raise UserError(f"{path}: neither a file nor a folder", _LAYOUTS)
+    text = mnre.find_split_files(path)
+    lines = {file: jsonl.split_name(file.stem) for file in sorted(path.glob("*.jsonl")) if file.is_file()}
+    lines = {file: split for file, split in lines.items() if split in mnre.SPLITS}
+    for split, count in Counter(lines.values()).items():
+        if count > 1:
+            raise UserError(f"{path}: two .jsonl files for the split {split}", "Keep one of them in the folder.")
+    if text and lines:
+        raise UserError(f"{path}: holds both {next(iter(text.values()))} and {next(iter(lines))}", _LAYOUTS)
+    if not text and not lines:
+        raise UserError(f"{path}: no posts found in this folder", _LAYOUTS)
+    by_split = {split: file for file, split in lines.items()}
+    return (text, "mnre") if text else ({s: by_split[s] for s in mnre.SPLITS if s in by_split}, "jsonl")
+
+
+def _relations_beside(folder: Path) -> tuple[str, ...] | None:
+    found = [folder / name for name in _RELATION_FILES if (folder / name).is_file()]
+    if len(found) > 1:
+        raise UserError(
+            f"{folder}: more than one list of relations: {', '.join(file.name for file in found)}",
+            "Keep one of them, or name one with --relations.",
+        )
+    return read_relations(found[0]) if found else None

@@ -1,0 +1,193 @@
+"""A user's own posts: one JSON object a line.
+
+    {"id": "a1", "split": "train", "text": "Ann met Bo in Rome", "image": "photos/1.jpg",
+     "head": {"span": [0, 3], "text": "Ann", "type": "per"}, "tail": {"span": [8, 10]},
+     "relation": "/per/per/peer"}
+    {"tokens": ["Ann", "met", "Bo"], "head": {"span": [0, 1]}, "tail": {"span": [2, 3], "name": "Bo"}}
+
+A post has either `text` or `tokens`, a `head` and a `tail`; everything else is optional and other keys are
+ignored. `span` is [start, end): in words where the post has tokens, in characters (Unicode code points) where
+it has text; `"unit": "words"` beside it points into the words of a text (split at white space) instead. A
+text is split into words at white space and at both ends of each mention, so a mention may be part of a written
+word. `text` or `name` of a mention is a check: it must be what the span covers. `image` is a path relative to
+the folder of the file.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import NoReturn
+
+from dgf.pipeline.posts.base import Mention, Post
+from dgf.pipeline.posts.fields import (
+    FaultLog,
+    RowError,
+    check_pair,
+    image_field,
+    mapping_field,
+    named_mention,
+    read_rows,
+    relation_field,
+    shown,
+    span_field,
+    text_field,
+    token_field,
+)
+
+_SPLIT_NAMES = {"dev": "val", "valid": "val", "validation": "val"}
+
+
+def split_name(name: str) -> str:
+    """The project's name of a split: dev, valid and validation are val; any other name stays."""
+    return _SPLIT_NAMES.get(name, name)
+
+
+def read_file(
+    path: Path, log: FaultLog, relations: frozenset[str] | None, ids: set[str], *, fixed_split: bool
+) -> dict[str, list[Post]]:
+    """Read one file of posts.
+
+    Args:
+        path: The file; its stem names the split of rows that name none.
+        log: Receives the faults.
+        relations: The relations a row may have, None for any.
+        ids: Ids that are taken; those read are added.
+        fixed_split: Whether every row must belong to the split the file is named for (one file a split).
+
+    Returns:
+        Split -> posts, in file order.
+    """
+    default = split_name(path.stem)
+    splits: dict[str, list[Post]] = {default: []}
+
+    def parse(line: str, number: int) -> Post:
+        row = _json(line)
+        split = split_name(text_field(row["split"], "split")) if row.get("split") is not None else default
+        if fixed_split and split != default:
+            raise RowError(f"split {shown(row['split'])} in the file of the split {default}")
+        post = _post(row, split, number, relations)
+        if post.id in ids:
+            raise RowError(f"id {shown(post.id)} is taken by an earlier row")
+        ids.add(post.id)
+        splits.setdefault(split, []).append(post)
+        return post
+
+    read_rows(path, log, parse)
+    return {split: posts for split, posts in splits.items() if posts or len(splits) == 1}
+
+
+def _post(row: Mapping[str, object], split: str, number: int, relations: frozenset[str] | None) -> Post:
+    if ("text" in row) == ("tokens" in row):
+        raise RowError("must have either text or tokens" + (", not both" if "text" in row else ""))
+    mentions = {key: mapping_field(row.get(key), key) for key in ("head", "tail")}
+    if "tokens" in row:
+        tokens, head, tail = _over_tokens(token_field(row["tokens"], "tokens"), mentions)
+    else:
+        tokens, head, tail = _over_text(text_field(row["text"], "text"), mentions)
+    check_pair(head, tail)
+    image = image_field(row.get("image"), "image")
+    return Post(
+        id=_id(row.get("id"), split, number),
+        tokens=tokens,
+        head=head,
+        tail=tail,
+        image_ids=() if image is None else (image,),
+        relation=relation_field(row.get("relation"), relations),
+        line=number,
+    )
+
+
+def _json(line: str) -> Mapping[str, object]:
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        row = dict(pairs)
+        if len(row) < len(pairs):
+            raise RowError("not JSON: a key stands there twice")
+        return row
+
+    def refuse(constant: str) -> NoReturn:
+        raise RowError(f"not JSON: {constant} is no JSON value")
+
+    try:
+        row = json.loads(line, object_pairs_hook=unique, parse_constant=refuse)
+    except RowError:
+        raise
+    except json.JSONDecodeError as error:
+        raise RowError(f"not JSON: {error.msg} at column {error.colno}") from None
+    except (ValueError, RecursionError) as error:
+        raise RowError(f"not JSON: {type(error).__name__}") from None
+    return mapping_field(row, "a row")
+
+
+def _id(value: object, split: str, number: int) -> str:
+    if value is None:
+        return f"{split}:{number}"
+    return str(value) if type(value) is int else text_field(value, "id")
+
+
+def _name(mention: Mapping[str, object], of: str) -> str | None:
+    given = {key: text_field(mention[key], f"{of} {key}") for key in ("text", "name") if mention.get(key) is not None}
+    if len(set(given.values())) > 1:
+        raise RowError(f"{of} text and name differ: {shown(given)}")
+    return next(iter(given.values()), None)
+
+
+def _unit(mention: Mapping[str, object], of: str, default: str) -> str:
+    unit = mention.get("unit") or default
+    if unit not in ("words", "characters"):
+        raise RowError(f'{of} unit must be "words" or "characters", not {shown(unit)}')
+    if unit == "characters" and default == "words":
+        raise RowError(f"{of} span is in characters, but the post has tokens: give it in words, or give text")
+    return str(unit)
+
+
+def _over_tokens(
+    tokens: tuple[str, ...], mentions: Mapping[str, Mapping[str, object]]
+) -> tuple[tuple[str, ...], Mention, Mention]:
+    found = []
+    for of, mention in mentions.items():
+        _unit(mention, of, "words")
+        span = span_field(mention.get("span"), f"{of} span", len(tokens))
+        found.append(named_mention(tokens, span, _name(mention, of), mention.get("type"), of))
+    return tokens, found[0], found[1]
+
+
+def _over_text(text: str, mentions: Mapping[str, Mapping[str, object]]) -> tuple[tuple[str, ...], Mention, Mention]:
+    words = _words(text, ())
+    spans = {of: _characters(text, words, mention, of) for of, mention in mentions.items()}
+    words = _words(text, [edge for span in spans.values() for edge in span])
+    starts = {start: index for index, (start, _) in enumerate(words)}
+    ends = {end: index + 1 for index, (_, end) in enumerate(words)}
+    found = []
+    for of, mention in mentions.items():
+        start, end = spans[of]
+        written, name, kind = text[start:end], _name(mention, of), mention.get("type")
+        if name is not None and name != written:
+            raise RowError(f"{of} name {shown(name)} differs from characters [{start}, {end}): {shown(written)}")
+        kind = None if kind is None else text_field(kind, f"{of} type")
+        found.append(Mention(written, starts[start], ends[end], kind))
+    return tuple(text[start:end] for start, end in words), found[0], found[1]
+
+
+def _characters(text: str, words: list[tuple[int, int]], mention: Mapping[str, object], of: str) -> tuple[int, int]:
+    """The span of a mention in characters, without white space at its ends."""
+    if _unit(mention, of, "characters") == "words":
+        start, end = span_field(mention.get("span"), f"{of} span", len(words))
+        return words[start][0], words[end - 1][1]
+    start, end = span_field(mention.get("span"), f"{of} span", len(text), "characters")
+    covered = text[start:end]
+    if not covered.strip():
+        raise RowError(f"{of} span [{start}, {end}) covers white space alone")
+    return start + len(covered) - len(covered.lstrip()), end - len(covered) + len(covered.rstrip())
+
+
+def _words(text: str, cuts: Iterable[int]) -> list[tuple[int, int]]:
+    """[start, end) of each word: split at white space and at the cuts."""
+    words: list[tuple[int, int]] = []
+    edges = {0, len(text), *cuts}
+    edges |= {index for index in range(1, len(text)) if text[index].isspace() != text[index - 1].isspace()}
+    ordered = sorted(edges)
+    for start, end in pairwise(ordered):
+        if not text[start].isspace():
+            words.append((start, end))
+    return words

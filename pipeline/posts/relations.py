@@ -1,0 +1,75 @@
+"""Which relations a data set has, and in which order: from its JSON file, or from its rows."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from dgf.pipeline.errors import UserError
+
+NONE = "None"
+"""How MNRE and this project call "no relation"."""
+
+MAX_FILE_BYTES = 1 << 22
+
+_HINT = 'It must map every relation to its id: {"None": 0, "/per/org/member_of": 1, ...}, ids 0, 1, 2, ... once.'
+
+
+def read_relations(path: Path) -> tuple[str, ...]:
+    """Read a JSON file of relation name -> id, as MNRE's `ours_rel2id.json`, or a JSON list of names.
+
+    Returns:
+        The names in id order.
+
+    Raises:
+        UserError: The file is missing, is no such JSON, or has ids that are repeated or leave gaps; all
+            faults together.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise UserError(f"{path}: larger than {MAX_FILE_BYTES} bytes, so no list of relations", _HINT)
+        pairs = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=list)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}", "Check the path of the relations.") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not JSON: {error}", _HINT) from None
+    if isinstance(pairs, list) and pairs and all(isinstance(item, str) for item in pairs):
+        pairs = [(name, index) for index, name in enumerate(pairs)]
+    if not _is_pairs(pairs):
+        raise UserError(f"{path}: holds no relations", _HINT)
+    names: dict[int, str] = {}
+    faults = []
+    for name, number in pairs:
+        if type(number) is not int or number < 0:
+            faults.append(f"relation {name!r} has the id {number!r}, no whole number from 0")
+        elif number in names:
+            faults.append(f"relations {names[number]!r} and {name!r} share the id {number}")
+        else:
+            names[number] = name
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            faults.append(f"relation {name!r} stands there twice")
+        if not name.strip():
+            faults.append("a relation has an empty name")
+        seen.add(name)
+    # Gaps are looked for below the number of relations alone: one id of a billion is one gap, not a billion.
+    gaps = [str(number) for number in range(len(names)) if number not in names]
+    if gaps and not faults:
+        faults.append(f"the ids leave gaps: {', '.join(gaps[:10])} missing of 0 to {max(names)}")
+    if faults:
+        raise UserError("\n  ".join([f"{path}: {len(faults)} fault(s):", *faults]), _HINT)
+    return tuple(names[number] for number in range(len(names)))
+
+
+def _is_pairs(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) for item in value)
+    )
+
+
+def derive_relations(labels: Iterable[str | None]) -> tuple[str, ...]:
+    """The relations that occur, sorted, with "None" first where it is among them."""
+    found = {label for label in labels if label is not None}
+    return (*sorted(found & {NONE}), *sorted(found - {NONE}))

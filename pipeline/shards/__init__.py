@@ -1,0 +1,1 @@
+"""A folder of shards: its plan, its schema, and how a shard becomes final."""

@@ -1,0 +1,84 @@
+"""The rows of one shard, filled photo by photo from what the networks gave."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from dgf.pipeline.detectors.base import Detections
+from dgf.pipeline.shards.plan import Photo
+from dgf.pipeline.shards.schema import Array, Layout, to_float16
+
+
+class Rows:
+    """The arrays of one shard, filled photo by photo.
+
+    Args:
+        layout: Sizes.
+        capacity: Photos that the plan gives the shard.
+    """
+
+    def __init__(self, layout: Layout, capacity: int) -> None:
+        self._layout = layout
+        self._arrays: dict[str, Array] = {
+            name: np.zeros((capacity, *shape), dtype) for name, (dtype, shape) in layout.columns().items()
+        }
+        for name in ("objects/classes", "regions/tags"):
+            self._arrays[name][:] = -1
+        self.image_ids: list[str] = []
+
+    @property
+    def count(self) -> int:
+        """Rows filled so far."""
+        return len(self.image_ids)
+
+    def arrays(self) -> Mapping[str, Array]:
+        """The filled part of every array."""
+        return {name: array[: self.count] for name, array in self._arrays.items()}
+
+    def add(
+        self,
+        photo: Photo,
+        found: Detections,
+        blocks: npt.NDArray[np.float32],
+        fc7: npt.NDArray[np.float32] | None,
+    ) -> bool:
+        """Fills the next row, unless a number is not finite (False).
+
+        Args:
+            photo: Whose row it is.
+            found: n <= R regions by descending score; the first K of them are the objects.
+            blocks: (49, 512).
+            fc7: (4096,) or None.
+        """
+        values = [found.features, found.boxes, found.scores, blocks, *([] if fc7 is None else [fc7])]
+        if not all(np.isfinite(value).all() for value in values):
+            return False
+        regions = min(len(found.scores), self._layout.regions)
+        objects = min(regions, self._layout.objects)
+        dim = self._layout.dim
+        features = to_float16(found.features[:regions])
+        row = {name: array[self.count : self.count + 1][0] for name, array in self._arrays.items() if array.ndim > 1}
+        row["image_sha256"][:] = np.frombuffer(bytes.fromhex(photo.sha256), np.uint8)
+        row["image_size"][:] = photo.size
+        row["objects/features"][:objects] = features[:objects]
+        row["objects/boxes"][:objects] = found.boxes[:objects]
+        row["objects/scores"][:objects] = found.scores[:objects]
+        row["objects/classes"][:objects] = found.classes[:objects]
+        self._arrays["objects/count"][self.count] = objects
+        row["image/blocks"][:] = to_float16(blocks)
+        if fc7 is not None:
+            row["image/fc7"][:] = to_float16(fc7)
+        row["regions/features"][:regions, :dim] = features
+        row["regions/features"][:regions, dim:] = box_features(found.boxes[:regions], photo.size)
+        row["regions/tags"][:regions] = found.classes[:regions]
+        self._arrays["regions/count"][self.count] = regions
+        self.image_ids.append(photo.image_id)
+        return True
+
+
+def box_features(boxes: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """(n, 4) boxes in pixels to the six numbers Oscar reads: x1/W y1/H x2/W y2/H w/W h/H, (n, 6)."""
+    height, width = size
+    scaled = boxes / np.array([width, height, width, height], np.float32)
+    return np.concatenate([scaled, scaled[:, 2:] - scaled[:, :2]], axis=1)

@@ -1,0 +1,58 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from dgf.workflows.config import resolve_config
+from dgf.workflows.train import TrainSettings, train
+from support.small_world import TINY, write_posts
+
+STILL = (
+    "language_model=random:gpt2?n_layer=1&n_embd=32&n_head=2&resid_pdrop=0.0&embd_pdrop=0.0&attn_pdrop=0.0",
+    "model.dropout=0",
+    "optim.learning_rate=1e-12",
+    "optim.lm_learning_rate=1e-12",
+)
+
+
+def gradients(posts: Path, out: Path, *words: str) -> list[Tensor]:
+    """Trains on text; returns the whole gradient that the optimizer met at each step, as one vector."""
+    config = resolve_config("demo", None, [*TINY, *words], {"path": str(posts), "missing_images": "text-only"})
+    met: list[Tensor] = []
+
+    def note(optimizer: Optimizer, *_: Any) -> None:
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        met.append(torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters]))
+
+    handle = register_optimizer_step_pre_hook(note)
+    try:
+        train(TrainSettings(config, out, "cpu"))
+    finally:
+        handle.remove()
+    return met
+
+
+def test_a_gradient_is_cut_to_the_clip_norm_and_keeps_its_direction(tmp_path: Path) -> None:
+    posts = write_posts(tmp_path / "posts")
+    whole = gradients(posts, tmp_path / "whole", "optim.epochs=1", "optim.clip_norm=1e9")
+    clipped = gradients(posts, tmp_path / "clipped", "optim.epochs=1", "optim.clip_norm=0.5")
+    assert len(whole) == len(clipped) == 3
+    assert all(float(gradient.norm()) > 1 for gradient in whole)
+    assert [float(gradient.norm()) for gradient in clipped] == pytest.approx([0.5] * 3, rel=1e-3)
+    torch.testing.assert_close(clipped[0], whole[0] * (0.5 / whole[0].norm()), rtol=1e-3, atol=1e-6)
+
+
+def test_each_step_meets_the_gradient_of_its_own_rows_alone(tmp_path: Path) -> None:
+    posts = write_posts(tmp_path / "posts")
+    row = json.loads((posts / "train.jsonl").read_text().splitlines()[1])
+    (posts / "train.jsonl").write_text("".join(json.dumps({**row, "id": f"train:{i}"}) + "\n" for i in range(12)))
+    met = gradients(posts, tmp_path / "run", *STILL, "optim.epochs=2", "optim.clip_norm=1e9")
+    assert len(met) == 6
+    assert float(met[0].norm()) > 1
+    for later in met[1:]:
+        torch.testing.assert_close(later, met[0], rtol=1e-3, atol=1e-5)

@@ -1,0 +1,1 @@
+"""Each part's speed beside its limit."""

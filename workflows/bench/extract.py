@@ -1,0 +1,154 @@
+"""How fast photos become committed shards, beside what the same networks do when everything is in their hands."""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from dgf.pipeline.detectors.base import DEFAULT_DETECTOR, DetectorSpec, input_size
+from dgf.pipeline.jobs.cluster import ShardResult, run_job
+from dgf.pipeline.jobs.extraction import ExtractJob, Networks
+from dgf.pipeline.jobs.runner import ExtractWork
+from dgf.pipeline.photos.images import decode
+from dgf.pipeline.shards.plan import Plan, make_plan
+from dgf.pipeline.vgg import VggSpec
+from dgf.workflows.devices import choose_device
+from dgf.workflows.extract import BATCH_SIZES
+from dgf.workflows.shard_run import usual_threads
+
+SIZE = (600, 800)
+
+
+def bench_extract(
+    *,
+    photos: int = 32,
+    rounds: int = 2,
+    detector: str = DEFAULT_DETECTOR,
+    min_size: int | None = None,
+    max_size: int | None = None,
+    batch_size: int | None = None,
+    shard_size: int = 16,
+    device: str = "auto",
+    threads: int | None = None,
+    one_by_one: int = 8,
+) -> dict[str, Any]:
+    """Measures the runner, from JPEG files to committed shards, and its limit in turns.
+
+    The limit is the same networks on the same batches, photos decoded and resized beforehand, nothing written.
+    Networks are warmed up first; weights are random, which changes no time.
+
+    Args:
+        photos: JPEGs of 800x600 to draw and extract.
+        rounds: How often each side is measured; the sums are compared.
+        detector: As `DetectorSpec.spec`.
+        min_size: Of the detector's input.
+        max_size: Of the detector's input.
+        batch_size: None for the device's usual.
+        shard_size: Photos in a shard.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        threads: Of the networks on a CPU.
+        one_by_one: Photos for the plain loop: read, decode, detector, VGG16, one after the other.
+
+    Returns:
+        Photos per second of the runner, of the limit and of the plain loop, and their ratios.
+    """
+    chosen = str(choose_device(device))
+    batch = batch_size or BATCH_SIZES[chosen.partition(":")[0]]
+    specification = DetectorSpec(detector, "random", min_size=min_size, max_size=max_size)
+    with tempfile.TemporaryDirectory() as scratch:
+        root, out = Path(scratch, "photos"), Path(scratch, "features")
+        names = draw_photos(root, photos)
+        out.mkdir()
+        plan = make_plan(
+            root, names, shard_size=shard_size, batch_size=batch, resized=input_size(specification).resized
+        )
+        job = ExtractJob(root, out, specification, VggSpec(), 10, threads or usual_threads(), {})
+        networks = job.build(chosen)
+        ready = _ready(root, plan, networks)
+        _limit(networks, ready[:1])
+        whole = limit = 0.0
+        for _ in range(rounds):
+            limit += _seconds(lambda: _limit(networks, ready))
+            whole += _seconds(lambda: _whole(job.work(networks, plan), len(plan.shards), chosen))
+            for path in out.iterdir():
+                path.unlink()
+        plain = _seconds(lambda: _one_by_one(root, names[:one_by_one], networks))
+    per_second = {"runner": rounds * photos / whole, "limit": rounds * photos / limit, "plain": one_by_one / plain}
+    return {
+        "bench": "extract",
+        "device": chosen,
+        "detector": detector,
+        "photos": photos,
+        "batch": batch,
+        "threads": job.threads,
+        "photos_per_s": round(per_second["runner"], 3),
+        "limit_photos_per_s": round(per_second["limit"], 3),
+        "ratio": round(per_second["runner"] / per_second["limit"], 3),
+        "one_by_one_photos_per_s": round(per_second["plain"], 3),
+        "times_one_by_one": round(per_second["runner"] / per_second["plain"], 2),
+    }
+
+
+def draw_photos(folder: Path, count: int, seed: int = 0) -> list[str]:
+    """Distinct JPEGs of 800x600 with the detail of a photo; returns their names."""
+    random = np.random.default_rng(seed)
+    height, width = SIZE
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [f"{number:05d}.jpg" for number in range(count)]
+    for name in names:
+        coarse = Image.fromarray(random.integers(0, 256, (height // 25, width // 25, 3), dtype=np.uint8))
+        pixels = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC)).astype(np.int16)
+        grain = random.integers(-12, 13, (height, width, 1), dtype=np.int16)
+        Image.fromarray((pixels + grain).clip(0, 255).astype(np.uint8)).save(folder / name, quality=90)
+    return names
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A job whose networks are loaded already."""
+
+    ready: ExtractWork
+
+    def open(self, device: str) -> ExtractWork:
+        return self.ready
+
+
+def _whole(work: ExtractWork, shards: int, device: str) -> None:
+    def ignore(result: ShardResult) -> None:
+        pass
+
+    run_job(_Opened(work), range(shards), workers=0, scheduler=None, device=device, on_result=ignore, per_worker=2)
+
+
+def _ready(root: Path, plan: Plan, networks: Networks) -> list[tuple[list[Any], list[Any]]]:
+    batches = []
+    for batch in (batch for shard in plan.shards for batch in shard):
+        pixels = [decode((root / photo.image_id).read_bytes()) for photo in batch]
+        batches.append(
+            ([networks.detector.prepare(photo) for photo in pixels], [networks.vgg.prepare(photo) for photo in pixels])
+        )
+    return batches
+
+
+def _limit(networks: Networks, ready: Sequence[tuple[list[Any], list[Any]]]) -> None:
+    for for_detector, for_vgg in ready:
+        networks.detector.detect_prepared(for_detector)
+        networks.vgg.extract_prepared(for_vgg)
+
+
+def _one_by_one(root: Path, names: Sequence[str], networks: Networks) -> None:
+    for name in names:
+        pixels = decode((root / name).read_bytes())
+        networks.detector.detect([pixels])
+        networks.vgg.extract([pixels])
+
+
+def _seconds(run: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started

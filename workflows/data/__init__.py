@@ -1,0 +1,1 @@
+"""From posts and shards to batches."""

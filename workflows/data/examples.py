@@ -1,0 +1,110 @@
+"""Posts made ready for the network: tokens, spans, labels, and the row of each photo in the shards."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dgf.model.batch import Batch
+from dgf.model.dgf_pt.config import ModelConfig
+from dgf.model.labels import LabelSpace
+from dgf.pipeline.posts.base import Post
+from dgf.workflows.data.encode import PostEncoder
+from dgf.workflows.data.entity_types import TypePairs
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """n rows of a split as arrays.
+
+    Args:
+        posts: Where each row came from.
+        tokens: The rows' token ids, one after the other.
+        offsets: (n + 1,) where each row begins in `tokens`.
+        spans: (n, 2, 2) token [start, end) of head and tail.
+        image_rows: (n,) row of the photo in the feature store, -1 where the row runs on text alone.
+        sentences: (n,) number of the sentence; rows of one sentence share it.
+        relations: (n,) relation id, -1 where it is not known.
+        type_targets: (n, 2) entity types to learn from, -1 unknown; from the relation's name or the type file.
+        given_types: (n, 2) entity types the network is told, only for `entity_types` file and gold.
+    """
+
+    posts: tuple[Post, ...]
+    tokens: Ints
+    offsets: Ints
+    spans: Ints
+    image_rows: Ints
+    sentences: Ints
+    relations: Ints
+    type_targets: Ints
+    given_types: Ints | None
+
+    def __len__(self) -> int:
+        return len(self.posts)
+
+    @property
+    def lengths(self) -> Ints:
+        """(n,) tokens of each row."""
+        return np.diff(self.offsets)
+
+    def text_batch(self, rows: Ints) -> Batch:
+        """The batch of these rows without photos and captions, padded to its longest row with id 0."""
+        lengths = self.lengths[rows]
+        columns = np.arange(lengths.max())
+        mask = columns < lengths[:, None]  # (B, L)
+        at = np.where(mask, self.offsets[rows][:, None] + columns, 0)
+        given = self.given_types
+        return Batch(
+            tokens=torch.from_numpy(np.where(mask, self.tokens[at], 0)),
+            token_mask=torch.from_numpy(mask),
+            spans=torch.from_numpy(self.spans[rows]),
+            given_types=None if given is None else torch.from_numpy(given[rows]),
+            relations=torch.from_numpy(self.relations[rows]),
+            type_targets=torch.from_numpy(self.type_targets[rows]),
+            sentences=torch.from_numpy(self.sentences[rows]),
+        )
+
+
+def make_examples(
+    posts: Sequence[Post],
+    image_rows: Ints,
+    encoder: PostEncoder,
+    labels: LabelSpace,
+    config: ModelConfig,
+    types: TypePairs,
+) -> Examples:
+    """Makes the arrays of a split.
+
+    Args:
+        posts: The rows.
+        image_rows: (n,) from `photos.place`.
+        encoder: Tokenizes.
+        labels: Known relations and types.
+        config: Says where entity types come from.
+        types: Types of a type file or of the data set, by post id; empty where there are none.
+    """
+    encoded = encoder.encode(posts)
+    relations = np.array([_relation_id(labels, post) for post in posts], dtype=np.int64)
+    filed = np.array([[labels.type_id(t) for t in types.get(post.id, (None, None))] for post in posts], dtype=np.int64)
+    filed = filed.reshape(len(posts), 2)
+    named = labels.type_targets(torch.from_numpy(relations)).numpy()
+    numbers: dict[tuple[str, ...], int] = {}
+    return Examples(
+        posts=tuple(posts),
+        tokens=np.concatenate([np.asarray(e.tokens, dtype=np.int64) for e in encoded] or [np.zeros(0, np.int64)]),
+        offsets=np.cumsum([0, *(len(e.tokens) for e in encoded)], dtype=np.int64),
+        spans=np.array([[e.head, e.tail] for e in encoded], dtype=np.int64).reshape(len(posts), 2, 2),
+        image_rows=image_rows,
+        sentences=np.array([numbers.setdefault(post.tokens, len(numbers)) for post in posts], dtype=np.int64),
+        relations=relations,
+        type_targets=np.where(filed >= 0, filed, named),
+        given_types={"file": filed, "gold": named}.get(config.entity_types),
+    )
+
+
+def _relation_id(labels: LabelSpace, post: Post) -> int:
+    return labels.relations.index(post.relation) if post.relation in labels.relations else -1

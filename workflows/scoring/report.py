@@ -1,0 +1,63 @@
+"""What `dgf eval` writes and shows: report.json, predictions.jsonl, a table for the terminal."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from dgf.pipeline.shards.commit import write_atomic, write_json
+from dgf.workflows.scoring.metrics import Scores
+
+FIGURES = ("accuracy", "precision", "recall", "f1", "macro_f1")
+
+
+def write_report(folder: Path, report: Mapping[str, Any], scores: Scores | None) -> None:
+    """Writes `report.json`: how it was measured, then the figures (None where no row has a relation)."""
+    write_json(folder / "report.json", {**report, "scores": asdict(scores) if scores else None})
+
+
+def write_predictions(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes `predictions.jsonl`, one object a row; it holds no gold relation, so labels cannot change a byte of it."""
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    write_atomic(folder / "predictions.jsonl", lines.encode())
+
+
+def table(report: Mapping[str, Any], scores: Scores | None) -> str:
+    """The figures for the terminal: how measured, over all rows, then by relation."""
+    lines = [
+        f"{report['run']} on {report['split']}: {report['rows']} rows, {report['text_only_rows']} of them without a "
+        f"photo, {len(report['skipped_rows'])} skipped",
+        f"protocol: {report['protocol']}",
+    ]
+    if scores is None:
+        return "\n".join([*lines, "no row has a relation: predictions only, no figures"])
+    lines += [
+        "",
+        "  ".join(f"{name:>9}" for name in ("accuracy", "precision", "recall", "micro F1", "macro F1")),
+        "  ".join(f"{100 * getattr(scores, name):9.2f}" for name in FIGURES),
+        "",
+        f"{'relation':<32}{'P':>8}{'R':>8}{'F1':>8}{'rows':>7}{'trained on':>12}",
+    ]
+    for name, r in sorted(scores.per_relation.items(), key=lambda item: -item[1].support):
+        figures = f"{100 * r.precision:8.2f}{100 * r.recall:8.2f}{100 * r.f1:8.2f}{r.support:7d}{r.training_rows:12d}"
+        lines.append(f"{name:<32}{figures}")
+    return "\n".join(lines)
+
+
+def over_seeds(reports: Sequence[Scores]) -> dict[str, dict[str, float]]:
+    """Mean and sample standard deviation of each figure over runs that differ in their seed."""
+    columns = {name: [float(getattr(scores, name)) for scores in reports] for name in FIGURES}
+    return {
+        name: {"mean": mean(values), "deviation": stdev(values) if len(values) > 1 else 0.0}
+        for name, values in columns.items()
+    }
+
+
+def seeds_table(figures: Mapping[str, Mapping[str, float]], protocols: Sequence[str]) -> str:
+    """Mean and deviation over runs, each of which had a protocol, for the terminal."""
+    lines = [f"mean and deviation over {len(protocols)} runs"]
+    lines += [f"protocol: {protocol}" for protocol in sorted(set(protocols))]
+    lines += [f"{name:>10} {100 * f['mean']:7.2f} +- {100 * f['deviation']:.2f}" for name, f in figures.items()]
+    return "\n".join(lines)

@@ -1,0 +1,238 @@
+"""What each command can be asked: one dataclass a command, whose fields are its options.
+
+Each option is declared here alone: its name, type and default are the field's, its help is the `Doc` beside the
+type (`dgf.cli.options` makes click options of them). Nothing heavy is imported, so that `--help` answers at once.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Interval
+from typing_extensions import Doc
+
+
+@dataclass(frozen=True, slots=True)
+class Positional:
+    """Marks a field as an argument rather than an option.
+
+    Args:
+        metavar: How the usage line calls it.
+        many: Whether it takes any number of values.
+    """
+
+    metavar: str
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """Names an option otherwise than its field."""
+
+    option: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """What stands for the value of an option in its help, such as DIR."""
+
+    metavar: str
+
+
+DEFAULT_DETECTOR = "detectron2:COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"
+
+Device = Annotated[str, Doc("auto, cpu, cuda or cuda:N.")]
+Workers = Annotated[
+    int,
+    Ge(0),
+    Doc("Local worker processes, one a GPU where there are GPUs; 0 works in this process."),
+]
+Scheduler = Annotated[
+    str | None, Placeholder("ADDR"), Doc("Dask scheduler to use instead, such as tcp://10.0.0.1:8786.")
+]
+Threads = Annotated[
+    int | None,
+    Ge(1),
+    Doc(
+        "CPU threads of the networks in each worker; part of the settings, since it changes the last bits. Fastest on "
+        "a CPU: --threads 1 and as many workers as cores.  [default: as the folder was begun, or up to 4]"
+    ),
+]
+Overwrite = Annotated[bool, Doc("Recreate the folder: delete what an earlier run left there.")]
+OnError = Annotated[Literal["stop", "skip"], Doc("Bad rows: stop, or leave them out and list them.")]
+MissingImages = Annotated[
+    Literal["error", "skip", "text-only"],
+    Doc("Posts whose photo is not there: stop, leave them out, or run them on text. None gets another picture."),
+]
+RowsAtOnce = Annotated[int, Ge(1), Doc("Rows at once.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractSettings:
+    """What `dgf extract-features` can be asked.
+
+    The weights have no default, since the published ones are only fetched when asked for.
+    """
+
+    data: Annotated[Path, Positional("DATA")]
+    out: Annotated[Path, Doc("Folder for the shards.")]
+    detector: Annotated[str, Doc("detectron2:CONFIG (of its zoo, or a file), torchvision:NAME, or visual-genome.")] = (
+        DEFAULT_DETECTOR
+    )
+    weights: Annotated[
+        str | None,
+        Doc("Of the detector: a file, `default` (the published ones, fetched once), or `random[:SEED]`."),
+    ] = None
+    vgg_weights: Annotated[
+        str | None, Doc("Of VGG16: a file, `default`, a name of torchvision's, or `random[:SEED]`.")
+    ] = None
+    fc7: Annotated[bool, Doc("Store VGG16's fc7 layer too.")] = False
+    top_k: Annotated[int, Ge(1), Doc("Objects kept of a photo.")] = 10
+    regions: Annotated[int, Ge(1), Doc("Regions kept for captions.")] = 50
+    min_size: Annotated[int | None, Ge(32), Doc("Shorter edge of the detector's input.  [default: the model's]")] = None
+    max_size: Annotated[int | None, Ge(32), Doc("Limit of its longer edge.  [default: the model's]")] = None
+    workers: Workers = 0
+    scheduler: Scheduler = None
+    device: Device = "auto"
+    shard_size: Annotated[int, Ge(1), Doc("Most photos in a shard.")] = 256
+    batch_size: Annotated[int | None, Ge(1), Doc("Most photos in a batch.  [default: 16 on a GPU, 4 on a CPU]")] = None
+    threads: Threads = None
+    on_error: OnError = "stop"
+    missing_images: MissingImages = "error"
+    overwrite: Overwrite = False
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionSettings:
+    """What `dgf caption` can be asked."""
+
+    data: Annotated[Path, Positional("DATA")]
+    features: Annotated[Path, Doc("Feature shards.")]
+    out: Annotated[Path, Doc("Folder for the shards.")]
+    oscar: Annotated[
+        str | None, Placeholder("DIR"), Doc("Folder of an Oscar captioning checkpoint, or random[:SEED].")
+    ] = None
+    beams: Annotated[int, Ge(1), Doc("Beams; 1 is greedy.")] = 5
+    captions: Annotated[Path | None, Doc('Your own captions instead: JSONL of {"image_id": ..., "caption": ...}.')] = (
+        None
+    )
+    backend: Annotated[
+        Literal["oscar", "hf"],
+        Doc("oscar reads the regions in the shards; hf reads the photos with a model of transformers."),
+    ] = "oscar"
+    model: Annotated[Path | None, Doc("Folder of the model for --backend hf.")] = None
+    length: Annotated[int, Ge(3), Doc("Longest caption in word pieces, with start and end.")] = 20
+    precision: Annotated[
+        Literal["float32", "bfloat16"],
+        Doc("bfloat16 is faster on a GPU; `dgf bench caption` says what share of the words it changes."),
+    ] = "float32"
+    workers: Workers = 0
+    scheduler: Scheduler = None
+    device: Device = "auto"
+    batch_size: Annotated[int | None, Ge(1), Doc("Photos captioned at once.  [default: 128 on a GPU, 16 on a CPU]")] = (
+        None
+    )
+    threads: Threads = None
+    overwrite: Overwrite = False
+
+
+@dataclass(frozen=True, slots=True)
+class InspectSettings:
+    """What `dgf inspect` can be asked."""
+
+    folder: Annotated[Path, Positional("FEATURES|CAPTIONS")]
+    verify: Annotated[bool, Doc("Read every shard again and compare it with its marker.")] = False
+    sheet: Annotated[Path | None, Doc("Draw photos and boxes into this PNG.")] = None
+    data: Annotated[Path | None, Doc("Data set whose photos the sheet shows.")] = None
+    captions: Annotated[Path | None, Doc("Folder of captions to write below the photos.")] = None
+    photos: Annotated[int, Interval(ge=1, le=400), Doc("Photos on the sheet.")] = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateSettings:
+    """What `dgf validate` can be asked."""
+
+    data: Annotated[Path, Positional("DATA")]
+    on_error: Annotated[
+        Literal["stop", "skip"],
+        Doc("Whether bad rows are an error (exit 1) or left out (exit 3); all of them are listed either way."),
+    ] = "stop"
+    relations: Annotated[Path | None, Doc("JSON of relation name to id, if not beside DATA.")] = None
+    photos: Annotated[
+        Literal["exist", "header", "pixels"],
+        Doc("How far to look at photos: whether the file is there, its header, or every pixel."),
+    ] = "header"
+
+
+@dataclass(frozen=True, slots=True)
+class PredictSettings:
+    """What `dgf predict` can be asked."""
+
+    run: Annotated[Path, Positional("RUN")]
+    posts: Annotated[Path, Positional("POSTS")]
+    out: Annotated[Path | None, Doc("JSONL to write.  [default: standard output]")] = None
+    work: Annotated[Path | None, Doc("Folder to keep features and captions in.")] = None
+    weights: Annotated[str | None, Doc("Of the detector, where not as for the run's features.")] = None
+    vgg_weights: Annotated[str | None, Doc("Of VGG16, likewise.")] = None
+    oscar: Annotated[str | None, Placeholder("DIR"), Doc("Oscar's or the other captioner's folder, likewise.")] = None
+    missing_images: MissingImages = "error"
+    on_error: OnError = "stop"
+    workers: Workers = 0
+    batch_size: RowsAtOnce = 64
+    device: Device = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSettings:
+    """What `dgf demo` can be asked."""
+
+    overrides: Annotated[tuple[str, ...], Positional("[KEY=VALUE]...", many=True)] = ()
+    out: Annotated[Path, Doc("Folder for everything the demo makes; a second run continues from what is there.")] = (
+        Path("demo-run")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BenchReadSettings:
+    """What `dgf bench read` can be asked."""
+
+    features: Annotated[Path | None, Doc("Feature shards.  [default: noise, made and removed]")] = None
+    rows: Annotated[int, Ge(100), Doc("Photos of the noise.")] = 4000
+    batch: Annotated[int, Ge(1), Doc("Rows of a batch.")] = 100
+    shards: Annotated[int, Ge(1), Doc("Shards of the noise.")] = 20
+
+
+@dataclass(frozen=True, slots=True)
+class BenchExtractSettings:
+    """What `dgf bench extract` can be asked."""
+
+    photos: Annotated[int, Ge(1), Doc("Synthetic JPEGs of 800x600.")] = 32
+    rounds: Annotated[int, Ge(1), Doc("Of each side.")] = 2
+    detector: Annotated[str, Doc("As for `dgf extract-features`.")] = DEFAULT_DETECTOR
+    min_size: Annotated[int | None, Ge(32), Doc("Shorter edge of its input.")] = None
+    max_size: Annotated[int | None, Ge(32), Doc("Limit of the longer edge.")] = None
+    batch_size: Annotated[int | None, Ge(1), Doc("Most photos in a batch.")] = None
+    shard_size: Annotated[int, Ge(1), Doc("Most photos in a shard.")] = 16
+    threads: Annotated[int | None, Ge(1), Doc("CPU threads of the networks.")] = None
+    one_by_one: Annotated[int, Ge(0), Doc("Photos of the plain loop.")] = 8
+    device: Device = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchCaptionSettings:
+    """What `dgf bench caption` can be asked."""
+
+    photos: Annotated[int, Ge(1), Doc("In the batch.")] = 2
+    beams: Annotated[int, Ge(1), Doc("1 is greedy.")] = 5
+    device: Device = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchTrainSettings:
+    """What `dgf bench train` can be asked."""
+
+    language_model: Annotated[str, Doc("As for `dgf train`.")] = "random:gpt2"
+    preset: Annotated[str, Doc("As for `dgf train`.")] = "paper"
+    batch: Annotated[int, Ge(1), Doc("Rows of a batch.")] = 16
+    steps: Annotated[int, Ge(1), Doc("Steps of each side.")] = 5
+    device: Device = "auto"

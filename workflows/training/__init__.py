@@ -1,0 +1,1 @@
+"""The loop, its optimizer, and the folder of a run."""

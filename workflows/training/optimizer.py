@@ -1,0 +1,39 @@
+"""AdamW and its schedule (Table 3), with rates of their own for the language model and for the new layers."""
+
+import math
+
+from torch import nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+
+from dgf.model.dgf_pt.network import DGF
+from dgf.workflows.config import OptimConfig
+
+
+def make_optimizer(network: DGF, optim: OptimConfig, rows: int) -> tuple[AdamW, LambdaLR]:
+    """AdamW over the weights that are trained, and the rate's rise and fall over all steps.
+
+    Biases, norms and single vectors do not decay.
+
+    Args:
+        network: Its language model's weights get `lm_learning_rate`, the others `learning_rate`.
+        optim: Rates, decay, epochs and batch size.
+        rows: Training rows, which decide the number of steps.
+    """
+    of_language_model, of_new_layers = network.parameter_groups()
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for rate, parameters in ((optim.lm_learning_rate, of_language_model), (optim.learning_rate, of_new_layers)):
+        for parameter in parameters:
+            decay = optim.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((rate, decay), []).append(parameter)
+    optimizer = AdamW([{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()])
+    steps = optim.epochs * math.ceil(rows / optim.batch_size)
+    return optimizer, LambdaLR(optimizer, lambda step: rate_factor(step, steps, optim))
+
+
+def rate_factor(step: int, steps: int, optim: OptimConfig) -> float:
+    """Share of the full rate at a step: rising over the warm-up, then constant or falling to zero."""
+    warmup = max(1, round(optim.warmup * steps))
+    if step < warmup:
+        return (step + 1) / warmup
+    return 1.0 if optim.schedule == "constant" else max(0.0, (steps - step) / max(1, steps - warmup))

@@ -1,0 +1,135 @@
+"""The folder of one training run: what lies in it, and how it is written so that a kill at any moment loses nothing."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.shards.commit import LOCK, PART, clean, write_atomic, write_json
+from dgf.workflows.config import TrainConfig, dump_config, load_config
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Where everything of a run lies.
+
+    `config.yaml`, `labels.json`, `data.json` and `environment.txt` are written before the first step,
+    `metrics.jsonl` and `checkpoints/` after every epoch, and the network, `tokenizer/`,
+    `model.safetensors` and `model.json`, last.
+    """
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def last(self) -> Path:
+        """Everything needed to go on after the last whole epoch."""
+        return self.path / "checkpoints" / "last.pt"
+
+    @property
+    def best(self) -> Path:
+        """The trained weights of the epoch with the best validation F1."""
+        return self.path / "checkpoints" / "best.pt"
+
+    @property
+    def finished(self) -> bool:
+        """Whether training came to its end: the network's own configuration is the last file to be written."""
+        return (self.path / "model.json").is_file()
+
+    @property
+    def begun(self) -> bool:
+        """Whether a run is here: `config.yaml` is the last file of its beginning."""
+        return self.config_file.is_file()
+
+    @property
+    def foreign(self) -> list[str]:
+        """Names here that no beginning of a run writes."""
+        if not self.path.is_dir():
+            return [self.path.name] if self.path.exists() else []
+        own = {"checkpoints", "labels.json", "data.json", "environment.txt", LOCK}
+        return sorted(f.name for f in self.path.iterdir() if f.name not in own and not f.name.startswith(PART))
+
+    def clean(self) -> None:
+        """Removes what a killed run left half-written."""
+        for folder in (self.path, self.path / "checkpoints"):
+            clean(folder)
+
+    def begin(
+        self,
+        config: TrainConfig,
+        relations: Sequence[str],
+        facts: Mapping[str, Any],
+        environment: Mapping[str, str],
+    ) -> None:
+        """Makes the folder with what is known before the first step; `config.yaml` comes last.
+
+        Args:
+            config: Resolved.
+            relations: In id order.
+            facts: Of the training data: its rows and relations, and the features it was shown (`data.json`).
+            environment: Versions and devices.
+        """
+        (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        write_json(self.path / "labels.json", {name: number for number, name in enumerate(relations)})
+        write_json(self.path / "data.json", facts)
+        lines = "".join(f"{name}: {value}\n" for name, value in environment.items())
+        write_atomic(self.path / "environment.txt", lines.encode())
+        write_atomic(self.config_file, dump_config(config).encode())
+
+    def load_config(self) -> TrainConfig:
+        """The configuration the run was started with.
+
+        Raises:
+            UserError: If the folder is no run.
+        """
+        if not self.begun:
+            raise UserError(f"{self.path}: not a run folder (it has no config.yaml)", "`dgf train` makes one.")
+        return load_config(self.config_file)
+
+    def finished_config(self) -> TrainConfig:
+        """The configuration of a run whose training has ended.
+
+        Raises:
+            UserError: If the folder is no run, or training has not ended.
+        """
+        config = self.load_config()
+        if not self.finished:
+            raise UserError(f"{self.path}: training has not ended", f"`dgf train --resume --out {self.path}` ends it.")
+        return config
+
+    def write_metrics(self, epochs: Sequence[Mapping[str, Any]]) -> None:
+        """Writes `metrics.jsonl`, one line an epoch."""
+        write_atomic(self.path / "metrics.jsonl", "".join(json.dumps(epoch) + "\n" for epoch in epochs).encode())
+
+    def check_data(self, facts: Mapping[str, Any]) -> None:
+        """Sees that the data, and the way networks read it, are still what the run was begun with.
+
+        Raises:
+            UserError: If rows, relations, features, captions or the networks' format have changed.
+        """
+        before = self.read_data()
+        changed = [key for key in before.keys() | facts.keys() if before.get(key) != facts.get(key)]
+        same_order = list(before["training_rows"]) == list(facts["training_rows"])
+        if changed or not same_order:
+            what = ", ".join(sorted(changed)) or "the order of the relations"
+            raise UserError(
+                f"{self.path}: cannot go on: what it was begun with has changed ({what})", "Name another --out."
+            )
+
+    def read_data(self) -> dict[str, Any]:
+        """What `begin` wrote of the training data.
+
+        Raises:
+            UserError: If it is missing or damaged.
+        """
+        try:
+            content = json.loads((self.path / "data.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.path}: data.json cannot be read: {error}", "Train the run again.") from error
+        return dict(content)
