@@ -216,6 +216,13 @@ def test_the_shard_of_a_worker_that_died_is_run_again(own_root: Path, expected: 
     assert len(results) == len(expected)
 
 
+def test_a_shard_whose_task_raised_once_is_run_again(own_root: Path, expected: dict[str, str], tmp_path: Path) -> None:
+    results = poisoned(own_root, tmp_path / "out", "raise", times=1, workers=1)
+    assert (own_root / "poison-0").is_dir(), "the task never raised"
+    assert digests(tmp_path / "out") == expected
+    assert sorted(result.index for result in results) == list(range(len(expected)))
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_shard_that_fails_stops_no_other_and_is_named(
     own_root: Path, expected: dict[str, str], tmp_path: Path, workers: int

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import signal
@@ -65,6 +66,51 @@ def test_an_error_while_writing_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="disk full"):
         commit(tmp_path, 0, "print", fail, ShardStats(1))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_keeps_the_file_that_it_opened_before_a_commit(tmp_path: Path) -> None:
+    def refill(file: h5py.File) -> None:
+        file.create_dataset("values", data=np.zeros(5000, dtype=np.float32), track_times=False)
+
+    commit(tmp_path, 0, "old", fill, ShardStats(1))
+    old = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(old) == 2
+    with contextlib.ExitStack() as stack:
+        opened = {path: stack.enter_context(path.open("rb", buffering=0)) for path in old}
+        commit(tmp_path, 0, "new", refill, ShardStats(1))
+        assert {path: file.read() for path, file in opened.items()} == old
+    assert all(path.read_bytes() != content for path, content in old.items())
+
+
+def test_a_file_is_synced_before_its_rename_and_the_folder_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync, replace = os.fsync, os.replace
+    seen: list[tuple[str, int]] = []
+
+    def recorded_fsync(descriptor: int) -> None:
+        seen.append(("fsync", os.fstat(descriptor).st_ino))
+        fsync(descriptor)
+
+    def recorded_replace(source: Path, target: Path) -> None:
+        seen.append(("replace", os.stat(source).st_ino))
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", recorded_fsync)
+        patch.setattr(os, "replace", recorded_replace)
+        commit(tmp_path, 0, "print", fill, ShardStats(1))
+    shard, marker, folder = (
+        path.stat().st_ino for path in (tmp_path / "shard-00000.h5", tmp_path / "shard-00000.json", tmp_path)
+    )
+    assert seen == [
+        ("fsync", shard),
+        ("replace", shard),
+        ("fsync", folder),
+        ("fsync", marker),
+        ("replace", marker),
+        ("fsync", folder),
+    ]
 
 
 def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:

@@ -25,6 +25,23 @@ def test_the_order_and_number_of_posts_do_not_matter(photos: tuple[Path, list[st
     assert tiny_plan(root, shuffled) == plan and len(list(plan.photos())) == 30
 
 
+def test_renamed_photos_stay_in_their_batches(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    names = paint(before, 72, size=(16, 16))[::3]
+    after.mkdir()
+    renamed = list(reversed(names))
+    for old, new in zip(names, renamed, strict=True):
+        shutil.copy(before / old, after / new)
+    random.Random(0).shuffle(renamed)
+
+    def contents(plan: Plan) -> list[list[str]]:
+        return [[photo.sha256 for photo in batch] for shard in plan.shards for batch in shard]
+
+    plan, again = tiny_plan(before, names), tiny_plan(after, renamed)
+    assert len({photo.size for photo in plan.photos()}) == 1 and len(contents(plan)) == 6
+    assert contents(again) == contents(plan) and again.summary() == plan.summary()
+
+
 def test_files_with_the_same_bytes_are_one_photo(photos: tuple[Path, list[str]], tmp_path: Path) -> None:
     root, names = photos
     shutil.copytree(root, tmp_path, dirs_exist_ok=True)
