@@ -65,6 +65,12 @@ def world(good: World, tmp_path: Path) -> World:
     return World(tmp_path, good.posts, good.features, good.captions, good.run)
 
 
+@pytest.fixture(autouse=True)
+def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No scheduler is there to answer, however long a command waits."""
+    monkeypatch.setattr("dgf.pipeline.jobs.cluster.CONNECT_SECONDS", 1)
+
+
 def spoil_row(world: World, change: Callable[[dict[str, object]], object]) -> Path:
     """The posts with the third training row changed."""
     posts = world.copy(world.posts)
