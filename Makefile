@@ -13,7 +13,7 @@ ARGS ?=
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | column -t -s '|'
 
-venv: ## make or mend .venv, pinned by constraints.txt
+venv: ## make or repair .venv, pinned by constraints.txt
 	@sh requirements/install.sh
 
 demo: venv ## the four commands on a small drawn world, ending in a report
@@ -32,7 +32,7 @@ types: venv ## mypy --strict on the four packages
 	@for part in cli workflows pipeline model; do ln -sfn ../../../$$part .cache/types/dgf/$$part; done
 	$(BIN)/mypy -p dgf
 
-format: venv ## let ruff mend what it can
+format: venv ## let ruff fix what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

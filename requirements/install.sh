@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv with everything in it, or mends it; does nothing where it stands already.
+# Makes .venv with everything in it, or repairs it; does nothing where it is complete.
 # Needs Python 3.11 or newer and PyPI. PYTHON=... chooses the interpreter.
 set -eu
 cd "$(dirname "$0")/.."
@@ -23,16 +23,16 @@ fail() {
     exit 1
 }
 
-anew=""
+reason=""
 if [ -e $unfinished ]; then
-    anew="An earlier set-up was cut short"
+    reason="An earlier set-up was cut short"
 elif [ -e $ready ] && ! grep -qF " $(pwd -P)" $ready; then
-    anew="This folder was moved"
+    reason="This folder was moved"
 elif [ "$(cat $ready 2>/dev/null)" = "$inputs" ] || { [ -e $ready ] && ! $python -c 'import pip' 2>/dev/null; }; then
-    anew="Parts of .venv are gone"
+    reason="Parts of .venv are gone"
 fi
-if [ -n "$anew" ]; then
-    echo "$anew: making .venv anew."
+if [ -n "$reason" ]; then
+    echo "$reason: making .venv again."
     rm -rf .venv
 fi
 
