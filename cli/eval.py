@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from dgf.cli import options
+from dgf.cli.options import options_of
+from dgf.workflows.settings import EvalOptions
 
 EPILOG = """\b
 Examples:
@@ -17,17 +18,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
-@click.option("--split", default="test", show_default=True, help="Which rows.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the report.  [default: RUN/eval-SPLIT]")
-@click.option("--data", "path", type=click.Path(path_type=Path), help="Another data set than the run's.")
-@click.option("--features", type=click.Path(path_type=Path), help="Its feature shards.")
-@click.option("--captions", type=click.Path(path_type=Path), help="Its caption shards.")
-@click.option("--types", type=click.Path(path_type=Path), help="JSONL of entity types by post id.")
-@click.option("--missing-images", type=click.Choice(["error", "skip", "text-only"]), help="As for `dgf train`.")
-@click.option("--on-error", type=click.Choice(["stop", "skip"]), help="As for `dgf train`.")
-@options.rows_at_once
-@options.device
+@options_of(EvalOptions)
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import click
 from annotated_types import Ge, Interval
@@ -36,7 +36,7 @@ def _parameter(name: str, hint: Any, default: Any) -> Callable[[Decorated], Deco
     """The decorator of one option or argument."""
     kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     note = {type(entry): entry for entry in notes}
-    if get_origin(kind) is UnionType:  # T | None
+    if get_origin(kind) in (Union, UnionType):  # T | None
         [kind] = set(get_args(kind)) - {NoneType}
     required = default is MISSING
     if (position := note.get(Positional)) is not None:

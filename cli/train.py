@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from dgf.cli import options
+from dgf.cli.options import options_of
+from dgf.workflows.settings import TrainOptions
 
 EPILOG = """\b
 Examples:
@@ -17,31 +18,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("words", nargs=-1, metavar="[DATA] [KEY=VALUE]...")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Run folder to make.")
-@click.option("--features", type=click.Path(path_type=Path), help="Feature shards; none trains on text alone.")
-@click.option("--captions", type=click.Path(path_type=Path), help="Caption shards.")
-@click.option("--types", type=click.Path(path_type=Path), help="JSONL of entity types by post id.")
-@click.option(
-    "--preset",
-    default="paper",
-    show_default=True,
-    help="Values to start from: paper, finetune (trains the language model), demo.",
-)
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML with any of the keys.")
-@click.option(
-    "--missing-images",
-    type=click.Choice(["error", "skip", "text-only"]),
-    help="Posts whose photo is not in the shards: stop, leave them out, or run them on text.  [default: error]",
-)
-@click.option(
-    "--on-error",
-    type=click.Choice(["stop", "skip"]),
-    help="Bad rows: stop, or leave them out and list them.  [default: stop]",
-)
-@options.device
-@click.option("--resume", is_flag=True, help="Go on from the last checkpoint, if there is one.")
-@click.option("--show-config", is_flag=True, help="Print the resolved configuration and stop.")
+@options_of(TrainOptions)
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -64,6 +64,7 @@ MissingImages = Annotated[
     Literal["error", "skip", "text-only"],
     Doc("Posts whose photo is not there: stop, leave them out, or run them on text. None gets another picture."),
 ]
+Types = Annotated[Path | None, Doc("JSONL of entity types by post id.")]
 RowsAtOnce = Annotated[int, Ge(1), Doc("Rows at once.")]
 
 
@@ -162,6 +163,46 @@ class ValidateSettings:
         Literal["exist", "header", "pixels"],
         Doc("How far to look at photos: whether the file is there, its header, or every pixel."),
     ] = "header"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """What `dgf train` can be asked; None leaves the choice to the configuration."""
+
+    out: Annotated[Path, Doc("Run folder to make.")]
+    words: Annotated[tuple[str, ...], Positional("[DATA] [KEY=VALUE]...", many=True)] = ()
+    features: Annotated[Path | None, Doc("Feature shards; none trains on text alone.")] = None
+    captions: Annotated[Path | None, Doc("Caption shards.")] = None
+    types: Types = None
+    preset: Annotated[str, Doc("Values to start from: paper, finetune (trains the language model), demo.")] = "paper"
+    config_file: Annotated[Path | None, Spelled("--config"), Doc("YAML with any of the keys.")] = None
+    missing_images: Annotated[
+        Literal["error", "skip", "text-only"] | None,
+        Doc("Posts whose photo is not in the shards: stop, leave them out, or run them on text.  [default: error]"),
+    ] = None
+    on_error: Annotated[
+        Literal["stop", "skip"] | None, Doc("Bad rows: stop, or leave them out and list them.  [default: stop]")
+    ] = None
+    device: Device = "auto"
+    resume: Annotated[bool, Doc("Continue from the last checkpoint, if there is one.")] = False
+    show_config: Annotated[bool, Doc("Print the resolved configuration and stop.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class EvalOptions:
+    """What `dgf eval` can be asked; None takes what the run was trained on."""
+
+    runs: Annotated[tuple[Path, ...], Positional("RUN...", many=True)]
+    split: Annotated[str, Doc("Which rows.")] = "test"
+    out: Annotated[Path | None, Doc("Folder of the report.  [default: RUN/eval-SPLIT]")] = None
+    path: Annotated[Path | None, Spelled("--data"), Doc("Another data set than the run's.")] = None
+    features: Annotated[Path | None, Doc("Its feature shards.")] = None
+    captions: Annotated[Path | None, Doc("Its caption shards.")] = None
+    types: Types = None
+    missing_images: Annotated[Literal["error", "skip", "text-only"] | None, Doc("As for `dgf train`.")] = None
+    on_error: Annotated[Literal["stop", "skip"] | None, Doc("As for `dgf train`.")] = None
+    batch_size: RowsAtOnce = 64
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,71 @@
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import click
+import pytest
+from annotated_types import Ge, Interval
+from click.testing import CliRunner, Result
+from typing_extensions import Doc
+
+from dgf.cli.options import options_of
+from dgf.workflows import settings
+from dgf.workflows.settings import Placeholder, Positional, Spelled
+
+
+@dataclass(frozen=True)
+class Baking:
+    dough: Annotated[Path, Positional("DOUGH")]
+    out: Annotated[Path, Doc("Where to.")]
+    toppings: Annotated[tuple[str, ...], Positional("[TOPPING]...", many=True)] = ()
+    heat_level: Annotated[int, Interval(ge=1, le=9), Doc("How hot.")] = 5
+    minutes: Annotated[int | None, Ge(1), Doc("How long.  [default: until done]")] = None
+    side: Annotated[Literal["upper", "lower"] | None, Spelled("--rack"), Doc("Which rack.")] = None
+    oven: Annotated[str, Placeholder("NAME"), Doc("Which oven.")] = "stone"
+    fan: Annotated[bool, Doc("With the fan.")] = False
+
+
+def bake(*words: str) -> tuple[Result, list[Baking]]:
+    baked: list[Baking] = []
+
+    @click.command()
+    @options_of(Baking)
+    def command(**given: Any) -> None:
+        baked.append(Baking(**given))
+
+    return CliRunner().invoke(command, words), baked
+
+
+def test_defaults_are_the_fields() -> None:
+    _, baked = bake("rye", "--out", "here")
+    assert baked == [Baking(Path("rye"), Path("here"))]
+
+
+def test_every_field_can_be_given() -> None:
+    words = "rye olives salt --out here --heat-level 9 --minutes 3 --rack upper --oven gas --fan"
+    _, baked = bake(*words.split())
+    assert baked == [Baking(Path("rye"), Path("here"), ("olives", "salt"), 9, 3, "upper", "gas", True)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["rye", "--out here", "rye --out here --heat-level 10", "rye --out here --minutes 0", "rye --out a --rack x"],
+)
+def test_what_does_not_fit_is_wrong_usage(words: str) -> None:
+    result, baked = bake(*words.split())
+    assert result.exit_code == 2 and not baked
+
+
+def test_help_shows_what_the_fields_say() -> None:
+    shown = bake("--help")[0].output
+    assert "DOUGH [TOPPING]..." in shown and "--oven NAME" in shown and "[upper|lower]" in shown
+    assert "How hot.  [default: 5; 1<=x<=9]" in shown and "--out PATH" in shown and "[required]" in shown
+
+
+@pytest.mark.parametrize("name", [name for name, value in vars(settings).items() if is_dataclass(value)])
+def test_every_option_of_every_command_has_a_help(name: str) -> None:
+    asked = getattr(settings, name)
+    hints = get_type_hints(asked, include_extras=True)
+    for field in fields(asked) if name.endswith(("Settings", "Options")) else ():
+        notes = getattr(hints[field.name], "__metadata__", ())
+        assert any(isinstance(note, Doc | Positional) for note in notes), field.name
