@@ -1,1 +1,5 @@
 """Finished shards as tensors, by row."""
+
+from dgf.pipeline.features.store import Features, FeatureStore
+
+__all__ = ["FeatureStore", "Features"]

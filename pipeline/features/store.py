@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.features.index import Index, read_captions, read_index
-from dgf.pipeline.shards.schema import BLOCKS
+from dgf.pipeline.features.index import Index, captions_by_row, read_index
+from dgf.pipeline.shards import BLOCKS
 
 Place = Literal["files", "host", "device"]
 
@@ -54,7 +54,7 @@ class FeatureStore:
     """Features of the photos of a finished folder, and their captions where there are any.
 
     It may be used from threads, forked processes and DataLoader workers: no HDF5 handle is kept, and a pickled copy
-    maps the files anew (wherever the original has its features). Shards must not be cut short while they are in use,
+    maps the files again (wherever the original has its features). Shards must not be cut short while they are in use,
     which dgf itself never does: it replaces files as a whole.
 
     Attributes:
@@ -104,7 +104,7 @@ class FeatureStore:
                 the features.
         """
         index = read_index(features, image)
-        return cls(index, None if captions is None else read_captions(captions, index))
+        return cls(index, None if captions is None else captions_by_row(captions, index))
 
     def __len__(self) -> int:
         return len(self.image_ids)

@@ -1,1 +1,48 @@
 """A folder of shards: its plan, its schema, and how a shard becomes final."""
+
+from dgf.pipeline.shards.claim import MANIFEST
+from dgf.pipeline.shards.folder import COMMANDS, ShardFolder, ShardKind, recorded_threads, sum_seconds
+from dgf.pipeline.shards.marker import Failure, Marker, ShardStats, fingerprint_of, shard_name
+from dgf.pipeline.shards.plan import GRID, Photo, PhotoBatch, Plan, PlannedShard, make_plan
+from dgf.pipeline.shards.schema import (
+    BLOCKS,
+    BOX_FEATURES,
+    FC7,
+    SCHEMA,
+    Layout,
+    read_layout,
+    read_text,
+    to_float16,
+    write_captions,
+    write_features,
+)
+
+__all__ = [
+    "BLOCKS",
+    "BOX_FEATURES",
+    "COMMANDS",
+    "FC7",
+    "GRID",
+    "MANIFEST",
+    "SCHEMA",
+    "Failure",
+    "Layout",
+    "Marker",
+    "Photo",
+    "PhotoBatch",
+    "Plan",
+    "PlannedShard",
+    "ShardFolder",
+    "ShardKind",
+    "ShardStats",
+    "fingerprint_of",
+    "make_plan",
+    "read_layout",
+    "read_text",
+    "recorded_threads",
+    "shard_name",
+    "sum_seconds",
+    "to_float16",
+    "write_captions",
+    "write_features",
+]
