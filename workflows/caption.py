@@ -10,7 +10,7 @@ from dgf.pipeline.captioners.base import NO_REGIONS, CaptionerSpec
 from dgf.pipeline.captioners.caption_file import read_caption_file
 from dgf.pipeline.captioners.oscar.captioner import check_width
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.base import Workers
+from dgf.pipeline.jobs.base import WorkerPool
 from dgf.pipeline.jobs.captioning import CaptioningSpec, is_random
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
 from dgf.pipeline.jobs.run_shard import ShardJob
@@ -76,7 +76,7 @@ def caption(
     features: Path,
     spec: CaptionerSpec,
     out: Path,
-    workers: Workers,
+    workers: WorkerPool,
     *,
     batch_size: int | None = None,
     overwrite: bool = False,

@@ -3,7 +3,7 @@
 import torch
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.base import Workers
+from dgf.pipeline.jobs.base import WorkerPool
 from dgf.workflows.settings import CaptionSettings, ExtractSettings
 
 
@@ -26,7 +26,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def choose_workers(settings: ExtractSettings | CaptionSettings) -> Workers:
+def choose_workers(settings: ExtractSettings | CaptionSettings) -> WorkerPool:
     """Where the shards of a command are computed.
 
     A scheduler's workers have devices of their own, which need not be here; `auto` then asks for the kind found here.
@@ -38,7 +38,7 @@ def choose_workers(settings: ExtractSettings | CaptionSettings) -> Workers:
         device = str(choose_device(settings.device))
     else:
         device = choose_device("auto").type if settings.device == "auto" else settings.device
-    return Workers(device, settings.workers, settings.scheduler, settings.threads)
+    return WorkerPool(device, settings.workers, settings.scheduler, settings.threads)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

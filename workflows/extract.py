@@ -5,13 +5,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from dgf.pipeline.detectors.base import DetectorSpec, input_size
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.base import Workers
+from dgf.pipeline.jobs.base import WorkerPool
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
-from dgf.pipeline.jobs.extraction_spec import ExtractionSpec
+from dgf.pipeline.jobs.extraction_spec import ExtractionSpec, FeatureSpec
 from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.photos.images import find_image, why_missing
 from dgf.pipeline.posts.base import Dataset, Fault
@@ -27,56 +26,6 @@ PHOTOS_AT_ONCE = {"cuda": 16, "cpu": 4}
 
 _MOST_NAMED = 5
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureSpec:
-    """What features are made with.
-
-    Args:
-        detector: Which detector.
-        vgg: Which VGG16.
-        objects: K, objects kept of a photo.
-        shard_size: Most photos in a shard.
-        batch_size: Most photos in a batch; None for the device's usual.
-
-    Raises:
-        UserError: More objects than regions.
-    """
-
-    detector: DetectorSpec
-    vgg: VggSpec
-    objects: int
-    shard_size: int = 256
-    batch_size: int | None = None
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.objects <= self.detector.regions:
-            raise UserError(
-                f"--top-k {self.objects}: the objects are the best of the {self.detector.regions} regions",
-                "Give a number between 1 and --regions.",
-            )
-
-    @classmethod
-    def of_command(cls, command: Mapping[str, Any]) -> "FeatureSpec":
-        """What the command of a folder says (`ShardFolder.command`), in shards and batches of the usual size."""
-        sizes = (command["regions"], command["min_size"], command["max_size"])
-        detector = DetectorSpec(command["detector"], command["weights"], *sizes)
-        return cls(detector, VggSpec(command["vgg_weights"], command["fc7"]), command["top_k"])
-
-    @property
-    def command(self) -> dict[str, Any]:
-        """The options by which `dgf predict` can extract new photos in the same way; files by their whole path."""
-        return {
-            "detector": _located(self.detector.spec),
-            "weights": _located(self.detector.weights),
-            "vgg_weights": _located(self.vgg.weights),
-            "fc7": self.vgg.fc7,
-            "top_k": self.objects,
-            "regions": self.detector.regions,
-            "min_size": self.detector.min_size,
-            "max_size": self.detector.max_size,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +84,18 @@ def extract_photos(settings: ExtractSettings) -> ExtractSummary:
         DetectorSpec(settings.detector, settings.weights, *sizes),
         VggSpec(settings.vgg_weights, settings.fc7),
         settings.top_k,
-        settings.shard_size,
-        settings.batch_size,
     )
     workers = choose_workers(settings)
     dataset = read_dataset(settings.data, on_error=settings.on_error)
     return extract(
-        dataset, spec, settings.out, workers, missing_images=settings.missing_images, overwrite=settings.overwrite
+        dataset,
+        spec,
+        settings.out,
+        workers,
+        shard_size=settings.shard_size,
+        batch_size=settings.batch_size,
+        missing_images=settings.missing_images,
+        overwrite=settings.overwrite,
     )
 
 
@@ -149,8 +103,10 @@ def extract(
     dataset: Dataset,
     spec: FeatureSpec,
     out: Path,
-    workers: Workers,
+    workers: WorkerPool,
     *,
+    shard_size: int = 256,
+    batch_size: int | None = None,
     missing_images: MissingImages = "error",
     overwrite: bool = False,
 ) -> ExtractSummary:
@@ -161,6 +117,8 @@ def extract(
         spec: What features are made with.
         out: Folder for the shards.
         workers: Where they are computed.
+        shard_size: Most photos in a shard.
+        batch_size: Most photos in a batch; None for the device's usual.
         missing_images: Whether posts whose photo is not there are an error.
         overwrite: Recreate a folder that was made with other settings.
 
@@ -171,18 +129,18 @@ def extract(
     # Which photos there are, and which networks; nothing is written yet.
     wanted = find_photos(dataset)
     _check_missing(dataset, wanted, missing_images)
-    computation = ExtractionSpec(dataset.image_root.absolute(), spec.detector, spec.vgg, spec.objects)
+    computation = ExtractionSpec(dataset.image_root.absolute(), spec)
     described = computation.describe()
     _warn_of_random_weights(spec)
 
     # Which photo goes into which batch of which shard. An earlier plan decides the ids that photos are stored under.
     kind = workers.device_kind
-    batch_size = spec.batch_size or PHOTOS_AT_ONCE[kind]
+    batch_size = batch_size or PHOTOS_AT_ONCE[kind]
     with photo_bar("hash", len(wanted.found)) as bar:
         plan = make_plan(
             dataset.image_root,
             wanted.found,
-            shard_size=spec.shard_size,
+            shard_size=shard_size,
             batch_size=batch_size,
             resized=input_size(spec.detector).resized,
             before=None if overwrite else Plan.load_if_there(out),
@@ -196,7 +154,7 @@ def extract(
         "schema": SCHEMA,
         **described,
         "objects": spec.objects,
-        "batches": {"size": batch_size, "shard": spec.shard_size, "grid": GRID},
+        "batches": {"size": batch_size, "shard": shard_size, "grid": GRID},
         "device": kind,
         "threads": threads if kind == "cpu" else None,
         "photos": plan.summary(),
@@ -262,8 +220,3 @@ def _warn_of_random_weights(spec: FeatureSpec) -> None:
             _log.warning(
                 "WARNING: the weights of the %s are RANDOM: these features mean nothing, they only try the way", name
             )
-
-
-def _located(value: str) -> str:
-    """A file by its whole path, so that it is found from elsewhere too; anything else as it is."""
-    return str(Path(value).absolute()) if Path(value).is_file() else value

@@ -14,7 +14,7 @@ from dgf.pipeline.photos.contact_sheet import Tile, write_sheet
 from dgf.pipeline.photos.images import ImageError, decode, digest, read_bytes
 from dgf.pipeline.posts.dataset import read_dataset
 from dgf.pipeline.shards import (
-    COMMANDS,
+    MADE_BY,
     MANIFEST,
     Failure,
     Marker,
@@ -67,7 +67,7 @@ class InspectSummary:
     def hint(self) -> str:
         """The command that computes faulty shards again."""
         files = " ".join(sorted({str(self.folder / f"{Path(shard).stem}.json") for shard, _ in self.faults}))
-        return f"rm -f {files} && {COMMANDS[self.kind]} ... (the same command that made {self.folder})"
+        return f"rm -f {files} && {MADE_BY[self.kind]} ... (the same command that made {self.folder})"
 
 
 def inspect_folder(settings: InspectSettings) -> InspectSummary:

@@ -11,8 +11,9 @@ from typing import Any, Literal
 from dgf.pipeline.captioners.base import CaptionerSpec
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_atomic
-from dgf.pipeline.jobs.base import Workers
+from dgf.pipeline.jobs.base import WorkerPool
 from dgf.pipeline.jobs.captioning import is_random
+from dgf.pipeline.jobs.extraction_spec import FeatureSpec
 from dgf.pipeline.photos.images import find_image
 from dgf.pipeline.posts.base import Dataset
 from dgf.pipeline.posts.dataset import read_dataset
@@ -20,7 +21,7 @@ from dgf.workflows.caption import caption
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data.corpus import open_corpus
 from dgf.workflows.devices import choose_device
-from dgf.workflows.extract import FeatureSpec, extract
+from dgf.workflows.extract import extract
 from dgf.workflows.scoring.answers import answer
 from dgf.workflows.training.run_folder import RunFolder
 
@@ -77,7 +78,7 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
     device = choose_device(settings.device)
     dataset = read_dataset(settings.posts, on_error=settings.on_error)
     with _work_folder(settings.work) as work:
-        workers = Workers(str(device), settings.workers)
+        workers = WorkerPool(str(device), settings.workers)
         features, captions = _see(settings, dataset, folder.read_data(), work, workers)
         config = _for_posts(config, settings, features, captions)
         corpus = open_corpus(config, device)
@@ -91,7 +92,7 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
 
 
 def _see(
-    settings: PredictSettings, dataset: Dataset, facts: Mapping[str, Any], work: Path, workers: Workers
+    settings: PredictSettings, dataset: Dataset, facts: Mapping[str, Any], work: Path, workers: WorkerPool
 ) -> tuple[Path | None, Path | None]:
     """Features and captions of the posts' photos; none where the run has none or no photo is there."""
     posts = [post for split in dataset.splits.values() for post in split]

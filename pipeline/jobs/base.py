@@ -19,7 +19,7 @@ PhotosRead = TypeVar("PhotosRead")
 
 
 @dataclass(frozen=True, slots=True)
-class Workers:
+class WorkerPool:
     """Where shards are computed.
 
     Args:

@@ -12,7 +12,6 @@ import contextlib
 import functools
 import importlib.metadata
 import logging
-import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,21 +19,19 @@ from concurrent.futures import as_completed as threads_completed
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import dask
-from distributed import Client, Future, KilledWorker, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin, get_worker
+from distributed import Client, Future, KilledWorker, Worker, WorkerPlugin, get_worker
 from distributed import as_completed as tasks_completed
 from distributed.comm.core import CommClosedError
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.base import ShardResult
+from dgf.pipeline.jobs.local_cluster import local_cluster
 from dgf.pipeline.jobs.run_shard import ShardJob, ShardWork
 from dgf.pipeline.shards import shard_name
 
 CONNECT_SECONDS = 20
 RETRIES = 1
 """How often a shard whose task raised is tried again."""
-DEATHS = 2
-"""How many workers a shard may take down before it is given up (schedulers started by hand have their own limit)."""
 LOST = (CommClosedError, asyncio.CancelledError, concurrent.futures.CancelledError)
 AGAIN = "What was finished is kept: run the same command again to continue."
 
@@ -73,7 +70,7 @@ def run_job(
     elif workers == 0:
         _run_here(job, indices, per_worker, progress)
     else:
-        with _local_cluster(min(workers, len(indices)), per_worker, job.device) as cluster:
+        with local_cluster(min(workers, len(indices)), per_worker, job.device) as cluster:
             _log.info("dashboard of the workers: %s", cluster.dashboard_link)
             # Each worker sees one GPU, whatever its number is outside.
             _run_there(replace(job, device=job.device.partition(":")[0]), indices, cluster.scheduler_address, progress)
@@ -193,40 +190,6 @@ def _client(address: str) -> Iterator[Client]:
         ) from error
     with client:
         yield client
-
-
-@contextlib.contextmanager
-def _local_cluster(workers: int, per_worker: int, device: str) -> Iterator[SpecCluster]:
-    """Worker processes on this machine, each with one GPU where the device is one; a dead one is replaced."""
-    gpus = _gpus() if device.startswith("cuda") else []
-    options: dict[str, Any] = {"nthreads": per_worker, "memory_limit": None, "silence_logs": logging.CRITICAL}
-    specification = {
-        number: {
-            "cls": Nanny,
-            "options": {**options, "env": {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}},
-        }
-        for number in range(workers)
-    }
-    head = {"host": "127.0.0.1", "dashboard": True, "dashboard_address": "127.0.0.1:0"}
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}),
-        SpecCluster(
-            workers=specification,
-            scheduler={"cls": Scheduler, "options": head},
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-    ):
-        yield cluster
-
-
-def _gpus() -> list[str]:
-    """What `CUDA_VISIBLE_DEVICES` may name, one a GPU."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible:
-        return [name.strip() for name in visible.split(",")]
-    import torch
-
-    return [str(number) for number in range(torch.cuda.device_count())]
 
 
 class JobPlugin(WorkerPlugin):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dgf.pipeline.jobs.base import ShardResult, Workers
+from dgf.pipeline.jobs.base import ShardResult, WorkerPool
 from dgf.pipeline.jobs.cluster import run_job
 from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.progress import photo_bar
@@ -35,7 +35,9 @@ class ShardsDone:
     seconds: Mapping[str, float]
 
 
-def run_shards(job: ShardJob, sizes: Sequence[int], workers: Workers, *, title: str, per_worker: int = 1) -> ShardsDone:
+def run_shards(
+    job: ShardJob, sizes: Sequence[int], workers: WorkerPool, *, title: str, per_worker: int = 1
+) -> ShardsDone:
     """Run the shards that are not committed yet, with a bar.
 
     Args:
@@ -107,7 +109,7 @@ def usual_threads() -> int:
     return min(_MOST_THREADS, len(os.sched_getaffinity(0)))
 
 
-def choose_threads(workers: Workers, out: Path, *, overwrite: bool) -> int:
+def choose_threads(workers: WorkerPool, out: Path, *, overwrite: bool) -> int:
     """What was asked for, or what the folder was begun with, or a few; never by the number of workers.
 
     On a CPU the number of threads changes the last bits of what is computed, so it is one of the folder's settings.

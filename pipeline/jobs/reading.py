@@ -17,10 +17,10 @@ from dgf.pipeline.shards import Failure, Photo, PhotoBatch, PlannedShard
 AHEAD = 2
 """Batches read ahead of the one in the networks."""
 
-Prepared = TypeVar("Prepared")
+Ready = TypeVar("Ready")
 
 
-class PhotoReader(Generic[Prepared]):
+class PhotoReader(Generic[Ready]):
     """Reads the photos of shards.
 
     Args:
@@ -29,13 +29,13 @@ class PhotoReader(Generic[Prepared]):
         threads: That read and decode for one shard.
     """
 
-    def __init__(self, root: Path, prepare: Callable[[Photo, npt.NDArray[np.uint8]], Prepared], threads: int) -> None:
+    def __init__(self, root: Path, prepare: Callable[[Photo, npt.NDArray[np.uint8]], Ready], threads: int) -> None:
         self._root = root
         self._prepare = prepare
         self._threads = threads
 
     @contextlib.contextmanager
-    def read(self, shard: PlannedShard, seconds: dict[str, float]) -> Iterator[Iterator[list[Prepared | Failure]]]:
+    def read(self, shard: PlannedShard, seconds: dict[str, float]) -> Iterator[Iterator[list[Ready | Failure]]]:
         """The batches of a shard in order, `AHEAD` of them under way; reading begins at once.
 
         Args:
@@ -44,13 +44,13 @@ class PhotoReader(Generic[Prepared]):
         """
         with ThreadPoolExecutor(self._threads, thread_name_prefix="read") as pool:
             todo = iter(shard)
-            under_way: deque[list[Future[Prepared | Failure]]] = deque()
+            under_way: deque[list[Future[Ready | Failure]]] = deque()
 
             def start(batch: PhotoBatch | None) -> None:
                 if batch is not None:
                     under_way.append([pool.submit(self._read_photo, photo, seconds) for photo in batch])
 
-            def batches() -> Iterator[list[Prepared | Failure]]:
+            def batches() -> Iterator[list[Ready | Failure]]:
                 while under_way:
                     done = [future.result() for future in under_way.popleft()]
                     start(next(todo, None))
@@ -63,7 +63,7 @@ class PhotoReader(Generic[Prepared]):
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _read_photo(self, photo: Photo, seconds: dict[str, float]) -> Prepared | Failure:
+    def _read_photo(self, photo: Photo, seconds: dict[str, float]) -> Ready | Failure:
         started = time.perf_counter()
         try:
             data = read_bytes(self._root, photo.image_id)

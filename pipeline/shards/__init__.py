@@ -1,8 +1,8 @@
 """A folder of shards: its plan, its schema, and how a shard becomes final."""
 
-from dgf.pipeline.shards.claim import MANIFEST
-from dgf.pipeline.shards.folder import COMMANDS, ShardFolder, ShardKind, recorded_threads, sum_seconds
-from dgf.pipeline.shards.marker import Failure, Marker, ShardStats, fingerprint_of, shard_name
+from dgf.pipeline.shards.claim import MANIFEST, recorded_threads
+from dgf.pipeline.shards.folder import MADE_BY, ShardFolder, ShardKind
+from dgf.pipeline.shards.marker import Failure, Marker, ShardStats, fingerprint_of, shard_name, sum_seconds
 from dgf.pipeline.shards.plan import GRID, Photo, PhotoBatch, Plan, PlannedShard, make_plan
 from dgf.pipeline.shards.schema import (
     BLOCKS,
@@ -10,6 +10,7 @@ from dgf.pipeline.shards.schema import (
     FC7,
     SCHEMA,
     Layout,
+    check_schema,
     read_layout,
     read_text,
     to_float16,
@@ -20,9 +21,9 @@ from dgf.pipeline.shards.schema import (
 __all__ = [
     "BLOCKS",
     "BOX_FEATURES",
-    "COMMANDS",
     "FC7",
     "GRID",
+    "MADE_BY",
     "MANIFEST",
     "SCHEMA",
     "Failure",
@@ -35,6 +36,7 @@ __all__ = [
     "ShardFolder",
     "ShardKind",
     "ShardStats",
+    "check_schema",
     "fingerprint_of",
     "make_plan",
     "read_layout",

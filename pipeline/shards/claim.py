@@ -39,6 +39,23 @@ def claim_folder(path: Path, settings: Mapping[str, Any], *, overwrite: bool) ->
             path.rmdir()
 
 
+def recorded_threads(path: Path) -> int | None:
+    """The number of threads a folder was begun with; None where it has not been begun, or does not say."""
+    try:
+        threads = read_object(path / SETTINGS).get("threads")
+    except (OSError, ValueError):
+        return None
+    return threads if isinstance(threads, int) and threads > 0 else None
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file; raises `OSError` or `ValueError` where it does not hold an object."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError("not a JSON object")
+    return content
+
+
 def _check_settings(path: Path, settings: Mapping[str, Any], overwrite: bool) -> None:
     recorded = path / SETTINGS
     if not recorded.exists():
@@ -50,8 +67,8 @@ def _check_settings(path: Path, settings: Mapping[str, Any], overwrite: bool) ->
             )
         return
     try:
-        changes = _differences(json.loads(recorded.read_text(encoding="utf-8")), settings)
-    except (ValueError, AttributeError) as error:
+        changes = _differences(read_object(recorded), settings)
+    except ValueError as error:
         changes = [f"{SETTINGS} cannot be read ({error})"]
     if changes and not overwrite:
         raise UserError(

@@ -16,7 +16,6 @@ need chunks.
 """
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -27,13 +26,13 @@ import h5py
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import file_digest, finish_part, part_file, write_json
-from dgf.pipeline.shards.claim import MANIFEST, SETTINGS, claim_folder
-from dgf.pipeline.shards.marker import Failure, Marker, ShardStats, fingerprint_of, read_marker, shard_name
+from dgf.pipeline.shards.claim import MANIFEST, SETTINGS, claim_folder, read_object
+from dgf.pipeline.shards.marker import Failure, Marker, ShardStats, fingerprint_of, read_marker, shard_name, sum_seconds
 from dgf.pipeline.shards.plan import Plan
 from dgf.pipeline.shards.schema import check_schema
 
 ShardKind = Literal["features", "captions"]
-COMMANDS: Mapping[str, str] = {"features": "dgf extract-features", "captions": "dgf caption"}
+MADE_BY: Mapping[str, str] = {"features": "dgf extract-features", "captions": "dgf caption"}
 """What makes a folder of each kind."""
 
 _ALIGNMENT = 64
@@ -65,17 +64,17 @@ class ShardFolder:
         Raises:
             UserError: It is not there, or not a folder of this kind.
         """
-        commands = f"`{COMMANDS[kind]}`" if kind else " or ".join(f"`{command}`" for command in COMMANDS.values())
+        commands = f"`{MADE_BY[kind]}`" if kind else " or ".join(f"`{command}`" for command in MADE_BY.values())
         hint = f"Give the --out of {commands}."
         if not path.is_dir():
             raise UserError(f"{path}: no such folder of {kind or 'features or captions'}", hint)
         fault = f"is not a folder of {kind}" if kind else "holds neither features nor captions"
         try:
-            settings = _read_object(path / SETTINGS)
+            settings = read_object(path / SETTINGS)
         except (OSError, ValueError) as error:
             raise UserError(f"{path} {fault}: {SETTINGS} cannot be read: {error}", hint) from error
         found: Any = settings.get("kind")
-        if found not in COMMANDS or kind not in (None, found):
+        if found not in MADE_BY or kind not in (None, found):
             raise UserError(f"{path} {fault}: {SETTINGS} says {found}", hint)
         return cls(path, found, fingerprint_of(settings))
 
@@ -208,7 +207,7 @@ class ShardFolder:
         if len(done) < total or not (self.path / MANIFEST).is_file():
             raise UserError(
                 f"{self.path} is unfinished, {len(done)} of {total} shards are done: {lacking} is missing or not whole",
-                f"Run the same `{COMMANDS[self.kind]}` again: it continues where it ended.",
+                f"Run the same `{MADE_BY[self.kind]}` again: it continues where it ended.",
             )
         return done
 
@@ -248,38 +247,15 @@ class ShardFolder:
 
     def damaged(self, path: Path, fault: str) -> UserError:
         """The error that says what is wrong with a file of the folder, and how to recreate it."""
-        return UserError(f"{path}: {fault}", f"Recreate the folder: `{COMMANDS[self.kind]} ... --overwrite`.")
+        return UserError(f"{path}: {fault}", f"Recreate the folder: `{MADE_BY[self.kind]} ... --overwrite`.")
 
     def _read(self, name: str) -> dict[str, Any]:
         try:
-            return _read_object(self.path / name)
+            return read_object(self.path / name)
         except (OSError, ValueError) as error:
             raise UserError(
-                f"{self.path / name}: cannot be read: {error}", f"Run the same `{COMMANDS[self.kind]}` again."
+                f"{self.path / name}: cannot be read: {error}", f"Run the same `{MADE_BY[self.kind]}` again."
             ) from error
-
-
-def sum_seconds(markers: Iterable[Marker]) -> dict[str, float]:
-    """Seconds of work by stage, over shards."""
-    done = [marker.stats.seconds for marker in markers]
-    stages = sorted({stage for seconds in done for stage in seconds})
-    return {stage: sum(seconds.get(stage, 0.0) for seconds in done) for stage in stages}
-
-
-def recorded_threads(path: Path) -> int | None:
-    """The number of threads a folder was begun with; None where it has not been begun, or does not say."""
-    try:
-        threads = _read_object(path / SETTINGS).get("threads")
-    except (OSError, ValueError):
-        return None
-    return threads if isinstance(threads, int) and threads > 0 else None
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise ValueError("not a JSON object")
-    return content
 
 
 def _create(path: Path) -> h5py.File:

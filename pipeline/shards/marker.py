@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,3 +73,10 @@ def read_marker(path: Path) -> Marker:
         raise UserError(
             f"{path} is not a shard's marker: {error}", "Delete it and run the same command again."
         ) from error
+
+
+def sum_seconds(markers: Iterable[Marker]) -> dict[str, float]:
+    """Seconds of work by stage, over shards."""
+    done = [marker.stats.seconds for marker in markers]
+    stages = sorted({stage for seconds in done for stage in seconds})
+    return {stage: sum(seconds.get(stage, 0.0) for seconds in done) for stage in stages}

@@ -18,8 +18,17 @@ from PIL import Image
 from dgf.pipeline.captioners.oscar.captioner import ENDED
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
-from dgf.pipeline.shards import SCHEMA, Layout, Photo, Plan, ShardFolder, ShardStats, read_text, write_features
-from dgf.pipeline.shards.schema import check_schema
+from dgf.pipeline.shards import (
+    SCHEMA,
+    Layout,
+    Photo,
+    Plan,
+    ShardFolder,
+    ShardStats,
+    check_schema,
+    read_text,
+    write_features,
+)
 from dgf.workflows.caption import caption_photos
 from dgf.workflows.settings import CaptionSettings
 from support import ENVIRONMENT

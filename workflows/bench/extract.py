@@ -16,7 +16,7 @@ from dgf.pipeline.jobs.base import use_threads
 from dgf.pipeline.jobs.cluster import run_job
 from dgf.pipeline.jobs.driver import usual_threads
 from dgf.pipeline.jobs.extraction import Extraction, Networks
-from dgf.pipeline.jobs.extraction_spec import ExtractionSpec
+from dgf.pipeline.jobs.extraction_spec import FeatureSpec
 from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.photos.images import decode
 from dgf.pipeline.shards import Plan, ShardFolder, make_plan
@@ -70,7 +70,7 @@ def bench_extract(
         resized = input_size(seen_by).resized
         plan = make_plan(root, names, shard_size=shard_size, batch_size=batch, resized=resized)
         use_threads(threads)
-        networks = ExtractionSpec(root, seen_by, VggSpec(), objects=10).build_networks(chosen)
+        networks = FeatureSpec(seen_by, VggSpec(), objects=10).build_networks(chosen)
         ready = _prepare(root, plan, networks)
         _run_limit(networks, ready[:1])
         whole = limit = 0.0
