@@ -1,5 +1,6 @@
 """Finished shards as tensors, by row."""
 
-from dgf.pipeline.features.store import Features, FeatureStore
+from dgf.pipeline.features.batch import Features
+from dgf.pipeline.features.store import FeatureStore
 
 __all__ = ["FeatureStore", "Features"]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -40,7 +40,7 @@ class Index:
     folder: Path
     paths: tuple[Path, ...]
     layout: Layout
-    shapes: dict[str, Any]
+    shapes: dict[str, tuple[int, ...]]
     offsets: dict[str, NDArray[np.int64]]
     firsts: NDArray[np.int64]
     image_ids: tuple[str, ...]

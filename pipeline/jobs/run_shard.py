@@ -36,9 +36,9 @@ class ShardJob:
                 raise UserError(f"This worker has no GPU, and the device is {self.device}.", "Give --device cpu.")
         claimed = self.folder.settings
         for name, here in self.spec.describe().items():
-            if here != claimed[name]:
+            if here != claimed.get(name):
                 raise UserError(
-                    f"This worker would run another {name}: {here} instead of {claimed[name]}.",
+                    f"This worker would run another {name}: {here} instead of {claimed.get(name)}.",
                     "Give every machine the same weights and configuration files.",
                 )
         use_threads(self.threads)

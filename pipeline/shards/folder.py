@@ -65,7 +65,7 @@ class ShardFolder:
             UserError: It is not there, or not a folder of this kind.
         """
         commands = f"`{MADE_BY[kind]}`" if kind else " or ".join(f"`{command}`" for command in MADE_BY.values())
-        hint = f"Give the --out of {commands}."
+        hint = f"Give the --out of {commands}, which makes one."
         if not path.is_dir():
             raise UserError(f"{path}: no such folder of {kind or 'features or captions'}", hint)
         fault = f"is not a folder of {kind}" if kind else "holds neither features nor captions"
@@ -74,7 +74,7 @@ class ShardFolder:
         except (OSError, ValueError) as error:
             raise UserError(f"{path} {fault}: {SETTINGS} cannot be read: {error}", hint) from error
         found: Any = settings.get("kind")
-        if found not in MADE_BY or kind not in (None, found):
+        if found not in list(MADE_BY) or kind not in (None, found):
             raise UserError(f"{path} {fault}: {SETTINGS} says {found}", hint)
         return cls(path, found, fingerprint_of(settings))
 

@@ -181,7 +181,7 @@ def check_schema(file: h5py.File, kind: str) -> None:
         for name, (dtype, shape) in columns.items():
             if file[name].dtype != dtype or file[name].shape != (rows, *shape):
                 raise ValueError(f"{name} is {file[name].dtype} {file[name].shape}")
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path} does not follow the schema: {error}.", "Recreate the folder with --overwrite."
         ) from error
