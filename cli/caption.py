@@ -12,7 +12,7 @@ Examples:
   dgf caption MNRE --features features --out captions --oscar checkpoints/coco_captioning_base
   dgf caption MNRE --features features --out captions --backend hf --model models/blip --workers 2
   dgf caption MNRE --features features --out captions --captions mine.jsonl
-The same command again goes on where it was interrupted.
+The same command again continues where it was interrupted.
 """
 SHOWN = 20
 
@@ -22,10 +22,10 @@ SHOWN = 20
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
     """A caption for every photo of DATA that has features."""
-    from dgf.workflows.caption import caption
+    from dgf.workflows.caption import caption_photos
 
     options.check_workers(ctx, given["scheduler"], given["workers"])
-    summary = caption(CaptionSettings(**given))
+    summary = caption_photos(CaptionSettings(**given))
     for failure in summary.failures[:SHOWN]:
         click.echo(f"no caption  {failure.image_id}: {failure.reason}")
     if len(summary.failures) > SHOWN:

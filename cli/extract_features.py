@@ -12,7 +12,7 @@ Examples:
   dgf extract-features MNRE --out features --weights default --vgg-weights default
   dgf extract-features posts.jsonl --out features --detector torchvision:fasterrcnn_resnet50_fpn --workers 2
   dgf extract-features MNRE --out features --scheduler tcp://10.0.0.1:8786 --device cuda
-The same command again goes on where it was interrupted.
+The same command again continues where it was interrupted.
 """
 
 
@@ -21,10 +21,10 @@ The same command again goes on where it was interrupted.
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Objects, image blocks and regions of every photo of DATA, each distinct photo once."""
-    from dgf.workflows.extract import extract
+    from dgf.workflows.extract import extract_photos
 
     options.check_workers(ctx, given["scheduler"], given["workers"])
-    summary = extract(ExtractSettings(**given))
+    summary = extract_photos(ExtractSettings(**given))
     times = summary.seconds
     for fault in summary.faults:
         click.echo(f"skipped row  {fault}")

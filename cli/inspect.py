@@ -13,9 +13,9 @@ from dgf.workflows.settings import InspectSettings
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Sum up, verify and draw a folder of features or captions."""
-    from dgf.workflows.inspect_shards import inspect
+    from dgf.workflows.inspect_shards import inspect_folder
 
-    found = inspect(InspectSettings(**given))
+    found = inspect_folder(InspectSettings(**given))
     work = sum(found.seconds.get(stage, 0.0) for stage in ("wait", "compute", "write"))
     rate = f", {found.rows / work:.2f} photos/s a worker" if work else ""
     lines = {
@@ -45,7 +45,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
             else f"verified     {found.shards} shards are whole"
         )
     if found.faults:
-        click.echo(f"mend with    {found.hint}")
+        click.echo(f"fix with     {found.hint}")
         ctx.exit(1)
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import logging
 import os
 import sys
 import traceback
@@ -59,6 +60,14 @@ class Commands(click.Group):
             ctx.exit(FAILED)
 
 
+class Messages(logging.Handler):
+    """Prints what dgf logs as plain lines on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one."""
+        say(record.getMessage())
+
+
 def explain(error: Exception) -> str:
     """What to print for an exception that ended a command."""
     from dgf.model.errors import ModelError
@@ -102,6 +111,10 @@ def cli() -> None:
     The main job, in order: extract-features, caption, train, eval.
     `dgf demo` shows all four on a small drawn world.
     """
+    logger = logging.getLogger("dgf")
+    if not logger.handlers:
+        logger.addHandler(Messages())
+        logger.setLevel(logging.INFO)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """From a folder of feature shards to a folder of caption shards."""
 
-import json
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,35 +10,29 @@ from dgf.pipeline.captioners.base import NO_REGIONS, CaptionerSpec
 from dgf.pipeline.captioners.caption_file import read_caption_file
 from dgf.pipeline.captioners.oscar.captioner import check_width
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.captioning import CaptionJob, describe_captioner, is_random, open_features
-from dgf.pipeline.jobs.cluster import tell_stderr
+from dgf.pipeline.jobs.base import WorkerPool
+from dgf.pipeline.jobs.captioning import CaptioningSpec, is_random
+from dgf.pipeline.jobs.driver import choose_threads, run_shards
+from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.posts.dataset import read_dataset
-from dgf.pipeline.shards.commit import (
-    MANIFEST,
-    SETTINGS,
-    Failure,
-    claim,
-    committed,
-    fingerprint,
-    shard_name,
-    write_manifest,
-)
-from dgf.pipeline.shards.plan import Plan
-from dgf.pipeline.shards.schema import SCHEMA, Layout, read_layout
+from dgf.pipeline.shards import SCHEMA, Failure, Layout, Plan, ShardFolder, read_layout
+from dgf.workflows.devices import choose_workers
 from dgf.workflows.settings import CaptionSettings
-from dgf.workflows.shard_run import folder_threads, run_shards, shard_device
 
-BATCH_SIZES = {"cuda": 128, "cpu": 16}
-FETCH = (
+CAPTIONS_AT_ONCE = {"cuda": 128, "cpu": 16}
+"""Photos of a batch unless told otherwise."""
+
+_HOW_TO_GET_ONE = (
     "Fetch an Oscar captioning checkpoint (the image captioning models in the model zoo of the Oscar repository), "
     "unpack it, and give its folder: --oscar DIR. Or --backend hf --model DIR (BLIP, ViT-GPT2), or --captions FILE "
     "with your own. --oscar random tries the way with words that mean nothing."
 )
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionSummary:
-    """What became of every photo.
+    """The outcome of every photo.
 
     Args:
         out: Folder of the shards.
@@ -61,60 +55,88 @@ class CaptionSummary:
     seconds: Mapping[str, float]
 
 
-def caption(settings: CaptionSettings) -> CaptionSummary:
-    """Captions what is not yet captioned; a second call with the same settings goes on where the first ended.
+def caption_photos(settings: CaptionSettings) -> CaptionSummary:
+    """Do what `dgf caption` was asked; see `caption`."""
+    spec = _captioner_spec(settings)
+    workers = choose_workers(settings)
+    root = read_dataset(settings.data, on_error="skip").image_root
+    return caption(
+        root,
+        settings.features,
+        spec,
+        settings.out,
+        workers,
+        batch_size=settings.batch_size,
+        overwrite=settings.overwrite,
+    )
+
+
+def caption(
+    image_root: Path,
+    features: Path,
+    spec: CaptionerSpec,
+    out: Path,
+    workers: WorkerPool,
+    *,
+    batch_size: int | None = None,
+    overwrite: bool = False,
+) -> CaptionSummary:
+    """Caption what is not yet captioned; a second call with the same arguments continues where the first ended.
+
+    Args:
+        image_root: Folder of the photos.
+        features: Finished folder of feature shards.
+        spec: Which captioner.
+        out: Folder for the caption shards.
+        workers: Where they are computed.
+        batch_size: Photos captioned at once; None for the device's usual.
+        overwrite: Recreate a folder that was made with other settings.
 
     Raises:
-        UserError: Anything in the settings, the data or the folders that the user can mend.
+        UserError: Anything in the weights or the folders that the user can fix.
     """
     started = time.perf_counter()
-    spec = _spec(settings)
-    device, kind = shard_device(settings)
-    root = read_dataset(settings.data, on_error="skip").image_root.absolute()
-    features, out = settings.features.absolute(), settings.out.absolute()
-    if out == features:
-        raise UserError(f"--out {settings.out} is the folder of features.", "Give captions a folder of their own.")
-    features_fingerprint, plan, layout = _features(features)
+    # The features, and whether the captioner goes with them; nothing is written yet.
+    if out.absolute() == features.absolute():
+        raise UserError(f"--out {out} is the folder of features.", "Give captions a folder of their own.")
+    source = ShardFolder.open(features.absolute(), "features")
+    plan, layout = source.plan, _read_layout(source)
     if spec.backend == "oscar" and not is_random(spec):
-        check_width(Path(spec.source), settings.features, layout.dim)
-    unused = _unused(spec, plan)
-    _say_random(spec)
-    batch_size = settings.batch_size or BATCH_SIZES[kind]
-    threads = folder_threads(settings, kind)
-    claimed = {
+        check_width(Path(spec.source), features, layout.dim)
+    unused = _count_unused(spec, plan)
+    _warn_of_random_captions(spec)
+
+    # The shards, in a folder that is ours while it lasts.
+    kind = workers.device_kind
+    batch_size = batch_size or CAPTIONS_AT_ONCE[kind]
+    threads = choose_threads(workers, out, overwrite=overwrite)
+    computation = CaptioningSpec(source, layout, image_root.absolute(), spec, batch_size)
+    settings = {
         "kind": "captions",
         "schema": SCHEMA,
-        "captioner": describe_captioner(spec),
-        "features": features_fingerprint,
+        **computation.describe(),
+        "features": source.fingerprint,
         "batch_size": batch_size,
         "device": kind,
         "threads": threads if kind == "cpu" else None,
     }
-    job = CaptionJob(features, out, root, spec, layout, batch_size, threads, claimed)
-    with claim(out, claimed, overwrite=settings.overwrite) as claimed_fingerprint:
-        results = run_shards(settings, job, plan, claimed_fingerprint, device=device, title="caption")
-        markers = [
-            marker for index in range(len(plan.shards)) if (marker := committed(out, index, claimed_fingerprint))
-        ]
-        gaps = sorted(
-            (failure for marker in markers for failure in marker.stats.failures), key=lambda gap: gap.image_id
-        )
-        rows = sum(marker.stats.rows for marker in markers)
-        write_manifest(out, "captions", markers, {"captioned": rows - len(gaps), "command": asdict(spec)})
+    with ShardFolder.claim(out.absolute(), settings, overwrite=overwrite) as folder:
+        done = run_shards(ShardJob(folder, computation, workers.device, threads), plan.sizes, workers, title="caption")
+        captioned = done.rows - len(done.failures)
+        folder.write_manifest(done.markers, {"captioned": captioned, "command": asdict(spec)})
     return CaptionSummary(
-        out=settings.out,
-        photos=rows,
-        captioned=rows - len(gaps),
-        computed=sum(result.rows for result in results),
-        without_regions=tuple(gap.image_id for gap in gaps if gap.reason == NO_REGIONS),
-        failures=tuple(gap for gap in gaps if gap.reason != NO_REGIONS),
+        out=out,
+        photos=done.rows,
+        captioned=captioned,
+        computed=done.computed,
+        without_regions=tuple(gap.image_id for gap in done.failures if gap.reason == NO_REGIONS),
+        failures=tuple(gap for gap in done.failures if gap.reason != NO_REGIONS),
         unused=unused,
-        seconds={stage: sum(result.seconds[stage] for result in results) for stage in ("read", "compute", "write")}
-        | {"total": time.perf_counter() - started},
+        seconds={**done.seconds, "total": time.perf_counter() - started},
     )
 
 
-def _spec(settings: CaptionSettings) -> CaptionerSpec:
+def _captioner_spec(settings: CaptionSettings) -> CaptionerSpec:
     """Which captioner was asked for; there is no default, since nothing is fetched unasked."""
     given = [
         name
@@ -133,34 +155,26 @@ def _spec(settings: CaptionSettings) -> CaptionerSpec:
     if settings.model is not None:
         raise UserError("--model is for --backend hf.", "Add --backend hf, or give --oscar DIR.")
     if settings.oscar is None:
-        raise UserError("No captioner was given.", FETCH)
+        raise UserError("No captioner was given.", _HOW_TO_GET_ONE)
     if settings.oscar.partition(":")[0] == "random":
         return CaptionerSpec("oscar", settings.oscar, *decoding)
     return CaptionerSpec("oscar", str(Path(settings.oscar).absolute()), *decoding)
 
 
-def _features(folder: Path) -> tuple[str, Plan, Layout]:
-    """Fingerprint, plan and sizes of a finished folder of features."""
-    extract = f"Run `dgf extract-features DATA --out {folder}` until it ends."
-    try:
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder} is no folder of features: {SETTINGS} cannot be read.", extract) from error
-    if not isinstance(settings, dict) or settings.get("kind") != "features":
-        raise UserError(f"{folder} does not hold features.", extract)
-    plan, made_with = Plan.load(folder), fingerprint(settings)
-    for index in range(len(plan.shards)):
-        if committed(folder, index, made_with) is None:
-            raise UserError(f"{folder} is not finished: {shard_name(index)} is not there or not whole.", extract)
-    if not (folder / MANIFEST).is_file():
-        raise UserError(f"{folder} is not finished: {MANIFEST} is not there.", extract)
-    if not plan.shards:
-        raise UserError(f"{folder} holds no photo.", "There is nothing to caption.")
-    with open_features(folder / f"{shard_name(0)}.h5") as file:
-        return made_with, plan, read_layout(file)
+def _read_layout(features: ShardFolder) -> Layout:
+    """Sizes of a finished folder of features.
+
+    Raises:
+        UserError: It is not finished, or holds no photo.
+    """
+    markers = features.finished()
+    if not markers:
+        raise UserError(f"{features.path} holds no photo.", "There is nothing to caption.")
+    with features.open_shard(markers[0]) as file:
+        return read_layout(file)
 
 
-def _unused(spec: CaptionerSpec, plan: Plan) -> int:
+def _count_unused(spec: CaptionerSpec, plan: Plan) -> int:
     """How many of the user's captions belong to no photo of the plan; it is an error if all of them do."""
     if spec.backend != "file":
         return 0
@@ -175,9 +189,9 @@ def _unused(spec: CaptionerSpec, plan: Plan) -> int:
     return unused
 
 
-def _say_random(spec: CaptionerSpec) -> None:
+def _warn_of_random_captions(spec: CaptionerSpec) -> None:
     if is_random(spec):
-        tell_stderr(
+        _log.warning(
             "WARNING: Oscar's weights are RANDOM and its vocabulary is a small one made on the spot: "
             "these captions mean nothing, they only try the way"
         )

@@ -3,6 +3,8 @@
 import torch
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.jobs.base import WorkerPool
+from dgf.workflows.settings import CaptionSettings, ExtractSettings
 
 
 def choose_device(name: str) -> torch.device:
@@ -22,6 +24,21 @@ def choose_device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise UserError(f"--device {name}: not supported", "Use auto, cpu, cuda or cuda:N.")
     return device
+
+
+def choose_workers(settings: ExtractSettings | CaptionSettings) -> WorkerPool:
+    """Where the shards of a command are computed.
+
+    A scheduler's workers have devices of their own, which need not be here; `auto` then asks for the kind found here.
+
+    Raises:
+        UserError: The device is not here, where the work is done here.
+    """
+    if not settings.scheduler:
+        device = str(choose_device(settings.device))
+    else:
+        device = choose_device("auto").type if settings.device == "auto" else settings.device
+    return WorkerPool(device, settings.workers, settings.scheduler, settings.threads)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

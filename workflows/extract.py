@@ -1,37 +1,36 @@
 """From a data set's photos to a folder of feature shards."""
 
-import sys
+import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from tqdm import tqdm
-
-from dgf.pipeline.detectors.base import DetectorSpec, describe_detector, input_size
+from dgf.pipeline.detectors.base import DetectorSpec, input_size
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.cluster import tell_stderr
-from dgf.pipeline.jobs.extraction import ExtractJob
+from dgf.pipeline.jobs.base import WorkerPool
+from dgf.pipeline.jobs.driver import choose_threads, run_shards
+from dgf.pipeline.jobs.extraction_spec import ExtractionSpec, FeatureSpec
+from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.photos.images import find_image, why_missing
 from dgf.pipeline.posts.base import Dataset, Fault
 from dgf.pipeline.posts.dataset import read_dataset
-from dgf.pipeline.shards.commit import Failure, claim, committed, write_manifest
-from dgf.pipeline.shards.plan import GRID, PLAN, Plan, make_plan
-from dgf.pipeline.shards.schema import SCHEMA
-from dgf.pipeline.vgg import VggSpec, describe_vgg
-from dgf.workflows.settings import ExtractSettings
-from dgf.workflows.shard_run import folder_threads, run_shards, shard_device
+from dgf.pipeline.progress import photo_bar
+from dgf.pipeline.shards import GRID, SCHEMA, Failure, Plan, ShardFolder, make_plan
+from dgf.pipeline.vgg import VggSpec
+from dgf.workflows.devices import choose_workers
+from dgf.workflows.settings import ExtractSettings, MissingImages
 
-BATCH_SIZES = {"cuda": 16, "cpu": 4}
-SHOWN = 5
-REPEATED = ("detector", "weights", "vgg_weights", "fc7", "top_k", "regions", "min_size", "max_size")
-"""Options that the manifest keeps, so that `dgf predict` can extract new photos in the same way."""
+PHOTOS_AT_ONCE = {"cuda": 16, "cpu": 4}
+"""Photos of a batch unless told otherwise."""
+
+_MOST_NAMED = 5
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractSummary:
-    """What became of every photo.
+    """The outcome of every photo.
 
     Args:
         out: Folder of the shards.
@@ -59,7 +58,7 @@ class ExtractSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedPhotos:
     """The photos that the posts name.
 
     Args:
@@ -73,74 +72,122 @@ class Wanted:
     failures: tuple[Failure, ...]
 
 
-def extract(settings: ExtractSettings) -> ExtractSummary:
-    """Extracts what is not yet extracted; a second call with the same settings goes on where the first ended.
+def extract_photos(settings: ExtractSettings) -> ExtractSummary:
+    """Do what `dgf extract-features` was asked; see `extract`."""
+    if settings.weights is None or settings.vgg_weights is None:
+        raise UserError(
+            f"No weights were given: {'--weights' if settings.weights is None else '--vgg-weights'} is missing.",
+            "Give `default` for the published ones (fetched once), a file, or `random` to try the way.",
+        )
+    sizes = (settings.regions, settings.min_size, settings.max_size)
+    spec = FeatureSpec(
+        DetectorSpec(settings.detector, settings.weights, *sizes),
+        VggSpec(settings.vgg_weights, settings.fc7),
+        settings.top_k,
+    )
+    workers = choose_workers(settings)
+    dataset = read_dataset(settings.data, on_error=settings.on_error)
+    return extract(
+        dataset,
+        spec,
+        settings.out,
+        workers,
+        shard_size=settings.shard_size,
+        batch_size=settings.batch_size,
+        missing_images=settings.missing_images,
+        overwrite=settings.overwrite,
+    )
+
+
+def extract(
+    dataset: Dataset,
+    spec: FeatureSpec,
+    out: Path,
+    workers: WorkerPool,
+    *,
+    shard_size: int = 256,
+    batch_size: int | None = None,
+    missing_images: MissingImages = "error",
+    overwrite: bool = False,
+) -> ExtractSummary:
+    """Extract what is not yet extracted; a second call with the same arguments continues where the first ended.
+
+    Args:
+        dataset: Whose photos.
+        spec: What features are made with.
+        out: Folder for the shards.
+        workers: Where they are computed.
+        shard_size: Most photos in a shard.
+        batch_size: Most photos in a batch; None for the device's usual.
+        missing_images: Whether posts whose photo is not there are an error.
+        overwrite: Recreate a folder that was made with other settings.
 
     Raises:
-        UserError: Anything in the settings, the data or the folder that the user can mend.
+        UserError: Anything in the data, the weights or the folder that the user can fix.
     """
     started = time.perf_counter()
-    detector, vgg = _specs(settings)
-    device, kind = shard_device(settings)
-    dataset = read_dataset(settings.data, on_error=settings.on_error)
+    # Which photos there are, and which networks; nothing is written yet.
     wanted = find_photos(dataset)
-    _check_missing(settings, wanted)
-    described = {"detector": describe_detector(detector), "vgg": describe_vgg(vgg)}
-    _say_random(settings)
-    plan = _plan(settings, dataset, wanted, detector, kind)
-    threads = folder_threads(settings, kind)
-    claimed = {
+    _check_missing(dataset, wanted, missing_images)
+    computation = ExtractionSpec(dataset.image_root.absolute(), spec)
+    described = computation.describe()
+    _warn_of_random_weights(spec)
+
+    # Which photo goes into which batch of which shard. An earlier plan decides the ids that photos are stored under.
+    kind = workers.device_kind
+    batch_size = batch_size or PHOTOS_AT_ONCE[kind]
+    with photo_bar("hash", len(wanted.found)) as bar:
+        plan = make_plan(
+            dataset.image_root,
+            wanted.found,
+            shard_size=shard_size,
+            batch_size=batch_size,
+            resized=input_size(spec.detector).resized,
+            before=None if overwrite else Plan.load_if_there(out),
+            on_photo=lambda: bar.update(1),
+        )
+
+    # The shards, in a folder that is ours while it lasts.
+    threads = choose_threads(workers, out, overwrite=overwrite)
+    settings = {
         "kind": "features",
         "schema": SCHEMA,
         **described,
-        "objects": settings.top_k,
-        "batches": {"size": _batch_size(settings, kind), "shard": settings.shard_size, "grid": GRID},
+        "objects": spec.objects,
+        "batches": {"size": batch_size, "shard": shard_size, "grid": GRID},
         "device": kind,
         "threads": threads if kind == "cpu" else None,
         "photos": plan.summary(),
     }
-    root, out = dataset.image_root.absolute(), settings.out.absolute()
-    job = ExtractJob(root, out, detector, vgg, settings.top_k, threads, claimed)
-    with claim(out, claimed, overwrite=settings.overwrite) as fingerprint:
-        plan.save(out)
-        results = run_shards(settings, job, plan, fingerprint, device=device, title="extract", per_worker=2)
-        markers = [marker for index in range(len(plan.shards)) if (marker := committed(out, index, fingerprint))]
-        failures = (
-            *wanted.failures,
-            *plan.failures,
-            *(failure for marker in markers for failure in marker.stats.failures),
-        )
-        summary = ExtractSummary(
-            out=settings.out,
-            posts=sum(len(posts) for posts in dataset.splits.values()),
-            named=len(wanted.found),
-            photos=sum(1 for _ in plan.photos()),
-            rows=sum(marker.stats.rows for marker in markers),
-            computed=sum(result.rows for result in results),
-            failures=tuple(sorted(failures, key=lambda failure: failure.image_id)),
-            missing=wanted.missing,
-            faults=dataset.faults,
-            seconds={
-                stage: sum(result.seconds[stage] for result in results)
-                for stage in ("read", "wait", "compute", "write")
-            }
-            | {"total": time.perf_counter() - started},
-        )
-        write_manifest(
-            out,
-            "features",
-            markers,
+    with ShardFolder.claim(out.absolute(), settings, overwrite=overwrite) as folder:
+        plan.save(folder.path)
+        job = ShardJob(folder, computation, workers.device, threads)
+        done = run_shards(job, plan.sizes, workers, title="extract", per_worker=2)
+        failures = sorted((*wanted.failures, *plan.failures, *done.failures), key=lambda failure: failure.image_id)
+        folder.write_manifest(
+            done.markers,
             {
-                "photos": summary.photos,
-                "failures": [{"image_id": f.image_id, "reason": f.reason} for f in summary.failures],
-                "missing": list(summary.missing),
-                "command": {name: _located(getattr(settings, name)) for name in REPEATED},
+                "photos": sum(plan.sizes),
+                "failures": [asdict(failure) for failure in failures],
+                "missing": list(wanted.missing),
+                "command": spec.command,
             },
         )
-    return summary
+    return ExtractSummary(
+        out=out,
+        posts=sum(len(posts) for posts in dataset.splits.values()),
+        named=len(wanted.found),
+        photos=sum(plan.sizes),
+        rows=done.rows,
+        computed=done.computed,
+        failures=tuple(failures),
+        missing=wanted.missing,
+        faults=dataset.faults,
+        seconds={**done.seconds, "total": time.perf_counter() - started},
+    )
 
 
-def find_photos(dataset: Dataset) -> Wanted:
+def find_photos(dataset: Dataset) -> WantedPhotos:
     """Every photo that a post names, each once: there, missing, or refused (its path leads outside, is a folder)."""
     found: dict[str, None] = {}
     missing: dict[str, None] = {}
@@ -153,65 +200,23 @@ def find_photos(dataset: Dataset) -> Wanted:
             missing[post.image_ids[0]] = None
         else:
             failures[post.image_ids[0]] = reason
-    return Wanted(tuple(found), tuple(missing), tuple(Failure(*item) for item in failures.items()))
+    return WantedPhotos(tuple(found), tuple(missing), tuple(Failure(*item) for item in failures.items()))
 
 
-def _specs(settings: ExtractSettings) -> tuple[DetectorSpec, VggSpec]:
-    if not 1 <= settings.top_k <= settings.regions:
+def _check_missing(dataset: Dataset, wanted: WantedPhotos, missing_images: MissingImages) -> None:
+    if wanted.missing and missing_images == "error":
+        shown = ", ".join(wanted.missing[:_MOST_NAMED]) + (", ..." if len(wanted.missing) > _MOST_NAMED else "")
         raise UserError(
-            f"--top-k {settings.top_k}: the objects are the best of the {settings.regions} regions",
-            "Give a number between 1 and --regions.",
-        )
-    if settings.weights is None or settings.vgg_weights is None:
-        raise UserError(
-            f"No weights were given: {'--weights' if settings.weights is None else '--vgg-weights'} is missing.",
-            "Give `default` for the published ones (fetched once), a file, or `random` to try the way.",
-        )
-    detector = DetectorSpec(settings.detector, settings.weights, settings.regions, settings.min_size, settings.max_size)
-    return detector, VggSpec(settings.vgg_weights, settings.fc7)
-
-
-def _check_missing(settings: ExtractSettings, wanted: Wanted) -> None:
-    if wanted.missing and settings.missing_images == "error":
-        shown = ", ".join(wanted.missing[:SHOWN]) + (", ..." if len(wanted.missing) > SHOWN else "")
-        raise UserError(
-            f"{settings.data}: {len(wanted.missing)} photos that posts name are not there: {shown}",
+            f"{dataset.root}: {len(wanted.missing)} photos that posts name are not there: {shown}",
             "Put them there, or give --missing-images skip (leave such posts out) or text-only (train without).",
         )
     if not wanted.found and not wanted.failures and not wanted.missing:
-        raise UserError(f"{settings.data}: no post names a photo.", "There is nothing to extract.")
+        raise UserError(f"{dataset.root}: no post names a photo.", "There is nothing to extract.")
 
 
-def _say_random(settings: ExtractSettings) -> None:
-    for name, weights in (("detector", settings.weights), ("VGG16", settings.vgg_weights)):
-        if weights is not None and weights.partition(":")[0] == "random":
-            tell_stderr(
-                f"WARNING: the weights of the {name} are RANDOM: these features mean nothing, they only try the way"
+def _warn_of_random_weights(spec: FeatureSpec) -> None:
+    for name, weights in (("detector", spec.detector.weights), ("VGG16", spec.vgg.weights)):
+        if weights.partition(":")[0] == "random":
+            _log.warning(
+                "WARNING: the weights of the %s are RANDOM: these features mean nothing, they only try the way", name
             )
-
-
-def _plan(settings: ExtractSettings, dataset: Dataset, wanted: Wanted, detector: DetectorSpec, kind: str) -> Plan:
-    before = Plan.load(settings.out) if (settings.out / PLAN).exists() and not settings.overwrite else None
-    with _bar(len(wanted.found), "hash") as bar:
-        return make_plan(
-            dataset.image_root,
-            wanted.found,
-            shard_size=settings.shard_size,
-            batch_size=_batch_size(settings, kind),
-            resized=input_size(detector).resized,
-            before=before,
-            on_photo=lambda: bar.update(1),
-        )
-
-
-def _located(value: Any) -> Any:
-    """A file by its whole path, so that it is found from elsewhere too; anything else as it is."""
-    return str(Path(value).absolute()) if isinstance(value, str) and Path(value).is_file() else value
-
-
-def _batch_size(settings: ExtractSettings, kind: str) -> int:
-    return settings.batch_size or BATCH_SIZES[kind]
-
-
-def _bar(total: int, name: str) -> "tqdm[Any]":
-    return tqdm(total=total, desc=name, unit=" photos", file=sys.stderr, mininterval=0.5)

@@ -8,18 +8,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from dgf.pipeline.captioners.base import CaptionerSpec
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.files import write_atomic
+from dgf.pipeline.jobs.base import WorkerPool
+from dgf.pipeline.jobs.captioning import is_random
+from dgf.pipeline.jobs.extraction_spec import FeatureSpec
 from dgf.pipeline.photos.images import find_image
 from dgf.pipeline.posts.base import Dataset
 from dgf.pipeline.posts.dataset import read_dataset
-from dgf.pipeline.shards.commit import write_atomic
 from dgf.workflows.caption import caption
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data.corpus import open_corpus
 from dgf.workflows.devices import choose_device
 from dgf.workflows.extract import extract
 from dgf.workflows.scoring.answers import answer
-from dgf.workflows.settings import CaptionSettings, ExtractSettings
 from dgf.workflows.training.run_folder import RunFolder
 
 
@@ -75,7 +78,8 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
     device = choose_device(settings.device)
     dataset = read_dataset(settings.posts, on_error=settings.on_error)
     with _work_folder(settings.work) as work:
-        features, captions = _see(settings, dataset, folder.read_data(), work)
+        workers = WorkerPool(str(device), settings.workers)
+        features, captions = _see(settings, dataset, folder.read_data(), work, workers)
         config = _for_posts(config, settings, features, captions)
         corpus = open_corpus(config, device)
         posts = [replace(post, relation=None) for split in corpus.dataset.splits.values() for post in split]
@@ -88,55 +92,38 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
 
 
 def _see(
-    settings: PredictSettings, dataset: Dataset, facts: Mapping[str, Any], work: Path
+    settings: PredictSettings, dataset: Dataset, facts: Mapping[str, Any], work: Path, workers: WorkerPool
 ) -> tuple[Path | None, Path | None]:
     """Features and captions of the posts' photos; none where the run has none or no photo is there."""
     posts = [post for split in dataset.splits.values() for post in split]
     if facts["extraction"] is None or all(find_image(dataset, post) is None for post in posts):
         return None, None
     weights = settings.weights or {}
-    how = dict(facts["extraction"])
-    how["weights"] = weights.get("detector", how["weights"])
-    how["vgg_weights"] = weights.get("vgg", how["vgg_weights"])
-    shared: dict[str, Any] = {"device": settings.device, "workers": settings.workers}
-    extracted = extract(
-        ExtractSettings(
-            data=settings.posts,
-            out=work / "features",
-            missing_images=settings.missing_images,
-            on_error=settings.on_error,
-            **how,
-            **shared,
-        )
-    )
+    named = {"weights": weights.get("detector"), "vgg_weights": weights.get("vgg")}
+    command = {**facts["extraction"], **{option: name for option, name in named.items() if name is not None}}
+    features, captions = work / "features", work / "captions"
+    spec = FeatureSpec.of_command(command)
+    extracted = extract(dataset, spec, features, workers, missing_images=settings.missing_images)
     if not extracted.rows:  # every photo is broken
         return None, None
     if facts["captioning"] is None:
-        return work / "features", None
-    caption(
-        CaptionSettings(
-            data=settings.posts,
-            features=work / "features",
-            out=work / "captions",
-            **_captioner(facts["captioning"], weights),
-            **shared,
-        )
-    )
-    return work / "features", work / "captions"
+        return features, None
+    caption(dataset.image_root, features, _captioner(facts["captioning"], weights.get("oscar")), captions, workers)
+    return features, captions
 
 
-def _captioner(spec: Mapping[str, Any], weights: Mapping[str, str]) -> dict[str, Any]:
-    """The options of `dgf caption` that name the run's captioner."""
-    if spec["backend"] == "file":
+def _captioner(command: Mapping[str, Any], source: str | None) -> CaptionerSpec:
+    """The run's captioner, read from another place where one is named."""
+    spec = CaptionerSpec(**command)
+    if spec.backend == "file":
         raise UserError(
             "the run was trained on captions from a file, which new posts do not have",
             "Extract and caption the posts, and use `dgf eval RUN --data POSTS --features ... --captions ...`.",
         )
-    source = weights.get("oscar", spec["source"])
-    named: dict[str, Any] = (
-        {"oscar": source} if spec["backend"] == "oscar" else {"backend": "hf", "model": Path(source)}
-    )
-    return {**named, "beams": spec["beams"], "length": spec["length"], "precision": spec["precision"]}
+    if source is None:
+        return spec
+    moved = replace(spec, source=source)
+    return moved if is_random(moved) else replace(spec, source=str(Path(source).absolute()))
 
 
 def _for_posts(

@@ -22,15 +22,14 @@ from dgf.model.dgf_pt.objective import joint_objective
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.shards.commit import exclusive
-from dgf.pipeline.shards.schema import FC7
+from dgf.pipeline.files import exclusive
+from dgf.pipeline.shards import FC7, ShardFolder
 from dgf.workflows.config import OptimConfig, TrainConfig, dump_config
 from dgf.workflows.data.batches import BatchMaker, epoch_batches, with_pooled_captions
 from dgf.workflows.data.corpus import Corpus, make_batches, make_encoder, open_corpus, tokenize_captions
 from dgf.workflows.data.vocabulary import train_tokenizer
 from dgf.workflows.devices import autocast, choose_device
 from dgf.workflows.environment import describe_environment
-from dgf.workflows.provenance import command_of
 from dgf.workflows.scoring.inference import predict
 from dgf.workflows.scoring.metrics import Scores, score
 from dgf.workflows.training.checkpoints import load_checkpoint, restore_trained, save_checkpoint, trained_state
@@ -297,6 +296,7 @@ def _facts(trainer: Trainer, corpus: Corpus, text_only: int, skipped: tuple[str,
     """What evaluation must know of the training data; `dgf eval` reads it."""
     examples = trainer.train.examples
     counts = Counter(post.relation for post in examples.posts)
+    captions = trainer.config.data.captions
     return {
         "training_rows": {name: counts[name] for name in trainer.network.labels.relations},
         "rows": len(examples),
@@ -305,6 +305,6 @@ def _facts(trainer: Trainer, corpus: Corpus, text_only: int, skipped: tuple[str,
         "skipped_rows": list(skipped),
         "features": corpus.store.fingerprint if corpus.store else None,
         "captioner": corpus.captioner,
-        "extraction": command_of(corpus.store.folder) if corpus.store else None,
-        "captioning": command_of(Path(trainer.config.data.captions)) if trainer.config.data.captions else None,
+        "extraction": ShardFolder.open(corpus.store.folder, "features").command if corpus.store else None,
+        "captioning": ShardFolder.open(Path(captions), "captions").command if captions else None,
     }

@@ -7,9 +7,7 @@ h5py reads scattered rows slowly, and its handles survive neither a fork nor pic
 contiguous and uncompressed, so they are mapped into memory, and a batch is its rows stacked.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Literal
@@ -20,9 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dgf.pipeline.errors import UserError
-from dgf.pipeline.features.index import Index, read_captions, read_index
-from dgf.pipeline.shards.schema import BLOCKS
+from dgf.pipeline.features.batch import Features, allocate_features
+from dgf.pipeline.features.index import Index, captions_by_row, read_index
+from dgf.pipeline.features.mapping import ShardFiles
+from dgf.pipeline.shards import BLOCKS
 
 Place = Literal["files", "host", "device"]
 
@@ -30,31 +29,11 @@ SHARE = 0.5
 """Share of the free memory that the features may take."""
 
 
-@dataclass(slots=True)
-class Features:
-    """The pictures of a batch; a row of -1 is zeros and masked.
-
-    Args:
-        objects: (B, K, D) float16.
-        object_mask: (B, K) bool, which objects are there.
-        blocks: (B, 49, 512) float16; (B, 0, 512) where the store was opened without.
-        fc7: (B, 4096) float16; (B, 0) where the shards lack it or the store was opened without.
-    """
-
-    objects: Tensor
-    object_mask: Tensor
-    blocks: Tensor
-    fc7: Tensor
-
-    def __getitem__(self, part: slice) -> "Features":
-        return Features(self.objects[part], self.object_mask[part], self.blocks[part], self.fc7[part])
-
-
 class FeatureStore:
     """Features of the photos of a finished folder, and their captions where there are any.
 
     It may be used from threads, forked processes and DataLoader workers: no HDF5 handle is kept, and a pickled copy
-    maps the files anew (wherever the original has its features). Shards must not be cut short while they are in use,
+    maps the files again (wherever the original has its features). Shards must not be cut short while they are in use,
     which dgf itself never does: it replaces files as a whole.
 
     Attributes:
@@ -75,6 +54,7 @@ class FeatureStore:
         self.class_names = index.layout.class_names
         self.place_now: Place = "files"
         self._index = index
+        self._files = ShardFiles(index)
         self._captions = captions
         self._zeros = {name: torch.zeros(shape, dtype=torch.float16) for name, shape in index.shapes.items()}
         # Every row as a tensor that shows its place, a shard at a time when first wanted (about 1% of the features'
@@ -104,7 +84,7 @@ class FeatureStore:
                 the features.
         """
         index = read_index(features, image)
-        return cls(index, None if captions is None else read_captions(captions, index))
+        return cls(index, None if captions is None else captions_by_row(captions, index))
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -151,15 +131,9 @@ class FeatureStore:
         """Which tensors of `Features` are filled, apart from the mask."""
         return tuple(self._zeros)
 
-    def stretches(self, shard: int | None = None) -> list[tuple[Path, str, int, int]]:
-        """Where the features lie: (file, array, offset, bytes), of one shard or of all, in their order."""
-        counts = np.diff(self._index.firsts).tolist()
-        return [
-            (path, name, int(self._index.offsets[name][number]), 2 * counts[number] * zeros.numel())
-            for number, path in enumerate(self.shards)
-            if shard is None or number == shard
-            for name, zeros in self._zeros.items()
-        ]
+    def stretches(self) -> list[tuple[Path, str, int, int]]:
+        """Where the features lie: (file, array, offset, bytes), in their order."""
+        return [stretch for shard in range(len(self.shards)) for stretch in self._files.stretches(shard)]
 
     def captions(self, rows: Iterable[int]) -> list[str]:
         """Captions of photos; the empty string for -1, where there are none, and for a photo whose caption failed."""
@@ -167,18 +141,7 @@ class FeatureStore:
 
     def allocate(self, batch: int, *, pin: bool = False) -> Features:
         """Buffers for `gather`, not filled; in page-locked memory on request (copies to a GPU then need not wait)."""
-        shapes = {"objects": (0, 0), "blocks": (0, BLOCKS[1]), "fc7": (0,), **self._index.shapes}
-        sizes = [batch * int(np.prod(shape)) for shape in shapes.values()]
-        # One piece, and from NumPy, which asks for huge pages: a fifth faster to fill than pages of 4 KiB.
-        memory = (
-            torch.empty(sum(sizes), dtype=torch.float16, pin_memory=True)
-            if pin
-            else torch.from_numpy(np.empty(sum(sizes), dtype=np.float16))
-        )
-        objects, blocks, fc7 = (
-            part.view(batch, *shape) for part, shape in zip(memory.split(sizes), shapes.values(), strict=True)
-        )
-        return Features(objects, torch.empty(batch, self.objects, dtype=torch.bool, pin_memory=pin), blocks, fc7)
+        return allocate_features(batch, self.objects, self._index.shapes, pin=pin)
 
     def gather(self, rows: Sequence[int] | NDArray[np.int64], out: Features | None = None) -> Features:
         """Features of any photos, in any order, repetitions allowed.
@@ -203,9 +166,9 @@ class FeatureStore:
         if len(part.objects) < len(wanted):
             raise ValueError(f"buffers of {len(part.objects)} rows for a batch of {len(wanted)}")
         part.object_mask.copy_(self._mask(torch.from_numpy(wanted)))
-        shards = self._shard_of(wanted)
+        shards = self._files.shard_of(wanted)
         for shard in np.unique(shards[~self._shown[shards]]).tolist():
-            self._show(shard, self._map(shard))
+            self._show(shard, self._files.map(shard))
         chosen = wanted.tolist()
         for name, views in self._views.items():
             if chosen:
@@ -227,9 +190,9 @@ class FeatureStore:
         if target.type == "cuda" and need <= share * torch.cuda.mem_get_info(target)[0]:
             self.load(target)
         elif need <= share * psutil.virtual_memory().available:
-            for shard in self._filled():
-                self._advise(shard)
-                tables = self._map(shard)
+            for shard in self._files.filled():
+                self._files.advise(shard)
+                tables = self._files.map(shard)
                 self._show(shard, {name: torch.from_numpy(table.numpy().copy()) for name, table in tables.items()})
             self.place_now = "host"
         return self.place_now
@@ -237,9 +200,9 @@ class FeatureStore:
     def load(self, device: torch.device | str) -> None:
         """Bring all features to a device, whether they fit or not; `gather` then gives tensors there."""
         tables: dict[str, list[Tensor]] = {name: [] for name in self._zeros}
-        for shard in self._filled():
-            self._advise(shard)
-            for name, table in self._map(shard).items():
+        for shard in self._files.filled():
+            self._files.advise(shard)
+            for name, table in self._files.map(shard).items():
                 tables[name].append(table.to(device))
         self._on_device = {
             name: torch.cat([*tables[name], zeros[None].to(device)]) for name, zeros in self._zeros.items()
@@ -266,16 +229,16 @@ class FeatureStore:
         windows = np.empty(count, dtype=np.int64)
         windows[order] = np.arange(count) // together
         # Posts without a photo are spread over all windows.
-        of_post = windows[np.where(rows < 0, rng.integers(count, size=len(rows)), self._shard_of(rows))]
+        of_post = windows[np.where(rows < 0, rng.integers(count, size=len(rows)), self._files.shard_of(rows))]
         mixed = rng.permutation(len(rows))
         mixed = mixed[np.argsort(of_post[mixed], kind="stable")]
         bounds = np.searchsorted(of_post[mixed], np.arange(windows.max() + 2))
         ahead = iter(order.tolist())
         for shard in islice(ahead, together):
-            self._advise(shard)
+            self._files.advise(shard)
         for start, end in pairwise(bounds.tolist()):
             for shard in islice(ahead, together):
-                self._advise(shard)
+                self._files.advise(shard)
             yield mixed[start:end]
 
     def __getstate__(self) -> Mapping[str, object]:
@@ -297,39 +260,9 @@ class FeatureStore:
             tables.setdefault(name, torch.empty(len(wanted), *shape, dtype=torch.float16, device=rows.device))
         return Features(object_mask=self._mask(rows), **tables)
 
-    def _shard_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Number of the shard of each row; -1 for row -1."""
-        return np.searchsorted(self._index.firsts, rows, side="right") - 1
-
-    def _filled(self) -> list[int]:
-        """Shards that have rows."""
-        return np.flatnonzero(np.diff(self._index.firsts)).tolist()
-
     def _show(self, shard: int, tables: Mapping[str, Tensor]) -> None:
         """Let the rows of a shard be read from these tables."""
         first, end = self._index.firsts[shard : shard + 2]
         for name, table in tables.items():
             self._views[name][first:end] = table.unbind(0)
         self._shown[shard] = True
-
-    def _map(self, shard: int) -> dict[str, Tensor]:
-        """The arrays of a shard, (rows, ...) each, mapped."""
-        path, count = self.shards[shard], int(self._index.firsts[shard + 1] - self._index.firsts[shard])
-        try:
-            # A private mapping: nothing written to these tensors would reach the file.
-            file = torch.from_file(str(path), shared=False, size=path.stat().st_size // 2, dtype=torch.float16)
-        except (OSError, RuntimeError) as error:
-            raise UserError(
-                f"{path}: cannot be read any more ({error})", "Run the command that made the folder again."
-            ) from None
-        starts = {name: int(offsets[shard]) // 2 for name, offsets in self._index.offsets.items()}
-        return {
-            name: file[starts[name] : starts[name] + count * zeros.numel()].view(count, *zeros.shape)
-            for name, zeros in self._zeros.items()
-        }
-
-    def _advise(self, shard: int) -> None:
-        """Ask the system to fetch a shard's arrays in long reads, in the background."""
-        for path, _, offset, length in self.stretches(shard):
-            with path.open("rb") as file:
-                os.posix_fadvise(file.fileno(), offset, length, os.POSIX_FADV_WILLNEED)

@@ -1,1 +1,6 @@
-"""Shards as work: one choreography for every computation, in this process or on a cluster."""
+"""Shards as jobs for workers: what computes one, what every worker does with it, and where the workers are.
+
+Its modules are its names: `captioning` and `extraction_spec` bring torch, `cluster` and `driver` bring Dask.
+"""
+
+__all__ = ["base", "captioning", "cluster", "driver", "extraction", "extraction_spec", "rows", "run_shard"]

@@ -12,122 +12,52 @@ import contextlib
 import functools
 import importlib.metadata
 import logging
-import os
 import secrets
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import as_completed as threads_completed
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-import dask
-from distributed import Client, Future, KilledWorker, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin, get_worker
+from distributed import Client, Future, KilledWorker, Worker, WorkerPlugin, get_worker
 from distributed import as_completed as tasks_completed
 from distributed.comm.core import CommClosedError
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.shards.commit import Failure, Marker, shard_name
+from dgf.pipeline.jobs.base import ShardResult
+from dgf.pipeline.jobs.local_cluster import local_cluster
+from dgf.pipeline.jobs.run_shard import ShardJob, ShardWork
+from dgf.pipeline.shards import shard_name
 
 CONNECT_SECONDS = 20
 RETRIES = 1
 """How often a shard whose task raised is tried again."""
-DEATHS = 2
-"""How many workers a shard may take down before it is given up (schedulers started by hand have their own limit)."""
 LOST = (CommClosedError, asyncio.CancelledError, concurrent.futures.CancelledError)
-AGAIN = "What was finished is kept: run the same command again to go on."
+AGAIN = "What was finished is kept: run the same command again to continue."
 
-
-@dataclass(frozen=True, slots=True)
-class ShardResult:
-    """What a finished shard's task gives back: counts and reasons, never arrays.
-
-    Args:
-        index: Number of the shard.
-        rows: Photos that have a row.
-        failures: Photos that have none, and why.
-        seconds: Per stage, as in the marker.
-        computed: False where the shard was already committed when the task began.
-    """
-
-    index: int
-    rows: int
-    failures: tuple[Failure, ...]
-    seconds: dict[str, float]
-    computed: bool
-
-    @classmethod
-    def of(cls, marker: Marker, *, computed: bool) -> "ShardResult":
-        """The result that a shard's marker tells."""
-        stats = marker.stats
-        return cls(marker.index, stats.rows, stats.failures, dict(stats.seconds), computed)
-
-
-Report = Callable[[int], object]
-"""Takes how many photos of a shard are done so far."""
-
-
-class ShardWork(Protocol):
-    """Work with its models loaded, living in one worker process."""
-
-    def run(self, index: int, report: Report) -> ShardResult:
-        """Reads, computes and commits one shard. Called from `per_worker` threads at once; safe to repeat.
-
-        Args:
-            index: Number of the shard.
-            report: Told, as batches end, how many photos of the shard are done.
-        """
-        ...
-
-    def close(self) -> None:
-        """No more shards will be asked for; `run` calls that are still under way may raise early."""
-        ...
-
-
-class ShardJob(Protocol):
-    """Settings of some work: small and picklable, no models."""
-
-    def open(self, device: str) -> ShardWork:
-        """Loads the models, once in each worker process, and sees that they are those of the settings.
-
-        Args:
-            device: `cpu`, `cuda` or `cuda:N`; a worker with a GPU of its own sees it as `cuda`.
-
-        Raises:
-            UserError: This worker lacks the weights, has others, or lacks the device.
-        """
-        ...
-
-
-def tell_stderr(message: str) -> None:
-    """Prints a line for the user beside the progress bar."""
-    print(message, file=sys.stderr, flush=True)
+_log = logging.getLogger(__name__)
 
 
 def run_job(
     job: ShardJob,
     indices: Sequence[int],
     *,
-    workers: int,
-    scheduler: str | None,
-    device: str,
-    on_result: Callable[[ShardResult], None],
+    workers: int = 0,
+    scheduler: str | None = None,
+    on_result: Callable[[ShardResult], None] = lambda result: None,
     on_photos: Callable[[int, int], object] = lambda index, done: None,
     per_worker: int = 1,
-    tell: Callable[[str], None] = tell_stderr,
 ) -> None:
-    """Runs the shards, wherever the workers are. One that fails stops no other.
+    """Run the shards, wherever the workers are. One that fails stops no other.
 
     Args:
         job: What to do with a shard.
         indices: Shards to run.
         workers: Local worker processes; 0 works in this process.
         scheduler: Address of a Dask scheduler to use instead; its workers may come and go at any time.
-        device: For `ShardJob.open`.
         on_result: Called in this process as each shard ends.
         on_photos: Called in this process, from any thread, with a shard's number and how many of its photos are done.
-        per_worker: Shards a worker has in hand at once, so that reading one goes on beside computing another.
-        tell: Takes a line for the user.
+        per_worker: Shards a worker has in hand at once, so that reading one continues beside computing another.
 
     Raises:
         UserError: The scheduler cannot be reached or was lost, a worker cannot do the job, or shards failed.
@@ -135,15 +65,15 @@ def run_job(
     if not indices:
         return
     progress = _Progress(on_result, on_photos)
-    if scheduler is None and workers == 0:
-        _run_here(job, indices, device, per_worker, progress)
-    elif scheduler is None:
-        with _local_cluster(min(workers, len(indices)), per_worker, device) as cluster:
-            tell(f"dashboard of the workers: {cluster.dashboard_link}")
-            # Each worker sees one GPU, whatever its number is outside.
-            _run_there(job, indices, cluster.scheduler_address, device.partition(":")[0], progress, tell)
+    if scheduler is not None:
+        _run_there(job, indices, scheduler, progress)
+    elif workers == 0:
+        _run_here(job, indices, per_worker, progress)
     else:
-        _run_there(job, indices, scheduler, device, progress, tell)
+        with local_cluster(min(workers, len(indices)), per_worker, job.device) as cluster:
+            _log.info("dashboard of the workers: %s", cluster.dashboard_link)
+            # Each worker sees one GPU, whatever its number is outside.
+            _run_there(replace(job, device=job.device.partition(":")[0]), indices, cluster.scheduler_address, progress)
     progress.check(len(indices))
 
 
@@ -156,7 +86,7 @@ class _Progress:
     faults: dict[int, str] = field(default_factory=dict)
 
     def heard(self, event: tuple[float, tuple[int, int]]) -> None:
-        """Takes what a worker logs."""
+        """Take what a worker logs."""
         self.on_photos(*event[1])
 
     def failed(self, index: int, error: BaseException) -> None:
@@ -168,8 +98,8 @@ class _Progress:
             raise UserError(f"{len(self.faults)} of {total} shards failed: {shown}", AGAIN)
 
 
-def _run_here(job: ShardJob, indices: Sequence[int], device: str, per_worker: int, progress: _Progress) -> None:
-    work = job.open(device)
+def _run_here(job: ShardJob, indices: Sequence[int], per_worker: int, progress: _Progress) -> None:
+    work = job.open()
     with ThreadPoolExecutor(per_worker) as pool:
         try:
             futures = {
@@ -188,19 +118,12 @@ def _run_here(job: ShardJob, indices: Sequence[int], device: str, per_worker: in
     work.close()
 
 
-def _run_there(
-    job: ShardJob,
-    indices: Sequence[int],
-    address: str,
-    device: str,
-    progress: _Progress,
-    tell: Callable[[str], None],
-) -> None:
+def _run_there(job: ShardJob, indices: Sequence[int], address: str, progress: _Progress) -> None:
     lost = UserError(f"The scheduler at {address} was lost.", AGAIN)
     with _client(address) as client, _told_as(lost):
         if not client.nthreads():
-            tell(f"the scheduler at {address} has no workers yet: waiting for the first")
-        plugin = JobPlugin(job, device)
+            _log.info("the scheduler at %s has no workers yet: waiting for the first", address)
+        plugin = JobPlugin(job)
         client.register_plugin(plugin)
         client.subscribe_topic(plugin.name, progress.heard)
 
@@ -208,7 +131,11 @@ def _run_there(
             """The shards among `some` whose workers died."""
             futures = {
                 client.submit(
-                    run_shard, index, plugin.name, key=f"{plugin.name}-{shard_name(index)}-{attempt}", retries=RETRIES
+                    run_in_worker,
+                    index,
+                    plugin.name,
+                    key=f"{plugin.name}-{shard_name(index)}-{attempt}",
+                    retries=RETRIES,
                 ): index
                 for index in some
             }
@@ -230,7 +157,7 @@ def _run_there(
 
 
 def _take(future: "Future[Any]", index: int, progress: _Progress, lost: UserError) -> bool:
-    """Hands on what became of a shard; False if its workers died."""
+    """Hand on the outcome of a shard; False if its workers died."""
     if future.status == "finished":
         progress.on_result(future.result())
     elif future.status == "error":
@@ -265,68 +192,33 @@ def _client(address: str) -> Iterator[Client]:
         yield client
 
 
-@contextlib.contextmanager
-def _local_cluster(workers: int, per_worker: int, device: str) -> Iterator[SpecCluster]:
-    """Worker processes on this machine, each with one GPU where the device is one; a dead one is replaced."""
-    gpus = _gpus() if device.startswith("cuda") else []
-    options: dict[str, Any] = {"nthreads": per_worker, "memory_limit": None, "silence_logs": logging.CRITICAL}
-    specification = {
-        number: {
-            "cls": Nanny,
-            "options": {**options, "env": {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}},
-        }
-        for number in range(workers)
-    }
-    head = {"host": "127.0.0.1", "dashboard": True, "dashboard_address": "127.0.0.1:0"}
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}),
-        SpecCluster(
-            workers=specification,
-            scheduler={"cls": Scheduler, "options": head},
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-    ):
-        yield cluster
-
-
-def _gpus() -> list[str]:
-    """What `CUDA_VISIBLE_DEVICES` may name, one a GPU."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible:
-        return [name.strip() for name in visible.split(",")]
-    import torch
-
-    return [str(number) for number in range(torch.cuda.device_count())]
-
-
 class JobPlugin(WorkerPlugin):
     """Holds a job's work, with its models, in each worker; late workers get it as they join."""
 
-    def __init__(self, job: ShardJob, device: str) -> None:
+    def __init__(self, job: ShardJob) -> None:
         self.name = f"dgf-{secrets.token_hex(4)}"
         self._job = job
-        self._device = device
         self._version = importlib.metadata.version("dgf")
         self.work: ShardWork | None = None
 
     async def setup(self, worker: Worker) -> None:
-        """Checks the version and loads the models, beside the worker's heartbeat."""
+        """Check the version and load the models, beside the worker's heartbeat."""
         here = importlib.metadata.version("dgf")
         if here != self._version:
             raise UserError(
                 f"The worker at {worker.address} has dgf {here}, this is {self._version}.",
                 "Install the same version on every machine.",
             )
-        self.work = await asyncio.to_thread(self._job.open, self._device)
+        self.work = await asyncio.to_thread(self._job.open)
 
     def teardown(self, worker: Worker) -> None:
-        """Lets the models go."""
+        """Let the models go."""
         if self.work is not None:
             self.work.close()
             self.work = None
 
 
-def run_shard(index: int, plugin: str) -> ShardResult:
+def run_in_worker(index: int, plugin: str) -> ShardResult:
     """The task: one shard with this worker's models."""
     worker = get_worker()
     held = worker.plugins[plugin]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from dgf.pipeline.shards.commit import write_atomic
+from dgf.pipeline.files import write_atomic
 
 _EDGE = 420
 _MARGIN = 12

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.files import write_json
 from dgf.pipeline.photos.images import ImageError, digest, probe, read_bytes
-from dgf.pipeline.shards.commit import Failure, write_json
+from dgf.pipeline.shards.claim import PLAN
+from dgf.pipeline.shards.marker import Failure
 
-PLAN = "plan.json"
 GRID = 64
 """Photos whose network input agrees up to this many pixels in both directions may share a batch."""
 
@@ -47,8 +48,8 @@ class Photo:
         return (self.image_id, *self.aliases)
 
 
-Batch = tuple[Photo, ...]
-Shard = tuple[Batch, ...]
+PhotoBatch = tuple[Photo, ...]
+PlannedShard = tuple[PhotoBatch, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,13 @@ class Plan:
         failures: Ids whose file is no photo, and why.
     """
 
-    shards: tuple[Shard, ...]
+    shards: tuple[PlannedShard, ...]
     failures: tuple[Failure, ...] = ()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Photos of each shard."""
+        return tuple(sum(map(len, shard)) for shard in self.shards)
 
     def photos(self) -> Iterator[Photo]:
         """Distinct photos in the order of the plan."""
@@ -71,7 +77,7 @@ class Plan:
         """What must be equal for two plans to give equal shards; the ids do not matter."""
         order = [[[(photo.sha256, photo.size) for photo in batch] for batch in shard] for shard in self.shards]
         return {
-            "count": sum(1 for _ in self.photos()),
+            "count": sum(self.sizes),
             "sha256": hashlib.sha256(json.dumps(order).encode()).hexdigest(),
         }
 
@@ -87,7 +93,7 @@ class Plan:
             UserError: It is not there or is broken.
         """
         path = folder / PLAN
-        hint = "Make the folder anew: `dgf extract-features ... --overwrite`."
+        hint = "Recreate the folder: `dgf extract-features ... --overwrite`."
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             shards = tuple(
@@ -98,6 +104,11 @@ class Plan:
             raise UserError(f"{path} is not there.", hint) from error
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} cannot be read: {error}.", hint) from error
+
+    @staticmethod
+    def load_if_there(folder: Path) -> "Plan | None":
+        """`load`, or None where the folder has no plan."""
+        return Plan.load(folder) if (folder / PLAN).exists() else None
 
 
 def make_plan(
@@ -161,7 +172,9 @@ def _printable(image_id: str) -> str:
     return image_id.encode(errors="backslashreplace").decode()
 
 
-def _batches(photos: list[Photo], batch_size: int, resized: Callable[[int, int], tuple[int, int]]) -> Iterator[Batch]:
+def _batches(
+    photos: list[Photo], batch_size: int, resized: Callable[[int, int], tuple[int, int]]
+) -> Iterator[PhotoBatch]:
     buckets: dict[tuple[int, ...], list[Photo]] = defaultdict(list)
     for photo in photos:
         buckets[tuple(-(-side // GRID) for side in resized(*photo.size))].append(photo)
@@ -172,8 +185,8 @@ def _batches(photos: list[Photo], batch_size: int, resized: Callable[[int, int],
             yield tuple(bucket[start : start + batch_size])
 
 
-def _pack(batches: Iterable[Batch], shard_size: int) -> tuple[Shard, ...]:
-    shards: list[list[Batch]] = []
+def _pack(batches: Iterable[PhotoBatch], shard_size: int) -> tuple[PlannedShard, ...]:
+    shards: list[list[PhotoBatch]] = []
     room = 0
     for batch in batches:
         if len(batch) > room:

@@ -169,7 +169,7 @@ def check_schema(file: h5py.File, kind: str) -> None:
     if file.attrs.get("schema") != SCHEMA:
         raise UserError(
             f"{path} has schema {file.attrs.get('schema')}, this version of dgf reads {SCHEMA}.",
-            "Make the folder anew with --overwrite.",
+            "Recreate the folder with --overwrite.",
         )
     try:
         columns = read_layout(file).columns() if kind == "features" else {"logprob": (np.float32, ())}
@@ -181,9 +181,9 @@ def check_schema(file: h5py.File, kind: str) -> None:
         for name, (dtype, shape) in columns.items():
             if file[name].dtype != dtype or file[name].shape != (rows, *shape):
                 raise ValueError(f"{name} is {file[name].dtype} {file[name].shape}")
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{path} does not follow the schema: {error}.", "Make the folder anew with --overwrite."
+            f"{path} does not follow the schema: {error}.", "Recreate the folder with --overwrite."
         ) from error
 
 

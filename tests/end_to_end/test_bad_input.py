@@ -166,7 +166,7 @@ CASES: list[Case] = [
         "a folder that holds no features",
         lambda w: w.eval("--features", str(w.posts)),
         1,
-        ("posts", "is no folder of features"),
+        ("posts", "is not a folder of features"),
     ),
     (
         "features of other networks",

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dgf.pipeline.shards.commit import committed, read_marker
+from dgf.pipeline.shards import ShardFolder
 from support import ENVIRONMENT
 from support.posts_of import DETECTOR, posts_of
 from support.tiny_job import paint
@@ -101,9 +101,11 @@ def digests(out: Path) -> dict[str, str]:
 def finished(out: Path) -> State:
     """Every shard with a marker that vouches for it, and which file on the disk it is."""
     state = {}
-    for path in out.glob("shard-*.json"):
-        marker = read_marker(path)
-        if committed(out, marker.index, marker.fingerprint) is not None:
-            status = (out / marker.file).stat()
-            state[marker.file] = (status.st_ino, status.st_mtime_ns)
+    if (out / "settings.json").is_file():
+        folder = ShardFolder.open(out)
+        for path in out.glob("shard-*.json"):
+            marker = folder.committed(int(path.stem.removeprefix("shard-")))
+            if marker is not None:
+                status = (out / marker.file).stat()
+                state[marker.file] = (status.st_ino, status.st_mtime_ns)
     return state

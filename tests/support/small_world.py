@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from dgf.pipeline.shards.commit import ShardStats, claim, commit, write_manifest
-from dgf.pipeline.shards.plan import make_plan
-from dgf.pipeline.shards.schema import Layout, write_captions, write_features
+from dgf.pipeline.shards import Layout, ShardFolder, ShardStats, make_plan, write_captions, write_features
 
 RELATIONS = ("None", "/per/org/member_of", "/per/per/peer")
 LAYOUT = Layout(objects=2, regions=3, dim=8, fc7=False, class_names=("cat", "dog"))
@@ -55,11 +54,12 @@ def write_shards(posts: Path, features: Path, captions: Path | None = None, *, s
     plan = make_plan(posts, images, shard_size=5, batch_size=2, resized=lambda h, w: (h, w))
     settings = {"kind": "features", "seed": seed, "photos": plan.summary()}
     rng = np.random.default_rng(seed)
-    with claim(features, settings) as fingerprint:
+    with ShardFolder.claim(features, settings) as folder:
         plan.save(features)
         markers = []
         for index, shard in enumerate(plan.shards):
-            ids = [photo.image_id for batch in shard for photo in batch]
+            photos = [photo for batch in shard for photo in batch]
+            ids = [photo.image_id for photo in photos]
             arrays = {
                 name: rng.integers(0, 2, (len(ids), *shape)).astype(dtype)
                 if np.issubdtype(dtype, np.integer)
@@ -67,34 +67,30 @@ def write_shards(posts: Path, features: Path, captions: Path | None = None, *, s
                 for name, (dtype, shape) in LAYOUT.columns().items()
             }
             arrays["objects/count"][:] = 2
-            photos = [photo for batch in shard for photo in batch]
             arrays["image_sha256"] = np.array([list(bytes.fromhex(photo.sha256)) for photo in photos], np.uint8)
-            markers.append(
-                commit(
-                    features,
-                    index,
-                    fingerprint,
-                    lambda file, ids=ids, arrays=arrays: write_features(file, LAYOUT, ids, arrays, fingerprint, {}),
-                    ShardStats(len(ids)),
-                )
+            write = partial(
+                write_features,
+                layout=LAYOUT,
+                image_ids=ids,
+                arrays=arrays,
+                fingerprint=folder.fingerprint,
+                versions={},
             )
-        write_manifest(features, "features", markers, {"failures": [], "command": {}})
+            markers.append(folder.commit(index, write, ShardStats(len(ids))))
+        folder.write_manifest(markers, {"failures": [], "command": {}})
     if captions is None:
         return
-    with claim(captions, {"kind": "captions", "captioner": {}}) as fingerprint:
+    with ShardFolder.claim(captions, {"kind": "captions", "captioner": {}}) as folder:
         markers = []
         for index, shard in enumerate(plan.shards):
             ids = [photo.image_id for batch in shard for photo in batch]
-            texts = [f"a picture of {name}" for name in ids]
-            markers.append(
-                commit(
-                    captions,
-                    index,
-                    fingerprint,
-                    lambda file, ids=ids, texts=texts: write_captions(
-                        file, ids, texts, np.zeros(len(ids), np.float32), fingerprint, {}
-                    ),
-                    ShardStats(len(ids)),
-                )
+            write = partial(
+                write_captions,
+                image_ids=ids,
+                captions=[f"a picture of {name}" for name in ids],
+                logprobs=np.zeros(len(ids), np.float32),
+                fingerprint=folder.fingerprint,
+                versions={},
             )
-        write_manifest(captions, "captions", markers, {"failures": [], "command": {}})
+            markers.append(folder.commit(index, write, ShardStats(len(ids))))
+        folder.write_manifest(markers, {"failures": [], "command": {}})

@@ -3,11 +3,11 @@
 As a module it is a driver: `python -m support.tiny_job ROOT OUT WORKERS` extracts every photo of ROOT.
 """
 
-import functools
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from dgf.pipeline.detectors.base import Detections, Prepared
-from dgf.pipeline.jobs.cluster import Report, ShardResult, run_job
-from dgf.pipeline.jobs.runner import ExtractWork, Runner
-from dgf.pipeline.shards.commit import claim, committed, fingerprint
-from dgf.pipeline.shards.plan import Plan, make_plan
-from dgf.pipeline.shards.schema import FC7, Layout
+from dgf.pipeline.jobs.base import Report, ShardContent, ShardResult, Turns
+from dgf.pipeline.jobs.cluster import run_job
+from dgf.pipeline.jobs.extraction import Extraction, Networks
+from dgf.pipeline.jobs.run_shard import ShardJob
+from dgf.pipeline.shards import FC7, Layout, Plan, ShardFolder, make_plan
 
 LAYOUT = Layout(objects=3, regions=5, dim=6, fc7=True, class_names=("dark", "bright"))
 Photo = npt.NDArray[np.uint8]
@@ -70,53 +70,56 @@ class TinyVgg:
 
 
 @dataclass(frozen=True)
-class TinyJob:
+class TinySpec:
+    """The tiny networks as a computation."""
+
     root: Path
-    folder: Path
-    settings: dict[str, object]
     seconds: float = 0.0
 
-    def open(self, device: str) -> ExtractWork:
-        runner = Runner(self.root, TinyDetector(self.seconds), TinyVgg(), LAYOUT, readers=2)
-        return ExtractWork(self.folder, fingerprint(self.settings), Plan.load(self.folder), LAYOUT, runner)
+    def describe(self) -> dict[str, object]:
+        return {}
+
+    def load(self, folder: ShardFolder, device: str) -> Extraction:
+        networks = Networks(TinyDetector(self.seconds), TinyVgg(), LAYOUT)
+        return Extraction(folder, folder.plan, self.root, networks, readers=2)
 
 
 @dataclass(frozen=True)
-class PoisonJob:
-    """The tiny job, but the first `times` that `shard` is taken up, the process dies or the task raises."""
+class PoisonSpec:
+    """The tiny computation, but the first `times` that `shard` is taken up, the process dies or the task raises."""
 
-    job: TinyJob
+    tiny: TinySpec
     shard: int
     how: str
     times: int
 
-    def open(self, device: str) -> "PoisonWork":
-        return PoisonWork(self.job.open(device), self)
+    def describe(self) -> dict[str, object]:
+        return {}
+
+    def load(self, folder: ShardFolder, device: str) -> "Poison":
+        return Poison(self.tiny.load(folder, device), self, folder)
 
 
-class PoisonWork:
-    def __init__(self, work: ExtractWork, poison: PoisonJob) -> None:
-        self.work, self.poison = work, poison
+class Poison:
+    def __init__(self, extraction: Extraction, spec: PoisonSpec, folder: ShardFolder) -> None:
+        self.extraction, self.spec, self.folder = extraction, spec, folder
 
-    def run(self, index: int, report: Report) -> ShardResult:
-        if index == self.poison.shard:
-            for taken in range(self.poison.times):
+    def compute(self, index: int, turns: Turns, report: Report) -> ShardContent:
+        if index == self.spec.shard:
+            for taken in range(self.spec.times):
                 if self._first(taken):
-                    if self.poison.how == "die":
-                        (self.poison.job.folder / ".part-dead-shard-00000.h5").write_bytes(b"half")
+                    if self.spec.how == "die":
+                        (self.folder.path / ".part-dead-shard-00000.h5").write_bytes(b"half")
                         os.kill(os.getpid(), 9)
                     raise RuntimeError("poisoned")
-        return self.work.run(index, report)
+        return self.extraction.compute(index, turns, report)
 
     def _first(self, taken: int) -> bool:
         try:
-            (self.poison.job.root / f"poison-{taken}").mkdir()
+            (self.spec.tiny.root / f"poison-{taken}").mkdir()
         except FileExistsError:
             return False
         return True
-
-    def close(self) -> None:
-        self.work.close()
 
 
 def paint(folder: Path, count: int, seed: int = 0, size: tuple[int, int] = (40, 60)) -> list[str]:
@@ -140,18 +143,28 @@ def tiny_plan(root: Path, names: Sequence[str], shard_size: int = 6) -> Plan:
     return make_plan(root, names, shard_size=shard_size, batch_size=4, resized=resized)
 
 
+@contextmanager
+def claim_photos(root: Path, out: Path) -> Iterator[tuple[ShardFolder, Plan]]:
+    """A folder claimed for the photos of `root`, with its plan in it."""
+    plan = tiny_plan(root, sorted(path.name for path in root.glob("*.jpg")))
+    with ShardFolder.claim(out, {"kind": "features", "photos": plan.summary()}) as folder:
+        plan.save(out)
+        yield folder, plan
+
+
 def drive(
-    root: Path, out: Path, workers: int = 0, scheduler: str | None = None, seconds: float = 0.0
+    root: Path,
+    out: Path,
+    workers: int = 0,
+    scheduler: str | None = None,
+    seconds: float = 0.0,
 ) -> list[ShardResult]:
     """What `workflows.extract` does, with the tiny networks."""
-    plan = tiny_plan(root, sorted(path.name for path in root.iterdir()))
-    settings: dict[str, object] = {"kind": "features", "photos": plan.summary()}
     results: list[ShardResult] = []
-    with claim(out, settings) as print_:
-        plan.save(out)
-        todo = [index for index in range(len(plan.shards)) if committed(out, index, print_) is None]
-        run = functools.partial(run_job, TinyJob(root, out, settings, seconds), todo, device="cpu", per_worker=2)
-        run(workers=workers, scheduler=scheduler, on_result=results.append)
+    with claim_photos(root, out) as (folder, plan):
+        todo = [index for index in range(len(plan.shards)) if folder.committed(index) is None]
+        job = ShardJob(folder, TinySpec(root, seconds))
+        run_job(job, todo, workers=workers, scheduler=scheduler, on_result=results.append, per_worker=2)
     return results
 
 

@@ -16,7 +16,7 @@ from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.network import DGF
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
-from dgf.pipeline.features.store import FeatureStore
+from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts.base import Mention, Post
 from dgf.workflows.data.batches import BatchMaker, read_captions
 from dgf.workflows.data.encode import PostEncoder

@@ -17,11 +17,19 @@ from PIL import Image
 
 from dgf.pipeline.captioners.oscar.captioner import ENDED
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.features.store import FeatureStore
-from dgf.pipeline.shards.commit import ShardStats, claim, commit, write_manifest
-from dgf.pipeline.shards.plan import Photo, Plan
-from dgf.pipeline.shards.schema import SCHEMA, Layout, check_schema, read_text, write_features
-from dgf.workflows.caption import caption
+from dgf.pipeline.features import FeatureStore
+from dgf.pipeline.shards import (
+    SCHEMA,
+    Layout,
+    Photo,
+    Plan,
+    ShardFolder,
+    ShardStats,
+    check_schema,
+    read_text,
+    write_features,
+)
+from dgf.workflows.caption import caption_photos
 from dgf.workflows.settings import CaptionSettings
 from support import ENVIRONMENT
 from support.hf_models import vit_gpt2
@@ -32,7 +40,7 @@ PHOTOS, SHARD = 40, 5
 DGF = [sys.executable, "-c", "from dgf.cli.main import main; main()"]
 
 
-def make_features(folder: Path, layout: Layout = LAYOUT, photos: int = PHOTOS, shard: int = SHARD) -> Path:
+def make_features(path: Path, layout: Layout = LAYOUT, photos: int = PHOTOS, shard: int = SHARD) -> Path:
     """A finished folder of features; photo 3 has no regions, photo 4 an alias."""
     rng = np.random.default_rng(0)
     images = [
@@ -40,8 +48,8 @@ def make_features(folder: Path, layout: Layout = LAYOUT, photos: int = PHOTOS, s
         for number in range(photos)
     ]
     plan = Plan(tuple((tuple(images[start : start + shard]),) for start in range(0, photos, shard)))
-    with claim(folder, {"kind": "features", "schema": SCHEMA, "noise": layout.dim}) as fingerprint:
-        plan.save(folder)
+    with ShardFolder.claim(path, {"kind": "features", "schema": SCHEMA, "noise": layout.dim}) as folder:
+        plan.save(path)
         markers = []
         for index, batches in enumerate(plan.shards):
             ids = [photo.image_id for batch in batches for photo in batch]
@@ -54,11 +62,11 @@ def make_features(folder: Path, layout: Layout = LAYOUT, photos: int = PHOTOS, s
             arrays["regions/count"][:] = [0 if image_id == "03.png" else 1 + int(image_id[:2]) % 5 for image_id in ids]
 
             def write(file: h5py.File, ids: list[str] = ids, arrays: dict[str, Any] = arrays) -> None:
-                write_features(file, layout, ids, arrays, fingerprint, {})
+                write_features(file, layout, ids, arrays, folder.fingerprint, {})
 
-            markers.append(commit(folder, index, fingerprint, write, ShardStats(len(ids))))
-        write_manifest(folder, "features", markers, {"failures": []})
-    return folder
+            markers.append(folder.commit(index, write, ShardStats(len(ids))))
+        folder.write_manifest(markers, {"failures": []})
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +96,7 @@ def digests(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def whole(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("whole") / "captions"
-    summary = caption(settings(world, out))
+    summary = caption_photos(settings(world, out))
     assert (summary.photos, summary.computed) == (PHOTOS, PHOTOS)
     assert summary.without_regions == ("03.png",)
     assert {failure.reason for failure in summary.failures} <= {ENDED}
@@ -121,13 +129,13 @@ def test_every_photo_has_its_row_and_the_reader_finds_it(world: Path, whole: Pat
 
 def test_second_run_computes_nothing(world: Path, whole: Path) -> None:
     before = digests(whole)
-    assert caption(settings(world, whole)).computed == 0
+    assert caption_photos(settings(world, whole)).computed == 0
     assert digests(whole) == before
 
 
 @pytest.mark.slow
 def test_workers_change_nothing(world: Path, whole: Path, tmp_path: Path) -> None:
-    caption(settings(world, tmp_path / "captions", workers=2))
+    caption_photos(settings(world, tmp_path / "captions", workers=2))
     assert digests(tmp_path / "captions") == digests(whole)
 
 
@@ -178,7 +186,7 @@ def test_own_captions(world: Path, tmp_path: Path) -> None:
     ]
     rows += [{"image_id": "copy.png", "caption": "by its other name"}, {"image_id": "else.png", "caption": "?"}]
     mine.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    summary = caption(settings(world, tmp_path / "captions", oscar=None, captions=mine))
+    summary = caption_photos(settings(world, tmp_path / "captions", oscar=None, captions=mine))
     assert (summary.captioned, summary.unused) == (PHOTOS - 1, 1)
     assert [failure.image_id for failure in summary.failures] == ["07.png"]
     found = read(tmp_path / "captions")
@@ -202,23 +210,25 @@ def test_own_captions(world: Path, tmp_path: Path) -> None:
 
 def test_a_model_that_reads_pixels(world: Path, tmp_path: Path) -> None:
     model = vit_gpt2(tmp_path / "model")
-    summary = caption(settings(world, tmp_path / "captions", oscar=None, backend="hf", model=model, beams=2))
+    summary = caption_photos(settings(world, tmp_path / "captions", oscar=None, backend="hf", model=model, beams=2))
     assert (summary.captioned, summary.failures, summary.without_regions) == (PHOTOS, (), ())
     assert len({text for text, _ in read(tmp_path / "captions").values()}) > 1
 
 
 def test_random_weights_are_real_size_and_said_loudly(
-    world: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    world: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     features = make_features(tmp_path / "features", photos=2, shard=2)
-    summary = caption(replace(settings(world, tmp_path / "captions", oscar="random:1", beams=1), features=features))
+    summary = caption_photos(
+        replace(settings(world, tmp_path / "captions", oscar="random:1", beams=1), features=features)
+    )
     assert summary.captioned == 2
-    assert "RANDOM" in capfd.readouterr().err
+    assert "RANDOM" in caplog.text
 
 
 def refused(world: Path, out: Path, **more: Any) -> str:
     with pytest.raises(UserError) as caught:
-        caption(settings(world, out, **more))
+        caption_photos(settings(world, out, **more))
     assert caught.value.hint
     assert not out.exists()
     return str(caught.value)
@@ -244,14 +254,14 @@ def test_what_cannot_be_done_is_said_and_leaves_nothing(world: Path, tmp_path: P
 def test_unfinished_or_foreign_folders_are_refused(world: Path, whole: Path, tmp_path: Path) -> None:
     features = make_features(tmp_path / "features", photos=6, shard=3)
     (features / "shard-00001.json").unlink()
-    with pytest.raises(UserError, match=r"is not finished: shard-00001"):
-        caption(replace(settings(world, tmp_path / "captions"), features=features))
+    with pytest.raises(UserError, match=r"is unfinished, 1 of 2 shards are done: shard-00001"):
+        caption_photos(replace(settings(world, tmp_path / "captions"), features=features))
     with pytest.raises(UserError, match=r"settings.json cannot be read"):
-        caption(replace(settings(world, tmp_path / "captions"), features=tmp_path))
-    with pytest.raises(UserError, match=r"does not hold features"):
-        caption(replace(settings(world, tmp_path / "captions"), features=whole))
+        caption_photos(replace(settings(world, tmp_path / "captions"), features=tmp_path))
+    with pytest.raises(UserError, match=r"is not a folder of features"):
+        caption_photos(replace(settings(world, tmp_path / "captions"), features=whole))
     with pytest.raises(UserError, match=r"other settings: captioner.beams was 5, is 2"):
-        caption(settings(world, whole, beams=2))
+        caption_photos(settings(world, whole, beams=2))
 
 
 def test_help_shows_an_example() -> None:

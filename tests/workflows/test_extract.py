@@ -13,12 +13,11 @@ from click.testing import CliRunner
 from dgf.cli.main import cli
 from dgf.pipeline.detectors.base import DetectorSpec, build_detector
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.files import file_digest
 from dgf.pipeline.photos.images import decode
-from dgf.pipeline.shards.commit import file_digest
-from dgf.pipeline.shards.plan import Plan
-from dgf.pipeline.shards.schema import check_schema
+from dgf.pipeline.shards import Plan, check_schema
 from dgf.pipeline.vgg import VggSpec, build_vgg
-from dgf.workflows.extract import extract
+from dgf.workflows.extract import extract_photos
 from dgf.workflows.settings import ExtractSettings
 from support.posts_of import DETECTOR, posts_of
 from support.tiny_job import paint
@@ -47,7 +46,7 @@ def done(photos: tuple[Path, list[str]], tmp_path_factory: pytest.TempPathFactor
         shard_size=4,
         threads=1,
     )
-    summary = extract(settings)
+    summary = extract_photos(settings)
     assert (summary.rows, summary.computed, summary.photos, summary.posts) == (9, 9, 9, 9)
     return settings
 
@@ -91,7 +90,7 @@ def test_the_shards_hold_what_the_real_networks_say(done: ExtractSettings) -> No
 
 def test_a_second_run_computes_nothing(copy: ExtractSettings) -> None:
     before = state(copy.out)
-    summary = extract(copy)
+    summary = extract_photos(copy)
     assert (summary.computed, summary.rows) == (0, 9) and state(copy.out) == before
 
 
@@ -104,15 +103,15 @@ def test_twice_as_many_posts_over_the_same_photos_cost_nothing(copy: ExtractSett
     random.Random(1).shuffle(doubled)
     posts_of(root, doubled)
     before = state(copy.out)
-    summary = extract(copy)
+    summary = extract_photos(copy)
     assert (summary.posts, summary.named, summary.photos, summary.computed) == (27, 18, 9, 0)
     assert state(copy.out) == before
 
 
 def test_the_threads_a_folder_was_begun_with_are_kept(copy: ExtractSettings) -> None:
-    assert extract(replace(copy, threads=None)).computed == 0
+    assert extract_photos(replace(copy, threads=None)).computed == 0
     with pytest.raises(UserError, match="threads was 1, is 2"):
-        extract(replace(copy, threads=2))
+        extract_photos(replace(copy, threads=2))
 
 
 @pytest.mark.parametrize(
@@ -126,12 +125,12 @@ def test_the_threads_a_folder_was_begun_with_are_kept(copy: ExtractSettings) -> 
 def test_other_settings_are_refused_and_named(copy: ExtractSettings, change: dict[str, object], named: str) -> None:
     before = state(copy.out)
     with pytest.raises(UserError, match=rf"(?s){named}.*--overwrite"):
-        extract(replace(copy, **change))
+        extract_photos(replace(copy, **change))
     assert state(copy.out) == before
 
 
 def test_overwrite_makes_the_folder_anew(copy: ExtractSettings) -> None:
-    summary = extract(replace(copy, shard_size=9, overwrite=True))
+    summary = extract_photos(replace(copy, shard_size=9, overwrite=True))
     assert summary.computed == 9 and sum(path.suffix == ".h5" for path in copy.out.iterdir()) == len(
         Plan.load(copy.out).shards
     )
@@ -139,7 +138,7 @@ def test_overwrite_makes_the_folder_anew(copy: ExtractSettings) -> None:
 
 @pytest.mark.slow
 def test_two_workers_give_the_bytes_of_one_process(done: ExtractSettings, tmp_path: Path) -> None:
-    extract(replace(done, out=tmp_path / "features", workers=2))
+    extract_photos(replace(done, out=tmp_path / "features", workers=2))
     assert hashes(tmp_path / "features") == hashes(done.out)
 
 
@@ -151,9 +150,9 @@ def test_missing_and_broken_photos(copy: ExtractSettings) -> None:
     (root / names[2]).write_text("no photo")
     fresh = replace(copy, out=copy.out.parent / "fresh")
     with pytest.raises(UserError, match=rf"1 photos that posts name are not there: {names[0]}"):
-        extract(fresh)
+        extract_photos(fresh)
     assert not fresh.out.exists()
-    summary = extract(replace(fresh, missing_images="text-only"))
+    summary = extract_photos(replace(fresh, missing_images="text-only"))
     reasons = {failure.image_id: failure.reason for failure in summary.failures}
     assert summary.rows == 6 and summary.missing == (names[0],) and set(reasons) == {names[1], names[2]}
     manifest = json.loads((fresh.out / "manifest.json").read_text())
@@ -167,7 +166,7 @@ def test_photos_that_were_added_are_told(copy: ExtractSettings) -> None:
         file.write(b"\0")
     posts_of(root, [path.name for path in root.glob("*.jpg")])
     with pytest.raises(UserError, match=r"photos\.count was 9, is 10"):
-        extract(copy)
+        extract_photos(copy)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +184,7 @@ def test_wrong_settings_leave_nothing_behind(
     done: ExtractSettings, tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        extract(replace(done, out=tmp_path / "features", **change))
+        extract_photos(replace(done, out=tmp_path / "features", **change))
     assert os.listdir(tmp_path) == []
 
 

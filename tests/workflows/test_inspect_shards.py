@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,8 @@ from PIL import Image
 
 from dgf.cli.inspect import command
 from dgf.pipeline.photos.images import digest
-from dgf.pipeline.shards.commit import Failure, ShardStats, claim, commit, markers, write_manifest
-from dgf.pipeline.shards.schema import Layout, write_captions, write_features
-from dgf.workflows.inspect_shards import inspect
+from dgf.pipeline.shards import Failure, Layout, ShardFolder, ShardStats, write_captions, write_features
+from dgf.workflows.inspect_shards import inspect_folder
 from dgf.workflows.settings import InspectSettings
 
 LAYOUT = Layout(objects=3, regions=4, dim=8, fc7=False, class_names=("cat", "dog"))
@@ -33,8 +33,8 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def features(tmp_path: Path, data: Path) -> Path:
     """Two shards of two photos."""
-    folder = tmp_path / "features"
-    with claim(folder, {"kind": "features", "detector": {"model": "m"}}) as fingerprint:
+    with ShardFolder.claim(tmp_path / "features", {"kind": "features", "detector": {"model": "m"}}) as folder:
+        markers = []
         for shard in range(2):
             ids = [f"{2 * shard}.png", f"{2 * shard + 1}.png"]
             arrays = {name: np.zeros((2, *shape), dtype) for name, (dtype, shape) in LAYOUT.columns().items()}
@@ -44,43 +44,38 @@ def features(tmp_path: Path, data: Path) -> Path:
                 sha256 = bytes.fromhex(digest((data.parent / image_id).read_bytes()))
                 arrays["image_sha256"][row] = np.frombuffer(sha256, np.uint8)
             stats = ShardStats(2, (Failure("bad.png", "truncated"),) if shard else (), {"compute": 2.0})
-            commit(
-                folder,
-                shard,
-                fingerprint,
-                lambda file, ids=ids, arrays=arrays: write_features(
-                    file, LAYOUT, ids, arrays, fingerprint, {"dgf": "1"}
-                ),
-                stats,
+            write = partial(
+                write_features,
+                layout=LAYOUT,
+                image_ids=ids,
+                arrays=arrays,
+                fingerprint=folder.fingerprint,
+                versions={"dgf": "1"},
             )
-        write_manifest(
-            folder, "features", markers(folder), {"failures": [{"image_id": "bad.png", "reason": "truncated"}]}
-        )
-    return folder
+            markers.append(folder.commit(shard, write, stats))
+        folder.write_manifest(markers, {"failures": [{"image_id": "bad.png", "reason": "truncated"}]})
+    return folder.path
 
 
 @pytest.fixture
 def captions(tmp_path: Path) -> Path:
-    folder = tmp_path / "captions"
     ids = ["0.png", "1.png"]
-    with claim(folder, {"kind": "captions"}) as fingerprint:
-        commit(
-            folder,
+    with ShardFolder.claim(tmp_path / "captions", {"kind": "captions"}) as folder:
+        folder.commit(
             0,
-            fingerprint,
-            lambda file: write_captions(file, ids, ["a cat", "a dog"], np.zeros(2), fingerprint, {"dgf": "1"}),
+            lambda file: write_captions(file, ids, ["a cat", "a dog"], np.zeros(2), folder.fingerprint, {"dgf": "1"}),
             ShardStats(2),
         )
-    return folder
+    return folder.path
 
 
 def test_summary(features: Path) -> None:
-    found = inspect(InspectSettings(features, verify=True))
+    found = inspect_folder(InspectSettings(features, verify=True))
     assert (found.kind, found.rows, found.shards, found.faults) == ("features", 4, 2, ())
     assert found.failures == (Failure("bad.png", "truncated"),)
     assert found.seconds["compute"] == 4.0 and found.versions == {"dgf": "1"}
     assert found.layout == {"objects": 3, "regions": 4, "dim": 8, "fc7": 0, "classes": 2}
-    assert found.fingerprint == markers(features)[0].fingerprint
+    assert found.fingerprint == ShardFolder.open(features).markers()[0].fingerprint
     printed = CliRunner().invoke(command, [str(features), "--verify"])
     assert printed.exit_code == 0 and "2 shards are whole" in printed.output and "bad.png: truncated" in printed.output
 
@@ -116,14 +111,14 @@ def drop(path: Path) -> None:
         (flip, "SHA-256"),
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes, its marker says"),
         (Path.unlink, "is not there"),
-        (swap, "made anew since the manifest"),
+        (swap, "made again since the manifest"),
         (recount, "has 2 rows, its marker says 7"),
         (drop, "has no marker"),
     ],
 )
 def test_a_damaged_shard_is_named_with_what_mends_it(features: Path, damage, fault: str) -> None:  # type: ignore[no-untyped-def]
     damage(features / "shard-00001.h5")
-    assert inspect(InspectSettings(features)).faults == ()  # nobody asked
+    assert inspect_folder(InspectSettings(features)).faults == ()  # nobody asked
     printed = CliRunner().invoke(command, [str(features), "--verify"])
     assert printed.exit_code == 1
     assert "broken       shard-00001.h5" in printed.output and fault in printed.output
@@ -132,7 +127,7 @@ def test_a_damaged_shard_is_named_with_what_mends_it(features: Path, damage, fau
 
 
 def test_captions(captions: Path, data: Path, tmp_path: Path) -> None:
-    found = inspect(InspectSettings(captions, verify=True, sheet=tmp_path / "s.png", data=data))
+    found = inspect_folder(InspectSettings(captions, verify=True, sheet=tmp_path / "s.png", data=data))
     assert (found.kind, found.rows, found.layout, found.faults) == ("captions", 2, {}, ())
     assert (tmp_path / "s.png").stat().st_size > 1000
 
@@ -140,12 +135,12 @@ def test_captions(captions: Path, data: Path, tmp_path: Path) -> None:
 def test_sheet(features: Path, captions: Path, data: Path, tmp_path: Path) -> None:
     sheets = []
     for options in ({"photos": 2}, {"photos": 2, "captions": captions}, {}):
-        inspect(InspectSettings(features, sheet=tmp_path / "s.png", data=data, **options))  # type: ignore[arg-type]
+        inspect_folder(InspectSettings(features, sheet=tmp_path / "s.png", data=data, **options))  # type: ignore[arg-type]
         sheets.append((tmp_path / "s.png").read_bytes())
     assert len(set(sheets)) == 3
     Image.new("RGB", (60, 40), "white").save(data.parent / "0.png")  # another photo than was read
     (data.parent / "1.png").unlink()
-    inspect(InspectSettings(features, sheet=tmp_path / "s.png", data=data))
+    inspect_folder(InspectSettings(features, sheet=tmp_path / "s.png", data=data))
     assert (tmp_path / "s.png").read_bytes() != sheets[2]
 
 
@@ -156,7 +151,10 @@ def test_sheet(features: Path, captions: Path, data: Path, tmp_path: Path) -> No
         (["."], "neither features nor captions"),
         (["features", "--sheet", "s.png"], "--data"),
         (["features", "--sheet", "absent/s.png", "--data", "data/posts.jsonl"], "cannot be written"),
-        (["features", "--sheet", "s.png", "--data", "data/posts.jsonl", "--captions", "data"], "no captions"),
+        (
+            ["features", "--sheet", "s.png", "--data", "data/posts.jsonl", "--captions", "data"],
+            "not a folder of captions",
+        ),
     ],
 )
 def test_bad_input_is_one_message(

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from dgf.cli.main import cli
 from dgf.workflows.config import resolve_config
 from dgf.workflows.evaluate import EvalSettings, evaluate
-from dgf.workflows.extract import extract
+from dgf.workflows.extract import extract_photos
 from dgf.workflows.settings import ExtractSettings
 from dgf.workflows.train import TrainSettings, train
 from support.small_world import TINY, write_posts
@@ -18,7 +18,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run trained on features that a real detector and VGG16 made, small."""
     root = tmp_path_factory.mktemp("world")
     posts = write_posts(root / "posts")
-    extract(
+    extract_photos(
         ExtractSettings(
             data=posts,
             out=root / "features",

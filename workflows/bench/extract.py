@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,19 @@ import numpy as np
 from PIL import Image
 
 from dgf.pipeline.detectors.base import DEFAULT_DETECTOR, DetectorSpec, input_size
-from dgf.pipeline.jobs.cluster import ShardResult, run_job
-from dgf.pipeline.jobs.extraction import ExtractJob, Networks
-from dgf.pipeline.jobs.runner import ExtractWork
+from dgf.pipeline.jobs.base import use_threads
+from dgf.pipeline.jobs.cluster import run_job
+from dgf.pipeline.jobs.driver import usual_threads
+from dgf.pipeline.jobs.extraction import Extraction, Networks
+from dgf.pipeline.jobs.extraction_spec import FeatureSpec
+from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.photos.images import decode
-from dgf.pipeline.shards.plan import Plan, make_plan
+from dgf.pipeline.shards import Plan, ShardFolder, make_plan
 from dgf.pipeline.vgg import VggSpec
 from dgf.workflows.devices import choose_device
-from dgf.workflows.extract import BATCH_SIZES
-from dgf.workflows.shard_run import usual_threads
+from dgf.workflows.extract import PHOTOS_AT_ONCE
 
-SIZE = (600, 800)
+_PHOTO_SIZE = (600, 800)
 
 
 def bench_extract(
@@ -37,7 +40,7 @@ def bench_extract(
     threads: int | None = None,
     one_by_one: int = 8,
 ) -> dict[str, Any]:
-    """Measures the runner, from JPEG files to committed shards, and its limit in turns.
+    """Measure extraction, from JPEG files to committed shards, and its limit in turns.
 
     The limit is the same networks on the same batches, photos decoded and resized beforehand, nothing written.
     Networks are warmed up first; weights are random, which changes no time.
@@ -55,29 +58,28 @@ def bench_extract(
         one_by_one: Photos for the plain loop: read, decode, detector, VGG16, one after the other.
 
     Returns:
-        Photos per second of the runner, of the limit and of the plain loop, and their ratios.
+        Photos per second of extraction, of the limit and of the plain loop, and their ratios.
     """
     chosen = str(choose_device(device))
-    batch = batch_size or BATCH_SIZES[chosen.partition(":")[0]]
-    specification = DetectorSpec(detector, "random", min_size=min_size, max_size=max_size)
+    batch = batch_size or PHOTOS_AT_ONCE[chosen.partition(":")[0]]
+    threads = threads or usual_threads()
+    seen_by = DetectorSpec(detector, "random", min_size=min_size, max_size=max_size)
     with tempfile.TemporaryDirectory() as scratch:
         root, out = Path(scratch, "photos"), Path(scratch, "features")
         names = draw_photos(root, photos)
-        out.mkdir()
-        plan = make_plan(
-            root, names, shard_size=shard_size, batch_size=batch, resized=input_size(specification).resized
-        )
-        job = ExtractJob(root, out, specification, VggSpec(), 10, threads or usual_threads(), {})
-        networks = job.build(chosen)
-        ready = _ready(root, plan, networks)
-        _limit(networks, ready[:1])
+        resized = input_size(seen_by).resized
+        plan = make_plan(root, names, shard_size=shard_size, batch_size=batch, resized=resized)
+        use_threads(threads)
+        networks = FeatureSpec(seen_by, VggSpec(), objects=10).build_networks(chosen)
+        ready = _prepare(root, plan, networks)
+        _run_limit(networks, ready[:1])
         whole = limit = 0.0
         for _ in range(rounds):
-            limit += _seconds(lambda: _limit(networks, ready))
-            whole += _seconds(lambda: _whole(job.work(networks, plan), len(plan.shards), chosen))
-            for path in out.iterdir():
-                path.unlink()
-        plain = _seconds(lambda: _one_by_one(root, names[:one_by_one], networks))
+            limit += _time(lambda: _run_limit(networks, ready))
+            with ShardFolder.claim(out, {"kind": "features"}, overwrite=True) as folder:
+                job = ShardJob(folder, _LoadedSpec(root, plan, networks), chosen, threads)
+                whole += _time(partial(run_job, job, range(len(plan.shards)), per_worker=2))
+        plain = _time(lambda: _run_one_by_one(root, names[:one_by_one], networks))
     per_second = {"runner": rounds * photos / whole, "limit": rounds * photos / limit, "plain": one_by_one / plain}
     return {
         "bench": "extract",
@@ -85,7 +87,7 @@ def bench_extract(
         "detector": detector,
         "photos": photos,
         "batch": batch,
-        "threads": job.threads,
+        "threads": threads,
         "photos_per_s": round(per_second["runner"], 3),
         "limit_photos_per_s": round(per_second["limit"], 3),
         "ratio": round(per_second["runner"] / per_second["limit"], 3),
@@ -97,7 +99,7 @@ def bench_extract(
 def draw_photos(folder: Path, count: int, seed: int = 0) -> list[str]:
     """Distinct JPEGs of 800x600 with the detail of a photo; returns their names."""
     random = np.random.default_rng(seed)
-    height, width = SIZE
+    height, width = _PHOTO_SIZE
     folder.mkdir(parents=True, exist_ok=True)
     names = [f"{number:05d}.jpg" for number in range(count)]
     for name in names:
@@ -109,23 +111,21 @@ def draw_photos(folder: Path, count: int, seed: int = 0) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Opened:
-    """A job whose networks are loaded already."""
+class _LoadedSpec:
+    """An extraction whose networks are loaded already."""
 
-    ready: ExtractWork
+    root: Path
+    plan: Plan
+    networks: Networks
 
-    def open(self, device: str) -> ExtractWork:
-        return self.ready
+    def describe(self) -> dict[str, Any]:
+        return {}
 
-
-def _whole(work: ExtractWork, shards: int, device: str) -> None:
-    def ignore(result: ShardResult) -> None:
-        pass
-
-    run_job(_Opened(work), range(shards), workers=0, scheduler=None, device=device, on_result=ignore, per_worker=2)
+    def load(self, folder: ShardFolder, device: str) -> Extraction:
+        return Extraction(folder, self.plan, self.root, self.networks)
 
 
-def _ready(root: Path, plan: Plan, networks: Networks) -> list[tuple[list[Any], list[Any]]]:
+def _prepare(root: Path, plan: Plan, networks: Networks) -> list[tuple[list[Any], list[Any]]]:
     batches = []
     for batch in (batch for shard in plan.shards for batch in shard):
         pixels = [decode((root / photo.image_id).read_bytes()) for photo in batch]
@@ -135,20 +135,20 @@ def _ready(root: Path, plan: Plan, networks: Networks) -> list[tuple[list[Any], 
     return batches
 
 
-def _limit(networks: Networks, ready: Sequence[tuple[list[Any], list[Any]]]) -> None:
+def _run_limit(networks: Networks, ready: Sequence[tuple[list[Any], list[Any]]]) -> None:
     for for_detector, for_vgg in ready:
         networks.detector.detect_prepared(for_detector)
         networks.vgg.extract_prepared(for_vgg)
 
 
-def _one_by_one(root: Path, names: Sequence[str], networks: Networks) -> None:
+def _run_one_by_one(root: Path, names: Sequence[str], networks: Networks) -> None:
     for name in names:
         pixels = decode((root / name).read_bytes())
-        networks.detector.detect([pixels])
-        networks.vgg.extract([pixels])
+        networks.detector.detect_prepared([networks.detector.prepare(pixels)])
+        networks.vgg.extract_prepared([networks.vgg.prepare(pixels)])
 
 
-def _seconds(run: Callable[[], None]) -> float:
+def _time(run: Callable[[], None]) -> float:
     started = time.perf_counter()
     run()
     return time.perf_counter() - started

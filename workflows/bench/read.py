@@ -11,10 +11,18 @@ import h5py
 import numpy as np
 import torch
 
-from dgf.pipeline.features.store import FeatureStore
-from dgf.pipeline.shards.commit import ShardStats, claim, commit, write_manifest
-from dgf.pipeline.shards.plan import Photo, Plan
-from dgf.pipeline.shards.schema import BLOCKS, BOX_FEATURES, SCHEMA, Layout, write_features
+from dgf.pipeline.features import FeatureStore
+from dgf.pipeline.shards import (
+    BLOCKS,
+    BOX_FEATURES,
+    SCHEMA,
+    Layout,
+    Photo,
+    Plan,
+    ShardFolder,
+    ShardStats,
+    write_features,
+)
 
 Side = Callable[[FeatureStore], Iterator[None]]
 """Reads everything once, a batch or its like at a time."""
@@ -53,7 +61,7 @@ def bench_read(features: Path | None, rows: int = 4000, batch: int = 100, shards
         return _measure(Path(folder), batch)
 
 
-def write_noise(folder: Path, rows: int, shards: int, objects: int = 10, dim: int = 1024) -> None:
+def write_noise(path: Path, rows: int, shards: int, objects: int = 10, dim: int = 1024) -> None:
     """Make a finished folder of feature shards of noise, with the sizes of an FPN detector."""
     layout = Layout(objects, objects, dim, fc7=False, class_names=("thing",))
     sizes = [len(part) for part in np.array_split(np.arange(rows), shards)]
@@ -61,8 +69,8 @@ def write_noise(folder: Path, rows: int, shards: int, objects: int = 10, dim: in
     plan = Plan(tuple((tuple(_photo(next(numbers)) for _ in range(size)),) for size in sizes))
     rng = np.random.default_rng(0)
     settings = {"kind": "features", "schema": SCHEMA, "noise": [rows, shards, objects, dim]}
-    with claim(folder, settings) as fingerprint:
-        plan.save(folder)
+    with ShardFolder.claim(path, settings) as folder:
+        plan.save(path)
         markers = []
         for index, shard in enumerate(plan.shards):
             ids = [photo.image_id for photos in shard for photo in photos]
@@ -75,10 +83,10 @@ def write_noise(folder: Path, rows: int, shards: int, objects: int = 10, dim: in
             arrays["objects/count"] = rng.integers(0, objects + 1, len(ids)).astype(np.int8)
 
             def write(file: h5py.File, ids: list[str] = ids, arrays: dict[str, Any] = arrays) -> None:
-                write_features(file, layout, ids, arrays, fingerprint, {})
+                write_features(file, layout, ids, arrays, folder.fingerprint, {})
 
-            markers.append(commit(folder, index, fingerprint, write, ShardStats(len(ids))))
-        write_manifest(folder, "features", markers, {})
+            markers.append(folder.commit(index, write, ShardStats(len(ids))))
+        folder.write_manifest(markers, {})
 
 
 def _photo(number: int) -> Photo:

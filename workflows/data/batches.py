@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from dgf.model.batch import Batch
 from dgf.model.dgf_pt.network import DGF
-from dgf.pipeline.features.store import FeatureStore
+from dgf.pipeline.features import FeatureStore
 from dgf.workflows.data.examples import Examples, Ints
 
 MAX_CAPTION = 32

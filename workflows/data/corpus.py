@@ -10,16 +10,16 @@ from transformers import PreTrainedTokenizerBase
 from dgf.model.dgf_pt.network import DGF
 from dgf.model.labels import LabelSpace
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.features.store import FeatureStore
+from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts.base import Dataset, Post
 from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.shards import ShardFolder, fingerprint_of
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data.batches import BatchMaker, Captions, read_captions
 from dgf.workflows.data.encode import PostEncoder
 from dgf.workflows.data.entity_types import TypePairs, read_types, types_of_posts
 from dgf.workflows.data.examples import make_examples
 from dgf.workflows.data.photo_rows import Placed, place
-from dgf.workflows.provenance import captioner_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ def open_corpus(config: TrainConfig, device: torch.device) -> Corpus:
         store.place(device)
     types = read_types(Path(data.types)) if data.types else {}
     known = types_of_posts(post for posts in dataset.splits.values() for post in posts)
-    return Corpus(dataset, store, {**known, **types}, captioner_of(captions) if captions else None)
+    captioner = fingerprint_of(ShardFolder.open(captions, "captions").settings["captioner"]) if captions else None
+    return Corpus(dataset, store, {**known, **types}, captioner)
 
 
 def tokenize_captions(corpus: Corpus, tokenizer: PreTrainedTokenizerBase, config: TrainConfig) -> Captions | None:

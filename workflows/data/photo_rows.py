@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.features.store import FeatureStore
+from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts.base import Post
 
 MissingImages = Literal["error", "skip", "text-only"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dgf.pipeline.shards.commit import write_atomic
+from dgf.pipeline.files import write_atomic
 from dgf.workflows.demo.drawing import ROSE
 from dgf.workflows.demo.world import (
     EVENTS,

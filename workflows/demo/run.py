@@ -12,11 +12,11 @@ from dgf.pipeline.photos.contact_sheet import Tile, write_sheet
 from dgf.pipeline.photos.images import decode, read_bytes
 from dgf.pipeline.posts.base import Post
 from dgf.pipeline.posts.dataset import read_dataset
-from dgf.workflows.caption import caption
+from dgf.workflows.caption import caption_photos
 from dgf.workflows.config import resolve_config
 from dgf.workflows.demo.posts import write_posts
 from dgf.workflows.evaluate import EvalSettings, evaluate
-from dgf.workflows.extract import extract
+from dgf.workflows.extract import extract_photos
 from dgf.workflows.scoring.report import table
 from dgf.workflows.settings import CaptionSettings, ExtractSettings
 from dgf.workflows.train import TrainSettings, train
@@ -83,7 +83,7 @@ def demo(settings: DemoSettings, say: Callable[[str], None]) -> DemoSummary:
         f"\n[2/5] dgf extract-features {posts} --out {features} --detector {detector} --weights {RANDOM} "
         f"--vgg-weights {RANDOM} --min-size {MIN_SIZE} --regions {REGIONS}"
     )
-    extracted = extract(
+    extracted = extract_photos(
         ExtractSettings(
             posts,
             features,
@@ -97,7 +97,7 @@ def demo(settings: DemoSettings, say: Callable[[str], None]) -> DemoSummary:
     say(f"      {extracted.rows} photos")
 
     say(f"\n[3/5] dgf caption {posts} --features {features} --out {captions} --oscar {RANDOM} --beams 1")
-    caption(CaptionSettings(posts, features, captions, oscar=RANDOM, beams=1))
+    caption_photos(CaptionSettings(posts, features, captions, oscar=RANDOM, beams=1))
 
     words = " ".join(("--preset demo", *settings.overrides))
     say(f"\n[4/5] dgf train {posts} --features {features} --captions {captions} --out {run} {words}")

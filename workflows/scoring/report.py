@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from dgf.pipeline.shards.commit import write_atomic, write_json
+from dgf.pipeline.files import write_atomic, write_json
 from dgf.workflows.scoring.metrics import Scores
 
 FIGURES = ("accuracy", "precision", "recall", "f1", "macro_f1")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.shards.commit import write_atomic
+from dgf.pipeline.files import write_atomic
 
 ANEW = "Delete it to start anew."
 

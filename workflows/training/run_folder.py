@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.shards.commit import LOCK, PART, clean, write_atomic, write_json
+from dgf.pipeline.files import LOCK, PART, remove_dead_parts, write_atomic, write_json
 from dgf.workflows.config import TrainConfig, dump_config, load_config
 
 
@@ -58,7 +58,7 @@ class RunFolder:
     def clean(self) -> None:
         """Removes what a killed run left half-written."""
         for folder in (self.path, self.path / "checkpoints"):
-            clean(folder)
+            remove_dead_parts(folder)
 
     def begin(
         self,

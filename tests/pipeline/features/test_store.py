@@ -13,10 +13,18 @@ import torch
 from torch.utils.data import DataLoader
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.features.store import FeatureStore
-from dgf.pipeline.shards.commit import Failure, ShardStats, claim, commit, fingerprint, write_manifest
-from dgf.pipeline.shards.plan import Photo, Plan
-from dgf.pipeline.shards.schema import Layout, write_captions, write_features
+from dgf.pipeline.features import FeatureStore
+from dgf.pipeline.shards import (
+    Failure,
+    Layout,
+    Photo,
+    Plan,
+    ShardFolder,
+    ShardStats,
+    fingerprint_of,
+    write_captions,
+    write_features,
+)
 
 K, D = 3, 8
 SIZES = (4, 0, 5, 1)  # photos a shard, the second with none that worked
@@ -41,8 +49,11 @@ def make(root: Path, *, fc7: bool = False, settings: dict[str, Any] | None = Non
     shards = [[_photo(next(numbers)) for _ in range(max(size, 1))] for size in SIZES]
     plan = Plan(tuple((tuple(shard),) for shard in shards), (Failure("val/broken.jpg", "truncated"),))
     claimed = settings or {"kind": "features", "detector": "a", "photos": 1, "device": "cpu"}
-    captions = {"kind": "captions", "features": fingerprint(claimed), "beams": 5}
-    with claim(made.features, claimed) as mark, claim(made.captions, captions) as caption_mark:
+    captions = {"kind": "captions", "features": fingerprint_of(claimed), "beams": 5}
+    with (
+        ShardFolder.claim(made.features, claimed) as folder,
+        ShardFolder.claim(made.captions, captions) as caption_folder,
+    ):
         plan.save(made.features)
         markers, caption_markers = [], []
         for index, (size, shard) in enumerate(zip(SIZES, shards, strict=True)):
@@ -56,16 +67,17 @@ def make(root: Path, *, fc7: bool = False, settings: dict[str, Any] | None = Non
                 made.arrays.setdefault(name, []).append(array)
             made.ids += ids
 
-            def fill(file: h5py.File, ids: list[str] = ids, arrays: Any = arrays, mark: str = mark) -> None:
-                write_features(file, layout, ids, arrays, mark, {})
+            def fill(file: h5py.File, ids: list[str] = ids, arrays: Any = arrays) -> None:
+                write_features(file, layout, ids, arrays, folder.fingerprint, {})
 
-            def tell(file: h5py.File, ids: list[str] = ids, mark: str = caption_mark) -> None:
-                write_captions(file, ids, [f"a photo of {name} ż" for name in ids], np.zeros(len(ids)), mark, {})
+            def tell(file: h5py.File, ids: list[str] = ids) -> None:
+                texts = [f"a photo of {name} ż" for name in ids]
+                write_captions(file, ids, texts, np.zeros(len(ids)), caption_folder.fingerprint, {})
 
-            markers.append(commit(made.features, index, mark, fill, ShardStats(size, failed)))
-            caption_markers.append(commit(made.captions, index, caption_mark, tell, ShardStats(size)))
-        write_manifest(made.features, "features", markers, {})
-        write_manifest(made.captions, "captions", caption_markers, {})
+            markers.append(folder.commit(index, fill, ShardStats(size, failed)))
+            caption_markers.append(caption_folder.commit(index, tell, ShardStats(size)))
+        folder.write_manifest(markers, {})
+        caption_folder.write_manifest(caption_markers, {})
     return made
 
 
@@ -277,16 +289,16 @@ def _other_kind(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "message", "mend"),
+    ("harm", "message", "hint"),
     [
         (_drop("shard-00002.json"), "unfinished, 3 of 4 shards are done", "again"),
         (_drop("shard-00002.h5"), "unfinished, 3 of 4 shards are done", "again"),
         (_cut, "unfinished, 3 of 4 shards are done", "again"),
         (_drop("manifest.json"), "unfinished", "again"),
         (_drop("plan.json"), "plan.json", "extract-features"),
-        (_drop("settings.json"), "is no folder of features", "dgf extract-features"),
+        (_drop("settings.json"), "is not a folder of features", "dgf extract-features"),
         (_other_settings, "unfinished, 0 of 4", "again"),
-        (_other_kind, "is no folder of features", "dgf extract-features"),
+        (_other_kind, "is not a folder of features", "dgf extract-features"),
         (_scramble, "shard-00002.h5: cannot be read as HDF5", "--overwrite"),
         (_swap, "shard-00000.h5: was made with other settings than its marker says", "--overwrite"),
     ],
@@ -305,8 +317,8 @@ def test_a_harmed_folder_is_refused_with_its_mend(
 def test_wrong_folders(made: Made, tmp_path: Path) -> None:
     for folder, captions, message in (
         (tmp_path / "none", None, "no such folder of features"),
-        (made.captions, None, "is no folder of features"),
-        (made.features, made.features, "is no folder of captions"),
+        (made.captions, None, "is not a folder of features"),
+        (made.features, made.features, "is not a folder of captions"),
         (made.features, tmp_path / "none", "no such folder of captions"),
     ):
         with pytest.raises(UserError, match=message):
@@ -316,16 +328,16 @@ def test_wrong_folders(made: Made, tmp_path: Path) -> None:
 
 
 def test_captions_of_other_photos_are_refused(made: Made, tmp_path: Path) -> None:
-    features = fingerprint(json.loads((made.features / "settings.json").read_text()))
-    with claim(tmp_path / "captions", {"kind": "captions", "features": features}) as mark:
+    features = fingerprint_of(json.loads((made.features / "settings.json").read_text()))
+    with ShardFolder.claim(tmp_path / "captions", {"kind": "captions", "features": features}) as folder:
         markers = []
         for index in range(len(SIZES)):
 
             def tell(file: h5py.File) -> None:
-                write_captions(file, ["other.jpg"], ["a cat"], np.zeros(1), mark, {})
+                write_captions(file, ["other.jpg"], ["a cat"], np.zeros(1), folder.fingerprint, {})
 
-            markers.append(commit(tmp_path / "captions", index, mark, tell, ShardStats(1)))
-        write_manifest(tmp_path / "captions", "captions", markers, {})
+            markers.append(folder.commit(index, tell, ShardStats(1)))
+        folder.write_manifest(markers, {})
     with pytest.raises(UserError, match="no caption for 10 of the 10 photos"):
         FeatureStore.open(made.features, tmp_path / "captions")
 

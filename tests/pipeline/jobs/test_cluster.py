@@ -1,4 +1,5 @@
 import hashlib
+import logging
 import os
 import re
 import signal
@@ -11,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.cluster import JobPlugin, ShardResult, run_job
-from dgf.pipeline.shards.commit import claim, fingerprint
+from dgf.pipeline.jobs.base import ShardResult
+from dgf.pipeline.jobs.cluster import JobPlugin, run_job
+from dgf.pipeline.jobs.run_shard import ShardJob
+from dgf.pipeline.shards import ShardFolder
 from support import ENVIRONMENT
-from support.tiny_job import PoisonJob, TinyJob, drive, paint, tiny_plan
+from support.tiny_job import PoisonSpec, TinySpec, claim_photos, drive, paint
 
 
 @pytest.fixture(scope="module")
@@ -93,23 +96,16 @@ def digests(out: Path) -> dict[str, str]:
 
 
 def poisoned(root: Path, out: Path, how: str, times: int, workers: int) -> list[ShardResult]:
-    plan = tiny_plan(root, sorted(path.name for path in root.glob("*.jpg")))
-    settings: dict[str, object] = {"kind": "features", "photos": plan.summary()}
     results: list[ShardResult] = []
-    with claim(out, settings):
-        plan.save(out)
-        job = PoisonJob(TinyJob(root, out, settings), shard=1, how=how, times=times)
-        run_job(
-            job,
-            range(len(plan.shards)),
-            workers=workers,
-            scheduler=None,
-            device="cpu",
-            on_result=results.append,
-            per_worker=2,
-            tell=lambda message: None,
-        )
+    with claim_photos(root, out) as (folder, plan):
+        job = ShardJob(folder, PoisonSpec(TinySpec(root), shard=1, how=how, times=times))
+        run_job(job, range(len(plan.shards)), workers=workers, on_result=results.append, per_worker=2)
     return results
+
+
+def tiny_job(root: Path, folder: Path) -> ShardJob:
+    """A job in a folder that nobody has claimed."""
+    return ShardJob(ShardFolder(folder, "features", ""), TinySpec(root))
 
 
 @pytest.fixture
@@ -124,20 +120,13 @@ def own_root(root: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_every_batch_is_reported_while_its_shard_is_under_way(workers: int, root: Path, tmp_path: Path) -> None:
-    plan = tiny_plan(root, sorted(path.name for path in root.glob("*.jpg")))
-    settings: dict[str, object] = {"kind": "features", "photos": plan.summary()}
     heard: set[tuple[int, int]] = set()
-    with claim(tmp_path / "out", settings):
-        plan.save(tmp_path / "out")
+    with claim_photos(root, tmp_path / "out") as (folder, plan):
         run_job(
-            TinyJob(root, tmp_path / "out", settings),
+            ShardJob(folder, TinySpec(root)),
             range(len(plan.shards)),
             workers=workers,
-            scheduler=None,
-            device="cpu",
-            on_result=lambda result: None,
             on_photos=lambda index, done: heard.add((index, done)),
-            tell=lambda message: None,
         )
     batches = [[len(batch) for batch in shard] for shard in plan.shards]
     assert heard == {
@@ -147,12 +136,13 @@ def test_every_batch_is_reported_while_its_shard_is_under_way(workers: int, root
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_local_workers_give_the_same_bytes(
-    root: Path, expected: dict[str, str], tmp_path: Path, workers: int, capfd: pytest.CaptureFixture[str]
+    root: Path, expected: dict[str, str], tmp_path: Path, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "dgf")
     results = drive(root, tmp_path / "out", workers)
     assert digests(tmp_path / "out") == expected and len(expected) > 5
     assert sorted(result.index for result in results) == list(range(len(expected)))
-    assert re.search(r"dashboard of the workers: http://127\.0\.0\.1:\d+/status", capfd.readouterr().err)
+    assert re.search(r"dashboard of the workers: http://127\.0\.0\.1:\d+/status", caplog.text)
 
 
 def test_a_scheduler_and_workers_started_by_hand_give_the_same_bytes_and_a_dead_one_changes_nothing(
@@ -242,16 +232,16 @@ def test_a_shard_that_kills_every_worker_is_given_up_alone(
 
 def test_no_scheduler_at_the_address(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dgf.pipeline.jobs.cluster.CONNECT_SECONDS", 1)
-    job = TinyJob(root, root, {})
+    job = tiny_job(root, root)
     for address in ("tcp://127.0.0.1:1", "nonsense"):
         with pytest.raises(UserError, match="No Dask scheduler answers at"):
-            run_job(job, [0], workers=0, scheduler=address, device="cpu", on_result=lambda result: None)
+            run_job(job, [0], scheduler=address)
 
 
 def test_a_worker_that_cannot_do_the_job_says_why(root: Path, tmp_path: Path) -> None:
-    job = TinyJob(root, tmp_path / "nowhere", {})
+    (tmp_path / "settings.json").write_text('{"kind": "features"}')
     with pytest.raises(UserError, match=r"plan\.json is not there.*\n.*`dgf extract-features"):
-        run_job(job, [0], workers=1, scheduler=None, device="cpu", on_result=lambda result: None)
+        run_job(tiny_job(root, tmp_path), [0], workers=1)
 
 
 def test_a_worker_with_another_version_is_refused(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,9 +253,8 @@ def test_a_worker_with_another_version_is_refused(root: Path, tmp_path: Path, mo
 
     monkeypatch.setattr(JobPlugin, "__init__", older)
     with pytest.raises(UserError, match=r"has dgf .*, this is 0\.0\.1"):
-        run_job(TinyJob(root, root, {}), [0], workers=1, scheduler=None, device="cpu", on_result=lambda result: None)
+        run_job(tiny_job(root, root), [0], workers=1)
 
 
 def test_nothing_to_do_starts_nothing(root: Path) -> None:
-    job = TinyJob(root, root / "nowhere", {"a": fingerprint({})})
-    run_job(job, [], workers=2, scheduler="tcp://127.0.0.1:1", device="cpu", on_result=lambda result: None)
+    run_job(tiny_job(root, root / "nowhere"), [], workers=2, scheduler="tcp://127.0.0.1:1")

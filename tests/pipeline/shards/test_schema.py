@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.shards.commit import ShardStats, commit
+from dgf.pipeline.shards import ShardFolder, ShardStats
 from dgf.pipeline.shards.schema import (
     Layout,
     check_schema,
@@ -32,7 +32,7 @@ def write(folder: Path, ids: tuple[str, ...] = IDS) -> Path:
     def fill(file: h5py.File) -> None:
         write_features(file, LAYOUT, ids, arrays(len(ids)), "print", {"torch": "2"})
 
-    return folder / commit(folder, 0, "print", fill, ShardStats(len(ids))).file
+    return folder / ShardFolder(folder, "features", "print").commit(0, fill, ShardStats(len(ids))).file
 
 
 def test_plain_h5py_finds_the_promised_schema(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_captions(tmp_path: Path) -> None:
     def fill(file: h5py.File) -> None:
         write_captions(file, IDS, ["a man", "", "ein Café"], np.array([-1.5, 0, -2]), "print", {})
 
-    with h5py.File(tmp_path / commit(tmp_path, 0, "print", fill, ShardStats(3)).file) as file:
+    with h5py.File(tmp_path / ShardFolder(tmp_path, "features", "print").commit(0, fill, ShardStats(3)).file) as file:
         check_schema(file, "captions")
         assert read_text(file, "caption") == ["a man", "", "ein Café"] and file["logprob"].dtype == np.float32
         with pytest.raises(UserError, match="not a shard of features"):

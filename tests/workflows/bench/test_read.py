@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dgf.pipeline.features.store import FeatureStore
+from dgf.pipeline.features import FeatureStore
 from dgf.workflows.bench.read import bench_read, write_noise
 
 

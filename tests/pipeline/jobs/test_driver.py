@@ -1,5 +1,5 @@
-from dgf.pipeline.jobs.cluster import ShardResult
-from dgf.workflows.shard_run import PhotoBar
+from dgf.pipeline.jobs.base import ShardResult
+from dgf.pipeline.jobs.driver import PhotoBar
 
 
 def test_photos_count_once_however_often_their_shard_is_run() -> None:

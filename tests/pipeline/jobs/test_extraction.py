@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from dgf.pipeline.detectors.base import Detections, Prepared
-from dgf.pipeline.jobs import runner as runner_module
-from dgf.pipeline.jobs.runner import Runner, StoppedError
+from dgf.pipeline.jobs import reading
+from dgf.pipeline.jobs.base import StoppedError, Turns
+from dgf.pipeline.jobs.extraction import Extraction, Networks
+from dgf.pipeline.jobs.rows import Rows, box_features
 from dgf.pipeline.photos.images import decode
-from dgf.pipeline.shards.plan import Photo, Plan
-from dgf.pipeline.shards.rows import Rows, box_features
-from dgf.pipeline.shards.schema import BLOCKS, FC7, check_schema
+from dgf.pipeline.shards import BLOCKS, FC7, Photo, Plan, PlannedShard, ShardFolder, ShardStats, check_schema
 from support import ENVIRONMENT
 from support.tiny_job import LAYOUT, TinyDetector, TinyVgg, drive, paint, tiny_plan
 
@@ -26,15 +26,20 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     return root, paint(root, 20)
 
 
-def runner(root: Path, detector: TinyDetector | None = None) -> Runner:
-    return Runner(root, detector or TinyDetector(), TinyVgg(), LAYOUT, readers=2)
+def extraction(root: Path, detector: TinyDetector | None = None) -> Extraction:
+    networks = Networks(detector or TinyDetector(), TinyVgg(), LAYOUT)
+    return Extraction(ShardFolder(root, "features", ""), Plan(()), root, networks, readers=2)
+
+
+def fill(filled: Extraction, shard: PlannedShard, turns: Turns | None = None) -> tuple[Rows, ShardStats]:
+    return filled.fill_rows(shard, turns or Turns(), lambda done: None)
 
 
 def test_rows_hold_what_the_networks_gave_for_the_planned_batch(photos: tuple[Path, list[str]]) -> None:
     root, names = photos
     plan = tiny_plan(root, names)
     for shard in plan.shards:
-        rows, stats = runner(root).extract(shard)
+        rows, stats = fill(extraction(root), shard)
         arrays = rows.arrays()
         assert stats.rows == rows.count == sum(map(len, shard)) and stats.failures == ()
         assert rows.image_ids == [photo.image_id for batch in shard for photo in batch]
@@ -76,7 +81,7 @@ def test_a_photo_that_changed_since_the_plan_is_refused(photos: tuple[Path, list
     plan = tiny_plan(tmp_path, names)
     Image.new("RGB", (8, 8)).save(tmp_path / names[1])
     (tmp_path / names[2]).unlink()
-    outcomes = [failure for shard in plan.shards for failure in runner(tmp_path).extract(shard)[1].failures]
+    outcomes = [failure for shard in plan.shards for failure in fill(extraction(tmp_path), shard)[1].failures]
     assert {failure.image_id: failure.reason for failure in outcomes} == {
         names[1]: "changed while it was being extracted",
         names[2]: "no such file",
@@ -103,8 +108,8 @@ def test_photos_are_read_once_and_only_a_few_batches_ahead(
 ) -> None:
     root, names = photos
     read: list[str] = []
-    real = runner_module.read_bytes
-    monkeypatch.setattr(runner_module, "read_bytes", lambda root, name: (read.append(name), real(root, name))[1])
+    real = reading.read_bytes
+    monkeypatch.setattr(reading, "read_bytes", lambda root, name: (read.append(name), real(root, name))[1])
     computed = 0
     most_ahead = 0
 
@@ -117,9 +122,9 @@ def test_photos_are_read_once_and_only_a_few_batches_ahead(
             return super().detect_prepared(batch)
 
     (shard,) = tiny_plan(root, names, shard_size=100).shards
-    runner(root, Counting()).extract(shard)
+    fill(extraction(root, Counting()), shard)
     assert sorted(read) == sorted(names)
-    assert most_ahead <= 4 * (1 + runner_module.AHEAD) < len(names)
+    assert most_ahead <= 4 * (1 + reading.AHEAD) < len(names)
 
 
 def test_two_shards_share_the_networks_but_read_at_the_same_time(photos: tuple[Path, list[str]]) -> None:
@@ -133,11 +138,11 @@ def test_two_shards_share_the_networks_but_read_at_the_same_time(photos: tuple[P
             busy.release()
             return super().detect_prepared(batch)
 
-    shared = runner(root, Exclusive())
+    shared, turns = extraction(root, Exclusive()), Turns()
     plan = tiny_plan(root, names)
     outcomes: list[int] = []
     threads = [
-        threading.Thread(target=lambda shard=shard: outcomes.append(shared.extract(shard)[1].rows))
+        threading.Thread(target=lambda shard=shard: outcomes.append(fill(shared, shard, turns)[1].rows))
         for shard in plan.shards
     ]
     for thread in threads:
@@ -147,12 +152,12 @@ def test_two_shards_share_the_networks_but_read_at_the_same_time(photos: tuple[P
     assert sum(outcomes) == len(names)
 
 
-def test_a_stopped_runner_gives_nothing(photos: tuple[Path, list[str]]) -> None:
+def test_a_stopped_extraction_gives_nothing(photos: tuple[Path, list[str]]) -> None:
     root, names = photos
-    stopped = runner(root)
+    stopped = Turns()
     stopped.stop()
     with pytest.raises(StoppedError):
-        stopped.extract(tiny_plan(root, names).shards[0])
+        fill(extraction(root), tiny_plan(root, names).shards[0], stopped)
 
 
 def test_the_shards_follow_the_schema_and_the_plan(photos: tuple[Path, list[str]], tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 """The rows of one shard, filled photo by photo from what the networks gave."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dgf.pipeline.detectors.base import Detections
-from dgf.pipeline.shards.plan import Photo
-from dgf.pipeline.shards.schema import Array, Layout, to_float16
+from dgf.pipeline.shards import Layout, Photo, to_float16
 
 
 class Rows:
@@ -20,7 +20,7 @@ class Rows:
 
     def __init__(self, layout: Layout, capacity: int) -> None:
         self._layout = layout
-        self._arrays: dict[str, Array] = {
+        self._arrays: dict[str, npt.NDArray[Any]] = {
             name: np.zeros((capacity, *shape), dtype) for name, (dtype, shape) in layout.columns().items()
         }
         for name in ("objects/classes", "regions/tags"):
@@ -32,7 +32,7 @@ class Rows:
         """Rows filled so far."""
         return len(self.image_ids)
 
-    def arrays(self) -> Mapping[str, Array]:
+    def arrays(self) -> Mapping[str, npt.NDArray[Any]]:
         """The filled part of every array."""
         return {name: array[: self.count] for name, array in self._arrays.items()}
 
@@ -43,7 +43,7 @@ class Rows:
         blocks: npt.NDArray[np.float32],
         fc7: npt.NDArray[np.float32] | None,
     ) -> bool:
-        """Fills the next row, unless a number is not finite (False).
+        """Fill the next row, unless a number is not finite (False).
 
         Args:
             photo: Whose row it is.

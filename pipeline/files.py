@@ -1,0 +1,94 @@
+"""How files are written so that a kill at any moment leaves nothing half-done, and how a folder is kept to one writer.
+
+A file is written under a temporary name, `.part-<random>-NAME`, flushed, and renamed. Its writer holds a lock on the
+part while it lives, which is how the remains of the dead are told from the work of the living.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from dgf.pipeline.errors import UserError
+
+PART = ".part-"
+LOCK = ".lock"
+_LOCK_SECONDS = 0.2
+"""For a second attempt: a driver that has just ended may have removed the file between our opening and our locking."""
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a small file so that a reader sees the old or the new content, never a part."""
+    with part_file(path) as part:
+        part.write_bytes(data)
+        finish_part(part, path)
+
+
+def write_json(path: Path, content: object) -> None:
+    """`write_atomic` of readable JSON."""
+    write_atomic(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def part_file(path: Path) -> Iterator[Path]:
+    """A new temporary file beside `path`, locked by this process while it lives, gone afterwards."""
+    part = path.with_name(f"{PART}{secrets.token_hex(6)}-{path.name}")
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def finish_part(part: Path, path: Path) -> None:
+    """Give a written part its final name, with file and folder synced to the disk."""
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(part, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def remove_dead_parts(folder: Path) -> None:
+    """Remove temporary files whose writer is gone: nobody holds their lock."""
+    for part in folder.glob(f"{PART}*"):
+        # Not by the library that `exclusive` uses: asking must create nothing and change no byte of a living part.
+        with contextlib.suppress(FileNotFoundError, BlockingIOError), part.open("rb+") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Keep every other run out of a folder while this one works in it.
+
+    Raises:
+        UserError: Another is at work there.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=_LOCK_SECONDS)
+    except Timeout:
+        raise UserError(f"{folder} is being written by another run.", "Wait for it, or give another --out.") from None
+    try:
+        yield
+    finally:
+        (folder / LOCK).unlink(missing_ok=True)  # while it is held: whoever waits for it sees that it is gone
+        lock.release()

@@ -1,0 +1,123 @@
+"""The driver's part, whichever the computation: the shards still to do, run with a bar, and the folder summed up."""
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dgf.pipeline.jobs.base import ShardResult, WorkerPool
+from dgf.pipeline.jobs.cluster import run_job
+from dgf.pipeline.jobs.run_shard import ShardJob
+from dgf.pipeline.progress import photo_bar
+from dgf.pipeline.shards import Failure, Marker, recorded_threads
+
+_MOST_THREADS = 4
+_STAGES = ("read", "wait", "compute", "write")
+
+
+@dataclass(frozen=True, slots=True)
+class ShardsDone:
+    """A folder in which every shard is done.
+
+    Args:
+        markers: Of all its shards, by index.
+        failures: Photos of these that have no row or no caption, and why, by id.
+        rows: Of all its shards.
+        computed: Of these, in this run.
+        seconds: Of this run's shards, by stage.
+    """
+
+    markers: tuple[Marker, ...]
+    failures: tuple[Failure, ...]
+    rows: int
+    computed: int
+    seconds: Mapping[str, float]
+
+
+def run_shards(
+    job: ShardJob, sizes: Sequence[int], workers: WorkerPool, *, title: str, per_worker: int = 1
+) -> ShardsDone:
+    """Run the shards that are not committed yet, with a bar.
+
+    Args:
+        job: What to do with a shard.
+        sizes: Photos of each shard of the plan.
+        workers: Where.
+        title: Of the bar.
+        per_worker: Shards a worker has in hand at once.
+
+    Raises:
+        UserError: Workers cannot be had or cannot do the job, or shards failed; what was finished is kept.
+    """
+    todo = [index for index in range(len(sizes)) if job.folder.committed(index) is None]
+    with PhotoBar(title, sizes, todo) as bar:
+        run_job(
+            job,
+            todo,
+            workers=workers.count,
+            scheduler=workers.scheduler,
+            on_result=bar.result,
+            on_photos=bar.photos,
+            per_worker=per_worker,
+        )
+    computed = [result for result in bar.results if result.computed]
+    markers = [marker for index in range(len(sizes)) if (marker := job.folder.committed(index))]
+    failures = (failure for marker in markers for failure in marker.stats.failures)
+    return ShardsDone(
+        markers=tuple(markers),
+        failures=tuple(sorted(failures, key=lambda failure: failure.image_id)),
+        rows=sum(marker.stats.rows for marker in markers),
+        computed=sum(result.rows for result in computed),
+        seconds={stage: sum(result.seconds.get(stage, 0.0) for result in computed) for stage in _STAGES},
+    )
+
+
+class PhotoBar:
+    """A progress bar that counts photos while their shards are still under way, in whichever process."""
+
+    def __init__(self, title: str, planned: Sequence[int], todo: Sequence[int]) -> None:
+        self.results: list[ShardResult] = []
+        self._planned = planned
+        self._seen = dict.fromkeys(todo, 0)
+        self._lock = threading.Lock()
+        total = sum(planned)
+        self._bar = photo_bar(title, total, done=total - sum(planned[index] for index in todo))
+
+    def __enter__(self) -> "PhotoBar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def photos(self, index: int, done: int) -> None:
+        """So many photos of a shard are done; one that is run again counts only what is new."""
+        with self._lock:
+            new = min(done, self._planned[index]) - self._seen[index]
+            if new > 0:
+                self._seen[index] += new
+                self._bar.update(new)
+
+    def result(self, result: ShardResult) -> None:
+        """A shard is committed."""
+        self.results.append(result)
+        self.photos(result.index, self._planned[result.index])
+
+
+def usual_threads() -> int:
+    """Threads of the networks on this machine's CPU unless told otherwise."""
+    return min(_MOST_THREADS, len(os.sched_getaffinity(0)))
+
+
+def choose_threads(workers: WorkerPool, out: Path, *, overwrite: bool) -> int:
+    """What was asked for, or what the folder was begun with, or a few; never by the number of workers.
+
+    On a CPU the number of threads changes the last bits of what is computed, so it is one of the folder's settings.
+
+    Args:
+        workers: What was asked for.
+        out: The folder.
+        overwrite: Whether it is to be recreated.
+    """
+    begun_with = None if overwrite or workers.device_kind != "cpu" else recorded_threads(out)
+    return workers.threads or begun_with or usual_threads()

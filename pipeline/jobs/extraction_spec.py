@@ -1,0 +1,92 @@
+"""Which detector and which VGG16 features are made with, and how a worker loads them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dgf.pipeline.detectors.base import DetectorSpec, build_detector, describe_detector
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.jobs.extraction import Extraction, Networks
+from dgf.pipeline.shards import Layout, ShardFolder
+from dgf.pipeline.vgg import VggSpec, build_vgg, describe_vgg
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """What the features of any photo are made with.
+
+    Args:
+        detector: Which detector.
+        vgg: Which VGG16.
+        objects: K, objects kept of a photo: the best of the detector's regions.
+
+    Raises:
+        UserError: More objects than regions.
+    """
+
+    detector: DetectorSpec
+    vgg: VggSpec
+    objects: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.objects <= self.detector.regions:
+            raise UserError(
+                f"--top-k {self.objects}: the objects are the best of the {self.detector.regions} regions",
+                "Give a number between 1 and --regions.",
+            )
+
+    @classmethod
+    def of_command(cls, command: Mapping[str, Any]) -> "FeatureSpec":
+        """What the command of a folder says (`ShardFolder.command`)."""
+        sizes = (command["regions"], command["min_size"], command["max_size"])
+        detector = DetectorSpec(command["detector"], command["weights"], *sizes)
+        return cls(detector, VggSpec(command["vgg_weights"], command["fc7"]), command["top_k"])
+
+    @property
+    def command(self) -> dict[str, Any]:
+        """The options that new photos are extracted with in the same way; files by their whole path."""
+        return {
+            "detector": _located(self.detector.spec),
+            "weights": _located(self.detector.weights),
+            "vgg_weights": _located(self.vgg.weights),
+            "fc7": self.vgg.fc7,
+            "top_k": self.objects,
+            "regions": self.detector.regions,
+            "min_size": self.detector.min_size,
+            "max_size": self.detector.max_size,
+        }
+
+    def build_networks(self, device: str) -> Networks:
+        """Build both networks with their weights."""
+        detector = build_detector(self.detector, device)
+        classes = tuple(detector.class_names)
+        layout = Layout(self.objects, self.detector.regions, detector.feature_dim, self.vgg.fc7, classes)
+        return Networks(detector, build_vgg(self.vgg, device), layout)
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionSpec:
+    """Which computation feature shards come from.
+
+    Args:
+        root: Folder of the photos, absolute.
+        features: What they are made with.
+    """
+
+    root: Path
+    features: FeatureSpec
+
+    def describe(self) -> dict[str, Any]:
+        """Model, weights and preprocessing of both networks."""
+        return {"detector": describe_detector(self.features.detector), "vgg": describe_vgg(self.features.vgg)}
+
+    def load(self, folder: ShardFolder, device: str) -> Extraction:
+        """Build the networks for the photos of the folder's plan."""
+        plan = folder.plan
+        return Extraction(folder, plan, self.root, self.features.build_networks(device))
+
+
+def _located(value: str) -> str:
+    """A file by its whole path, so that it is found from elsewhere too; anything else as it is."""
+    return str(Path(value).absolute()) if Path(value).is_file() else value
