@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dgf.model.errors import ModelError
 
-NONE = "None"
+NO_RELATION = "None"
 
 
 def _types_in(relation: str) -> tuple[str, str] | None:
@@ -42,7 +42,7 @@ class LabelSpace:
 
     @classmethod
     def from_relations(cls, relations: Iterable[str], extra_types: Iterable[str] = ()) -> "LabelSpace":
-        """Reads the entity types out of names such as `/per/org/member_of`.
+        """Read the entity types out of names such as `/per/org/member_of`.
 
         Args:
             relations: Names in id order.
@@ -50,7 +50,9 @@ class LabelSpace:
         """
         names = tuple(relations)
         found = {kind for name in names for kind in _types_in(name) or ()}
-        return cls(names, names.index(NONE) if NONE in names else None, tuple(sorted(found | set(extra_types))))
+        return cls(
+            names, names.index(NO_RELATION) if NO_RELATION in names else None, tuple(sorted(found | set(extra_types)))
+        )
 
     def types_of(self, relation: str | int) -> tuple[str, str] | None:
         """Head type and tail type in a relation's name; None where the name has none.
@@ -59,8 +61,12 @@ class LabelSpace:
         """
         return _types_in(self.relations[relation] if isinstance(relation, int) else relation)
 
+    def relation_id(self, name: str | None) -> int:
+        """Index of a relation, -1 for None and for a name that is not a relation here."""
+        return self.relations.index(name) if name in self.relations else -1
+
     def type_id(self, name: str | None) -> int:
-        """Index of a type, -1 for None and for a name that is no type here."""
+        """Index of a type, -1 for None and for a name that is not a type here."""
         return self.types.index(name) if name in self.types else -1
 
     def type_targets(self, relations: Tensor) -> Tensor:

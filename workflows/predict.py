@@ -77,14 +77,14 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
     with _work_folder(settings.work) as work:
         features, captions = _see(settings, dataset, folder.read_data(), work)
         config = _for_posts(config, settings, features, captions)
-        corpus = open_corpus(config, device)
+        corpus = open_corpus(config, dataset, device)
         posts = [replace(post, relation=None) for split in corpus.dataset.splits.values() for post in split]
         answers = answer(folder, config, corpus, posts, device=device, batch_size=settings.batch_size, title="predict")
         lines = tuple(json.dumps(row, ensure_ascii=False) for row in answers.rows())
     if settings.out is not None:
         write_atomic(settings.out, "".join(line + "\n" for line in lines).encode())
-    skipped = (*answers.placed.skipped, *(str(fault) for fault in dataset.faults))
-    return PredictSummary(lines, answers.placed.text_only, skipped)
+    skipped = (*answers.split.placed.skipped, *(str(fault) for fault in dataset.faults))
+    return PredictSummary(lines, answers.split.placed.text_only, skipped)
 
 
 def _see(

@@ -18,7 +18,8 @@ from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
 from dgf.pipeline.features.store import FeatureStore
 from dgf.pipeline.posts.base import Mention, Post
-from dgf.workflows.data.batches import BatchMaker, read_captions
+from dgf.workflows.data.batches import BatchMaker
+from dgf.workflows.data.captions import tokenize_captions
 from dgf.workflows.data.encode import PostEncoder
 from dgf.workflows.data.examples import make_examples
 from dgf.workflows.data.photo_rows import place
@@ -118,8 +119,9 @@ def maker_of(world: UnevenPosts, posts: Sequence[Post] | None = None, *, photos:
     store = FeatureStore.open(world.features, world.captions, image="blocks") if photos else None
     rows = place(chosen, store, "text-only", world.folder).rows
     encoder = PostEncoder(tokenizer())
-    examples = make_examples(chosen, rows, encoder, LabelSpace.from_relations(RELATIONS), ModelConfig(), {})
-    return BatchMaker(examples, store, None if store is None else read_captions(store, tokenizer()))
+    examples = make_examples(chosen, rows, encoder, LabelSpace.from_relations(RELATIONS), "predicted", {})
+    captions = None if store is None else tokenize_captions(store, tokenizer())
+    return BatchMaker(examples, store, captions, ModelConfig().reads)
 
 
 @cache

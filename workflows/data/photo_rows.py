@@ -1,4 +1,4 @@
-"""Which row of the feature shards shows each post's photo, and what becomes of posts whose photo is missing."""
+"""Which row of the feature shards shows each post's photo, and the outcome for posts whose photo is missing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ class Placed:
     """Posts with the rows of their photos.
 
     Args:
-        posts: Those that go on.
+        posts: Those that are kept.
         rows: (n,) row in the feature store, -1 for text alone.
         skipped: Ids of posts left out because their photo is missing.
-        missing: Ids of posts that go on as text although they name a photo.
+        missing: Ids of posts that run on text although they name a photo.
     """
 
     posts: tuple[Post, ...]
@@ -46,7 +46,7 @@ def place(
     share: float = 1.0,
     seed: int = 0,
 ) -> Placed:
-    """Looks up every post's photo; a missing one is never replaced by another picture.
+    """Look up every post's photo; a missing one is never replaced by another picture.
 
     Args:
         posts: Rows of a split.

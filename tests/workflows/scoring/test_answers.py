@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from dgf.workflows.data.photo_rows import Placed
+from dgf.workflows.data.splits import Split
 from dgf.workflows.scoring.answers import Answers
 from dgf.workflows.scoring.inference import Predictions
 from support.uneven_posts import UnevenPosts, maker_of, network_of, write_uneven_posts
@@ -24,7 +25,8 @@ def answers_of(world: UnevenPosts, probabilities: tuple[tuple[float, ...], ...])
     posts = world.posts[: len(probabilities)]
     predictions = Predictions(np.log(np.array(probabilities, np.float32)), None, None, None)
     maker = maker_of(world, posts, photos=False)
-    return Answers(network_of(), maker, Placed(posts, np.full(len(posts), -1), (), ()), predictions)
+    split = Split(maker, Placed(posts, np.full(len(posts), -1), (), ()))
+    return Answers(split, predictions, network_of().labels, None)
 
 
 def test_the_most_probable_relation_is_the_answer_and_the_best_ones_descend(world: UnevenPosts) -> None:
