@@ -117,7 +117,7 @@ def _check_run_folder(folder: RunFolder, config: TrainConfig, resume: bool) -> N
             changed = "; ".join(line.strip() for line in now if line not in before) or "a key is gone"
             raise UserError(
                 f"{folder.path}: cannot resume with another configuration (now {changed})",
-                f"`dgf train --resume --out {folder.path}` continues as it was begun; name another --out for a new run.",
+                f"`dgf train --resume --out {folder.path}` continues as begun; name another --out for a new run.",
             )
     elif folder.foreign:
         raise UserError(f"{folder.path}: holds {folder.foreign[0]} and no run", "Name another --out.")
