@@ -24,18 +24,18 @@ class ModelKind:
     presets: Mapping[str, Mapping[str, Any]]
 
 
-KINDS: dict[str, ModelKind] = {DEFAULT_MODEL: ModelKind(ModelConfig, MODEL_PRESETS)}
+MODEL_KINDS: dict[str, ModelKind] = {DEFAULT_MODEL: ModelKind(ModelConfig, MODEL_PRESETS)}
 
 
 def find_kind(values: object) -> ModelKind | None:
     """Return the model that the `name` among some keys chooses; None where there is none of that name."""
     name = values.get("name", DEFAULT_MODEL) if isinstance(values, Mapping) else DEFAULT_MODEL
-    return KINDS.get(name) if isinstance(name, str) else None
+    return MODEL_KINDS.get(name) if isinstance(name, str) else None
 
 
 def check_model(values: Mapping[str, Any], section: str = "") -> tuple[RelationConfig | None, list[str]]:
     """Make the configuration of the model that `name` chooses, as `check_values` does."""
     kind = find_kind(values)
     if kind is None:
-        return None, [f"{section}name: {values['name']!r} is none of: {', '.join(KINDS)}"]
+        return None, [f"{section}name: {values['name']!r} is none of: {', '.join(MODEL_KINDS)}"]
     return check_values(kind.config, values, section)

@@ -12,7 +12,7 @@ from dgf.model.errors import ModelError
 
 
 def _from_text(value: object) -> object:
-    """YAML 1.1 takes `3e-5`, which has no dot, for text."""
+    """Take text for the number it spells: YAML 1.1 has `3e-5`, without a dot, as text."""
     with suppress(ValueError):
         return float(value) if isinstance(value, str) else value
     return value
@@ -91,7 +91,7 @@ def check_values(config: type[Config], values: object, section: str = "") -> tup
         return None, faults + [f"{section}{'.'.join(map(str, each['loc']))}: {_describe(each)}" for each in wrong]
 
 
-def read_config(config: type[Config], values: Mapping[str, Any]) -> Config:
+def make_config(config: type[Config], values: Mapping[str, Any]) -> Config:
     """Make a configuration of plain values.
 
     Raises:

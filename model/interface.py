@@ -78,24 +78,25 @@ class RelationModel(Protocol):
     def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Encode captions, (B, C) int64 and (B, C) bool -> (B, N), for `Batch.captions`; no gradient, no dropout."""
 
-    # of torch.nn.Module
-    def train(self, mode: bool = ...) -> Self:
-        """See torch."""
+    # what every torch.nn.Module has
 
-    def eval(self) -> Self:
-        """See torch."""
+    def train(self, mode: bool = ...) -> Self:  # noqa: D102
+        ...
 
-    def to(self, device: torch.device) -> Self:
-        """See torch."""
+    def eval(self) -> Self:  # noqa: D102
+        ...
 
-    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """See torch."""
+    def to(self, device: torch.device) -> Self:  # noqa: D102
+        ...
 
-    def named_modules(self) -> Iterator[tuple[str, nn.Module]]:
-        """See torch."""
+    def named_modules(self) -> Iterator[tuple[str, nn.Module]]:  # noqa: D102
+        ...
 
-    def state_dict(self) -> dict[str, Any]:
-        """See torch."""
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:  # noqa: D102
+        ...
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
-        """See torch."""
+    def state_dict(self) -> dict[str, Any]:  # noqa: D102
+        ...
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:  # noqa: D102
+        ...

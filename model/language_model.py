@@ -82,7 +82,7 @@ class LanguageModel:
         return weight
 
     def words(self, text: str) -> list[int]:
-        """Token ids of some words, without special tokens; empty where there is no tokenizer."""
+        """Return the token ids of some words, without special tokens; empty where there is no tokenizer."""
         if self.tokenizer is None:
             return []
         return [int(token) for token in self.tokenizer(text, add_special_tokens=False)["input_ids"]]
@@ -159,7 +159,7 @@ def build_language_model(config: PreTrainedConfig, seed: int) -> PreTrainedModel
 
 
 def takes(model: PreTrainedModel, argument: str) -> bool:
-    """Whether the model's forward names an argument."""
+    """Say whether the model's forward names an argument."""
     return argument in inspect.signature(model.forward).parameters
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, PlainValidator
 
-from dgf.model.catalog import DEFAULT_MODEL, KINDS, check_model, find_kind
+from dgf.model.catalog import DEFAULT_MODEL, MODEL_KINDS, check_model, find_kind
 from dgf.model.config import Number, RelationConfig, Whole, check_values, plain_values
 from dgf.pipeline.errors import UserError
 
@@ -82,7 +82,7 @@ class TrainConfig:
     language_model: str = "gpt2"
     data: DataConfig = field(default_factory=DataConfig)
     model: Annotated[RelationConfig, PlainValidator(lambda ready: ready)] = field(
-        default_factory=KINDS[DEFAULT_MODEL].config
+        default_factory=MODEL_KINDS[DEFAULT_MODEL].config
     )
     optim: OptimConfig = field(default_factory=OptimConfig)
     seed: Annotated[Whole, Field(ge=0, lt=2**31)] = 0

@@ -14,7 +14,7 @@ ORACLE = "oracle-types (leaks the label)"
 
 
 def _stage(value: object) -> object:
-    """A literal 1 would take true and 1.0 too."""
+    """Refuse true and 1.0, which a literal 1 would take too."""
     if isinstance(value, bool | float):
         raise ValueError(f"{value!r} is none of: 1, 2, 3, none")
     return value

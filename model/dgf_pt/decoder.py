@@ -45,7 +45,7 @@ class DecodedRelations:
 
 
 def restriction(types: Tensor, allowed: Tensor) -> Tensor:
-    """Log-probability that the predicted types allow each relation: (B, 2, T), (T, T, R) -> (B, R).
+    """Return the log-probability that the predicted types allow each relation: (B, 2, T), (T, T, R) -> (B, R).
 
     It is never below log(LEFT), and 0 for relations that every pair allows.
     """
@@ -135,12 +135,12 @@ class GenerativeDecoder(nn.Module):
         return decoded
 
     def _drop(self, features: Tensor) -> Tensor:
-        """(B, F, ...) dropped out alike in every branch, so that eq. 10 compares what fusion changed and no noise."""
+        """Drop out (B, F, ...) alike in every branch, so that eq. 10 compares what fusion changed and not noise."""
         kept: Tensor = self.dropout(torch.ones_like(features[:, :1]))
         return features * kept
 
     def _extend(self, backbone: Backbone, context: EncodedStages, fed: Tensor, numbers: list[int], done: int) -> Tensor:
-        """(B, F, S, N) new positions of every branch -> their states."""
+        """Read (B, F, S, N) new positions of every branch -> their states."""
         size = fed.shape[2]
         branches = [number for number in numbers for _ in range(size)]
         steps = [done + step for _ in numbers for step in range(size)]
@@ -148,7 +148,7 @@ class GenerativeDecoder(nn.Module):
         return states.reshape(fed.shape)
 
     def _types(self, log_types: Tensor | None, given: Tensor | None, rows: int, count: int) -> Tensor:
-        """(B, F, 2, T or T + 1) the probabilities of the types that are fed and that restrict."""
+        """Return (B, F, 2, T or T + 1) the probabilities of the types that are fed and that restrict."""
         size = len(self.type_vectors)
         if log_types is None:  # gold: the last vector stands for unknown
             if given is None:
@@ -162,7 +162,7 @@ class GenerativeDecoder(nn.Module):
         return types
 
     def _restriction(self, types: Tensor) -> Tensor:
-        """Soft restriction, which teaches the type heads nothing.
+        """Restrict softly, which teaches the type heads nothing.
 
         Gold's unknown type is not in `allowed`: every relation is then left the same, which restricts none.
         """
@@ -170,5 +170,5 @@ class GenerativeDecoder(nn.Module):
 
 
 def _normal(states: Tensor) -> Tensor:
-    """States of any language model at one scale, so that the new layers learn alike from all."""
+    """Bring the states of any language model to one scale, so that the new layers learn alike from all."""
     return F.layer_norm(states, states.shape[-1:])

@@ -51,7 +51,6 @@ class DGF(nn.Module):
         scale = float(language_model.embeddings.detach().float().std())
         _prepare(language_model, config)
         self.backbone = Backbone(language_model.model)
-        layers = self.backbone.layer_count
         hidden = config.prefix_hidden if config.prefix_depth == "deep" else 0
         with torch.random.fork_rng(devices=[]):  # the new weights depend on the key alone
             torch.manual_seed(config.seed)
@@ -63,27 +62,18 @@ class DGF(nn.Module):
                 self.image_input = VisualInput(self.block_shape[1], width, scale, parts)
             self.object_prefix: Prefix | None = None
             self.relevance: Relevance | None = None
+            sizes = {"layers": self.backbone.layer_count, "hidden": hidden}
             if config.object_prefix != "none":
-                self.object_prefix = object_prefix(
-                    language_model,
-                    config.prefix_length,
-                    scale,
-                    slots=bool(object_dim),
-                    layers=layers,
-                    hidden=hidden,
-                )
-                self.relevance = Relevance(config.temperature) if object_dim else None
+                slots = bool(object_dim)
+                self.object_prefix = object_prefix(language_model, config.prefix_length, scale, slots=slots, **sizes)
+                self.relevance = Relevance(config.temperature) if slots else None
             self.entity_prefix: Prefix | None = None
             if config.entity_prefix != "none":
-                self.entity_prefix = entity_prefix(
-                    language_model, config.prefix_length, scale, layers=layers, hidden=hidden
-                )
+                self.entity_prefix = entity_prefix(language_model, config.prefix_length, scale, **sizes)
             self.fusion: DualGatedFusion | None = None
             if config.fusion:
-                self.fusion = DualGatedFusion(
-                    config, width, objects=bool(object_dim), image=self.block_shape is not None
-                )
-            self.decoder = GenerativeDecoder(config, labels, language_model, scale, image=self.block_shape is not None)
+                self.fusion = DualGatedFusion(config, width, objects=bool(object_dim), image=block_shape is not None)
+            self.decoder = GenerativeDecoder(config, labels, language_model, scale, image=block_shape is not None)
         self.train(self.training)
 
     @property
@@ -196,9 +186,8 @@ class DGF(nn.Module):
             prefixes.append((self.config.object_prefix, Part("object_prefix", vectors, valid, deep)))
         if self.entity_prefix is not None:
             vectors, valid = self.entity_prefix(entities, everywhere, rows)
-            prefixes.append(
-                (self.config.entity_prefix, Part("entity_prefix", vectors, valid, self.entity_prefix.deep(True)))
-            )
+            deep = self.entity_prefix.deep(True)
+            prefixes.append((self.config.entity_prefix, Part("entity_prefix", vectors, valid, deep)))
         stages = []
         for number, name in enumerate(self.config.input_order, start=1):
             stage = [part for opens, part in prefixes if opens == number]

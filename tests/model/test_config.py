@@ -6,14 +6,14 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from dgf.model.config import plain_values, read_config
+from dgf.model.config import make_config, plain_values
 from dgf.model.dgf_pt.config import MODEL_PRESETS, ModelConfig
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
 
 
 def test_defaults_are_the_paper():
-    config = read_config(ModelConfig, MODEL_PRESETS["paper"])
+    config = make_config(ModelConfig, MODEL_PRESETS["paper"])
     assert config == ModelConfig()
     assert (config.plm, config.prefix_depth, config.dropout, config.delta) == ("frozen", "deep", 0.6, 0.4)
     assert (config.consistency_weight, config.identification_weight, config.classification_weight) == (2, 2, 3)
@@ -23,13 +23,13 @@ def test_defaults_are_the_paper():
 
 @pytest.mark.parametrize("name", MODEL_PRESETS)
 def test_every_preset_is_a_configuration(name):
-    config = read_config(ModelConfig, MODEL_PRESETS[name])
-    assert read_config(ModelConfig, plain_values(config)) == config
+    config = make_config(ModelConfig, MODEL_PRESETS[name])
+    assert make_config(ModelConfig, plain_values(config)) == config
 
 
 def test_all_faults_are_told_together():
     with pytest.raises(ModelError) as error:
-        read_config(
+        make_config(
             ModelConfig,
             {
                 "plm": "thawed",
@@ -53,7 +53,7 @@ def test_all_faults_are_told_together():
 
 @pytest.mark.parametrize("order", ["text image objects", "text,image,objects", ["text", "image", "objects"]])
 def test_the_input_order_may_be_a_list_or_words(order):
-    assert read_config(ModelConfig, {"input_order": order}).input_order == ("text", "image", "objects")
+    assert make_config(ModelConfig, {"input_order": order}).input_order == ("text", "image", "objects")
 
 
 def test_types_are_read_from_the_relations_names():

@@ -26,7 +26,7 @@ WORDS = (
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(catalog.KINDS, "bag-of-words", catalog.ModelKind(BagConfig, {"demo": {"width": 16}}))
+    monkeypatch.setitem(catalog.MODEL_KINDS, "bag-of-words", catalog.ModelKind(BagConfig, {"demo": {"width": 16}}))
     monkeypatch.setitem(builder.NETWORKS, BagConfig, BagOfWords)
 
 

@@ -37,7 +37,7 @@ class BatchMaker:
     reads: Reads
 
     def __call__(self, rows: NDArray[np.int64]) -> Batch:
-        """The batch of these rows, padded to its longest."""
+        """Make the batch of these rows, padded to its longest."""
         batch = self.examples.text_batch(rows)
         image_rows = self.examples.image_rows[rows]
         if self.store is None or (image_rows < 0).all():
@@ -55,7 +55,7 @@ class BatchMaker:
 
 
 def shuffled(lengths: Ints, batch_size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
-    """Every row once, in an order that seed and epoch alone decide; for training.
+    """Take every row once, in an order that seed and epoch alone decide; for training.
 
     Within pools of a few batches rows of like length go together, which saves a good part of the padding and leaves
     the order random otherwise.
@@ -70,7 +70,7 @@ def shuffled(lengths: Ints, batch_size: int, seed: int, epoch: int) -> list[NDAr
 
 
 def epoch_batches(maker: BatchMaker, batch_size: int, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:
-    """The batches of an epoch: from anywhere, or a few shards at a time where the features fit into no memory."""
+    """Yield the batches of an epoch: from anywhere, or a few shards at a time where the features fit into no memory."""
     examples, store = maker.examples, maker.store
     if store is None or store.place_now != "files":
         yield from shuffled(examples.lengths, batch_size, seed, epoch)
@@ -81,7 +81,7 @@ def epoch_batches(maker: BatchMaker, batch_size: int, seed: int, epoch: int) -> 
 
 
 def by_length(lengths: Ints, batch_size: int) -> Iterator[NDArray[np.int64]]:
-    """Every row once, rows of like length together, so that padding costs little; for evaluation."""
+    """Take every row once, rows of like length together, so that padding costs little; for evaluation."""
     order = np.argsort(lengths, kind="stable")
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]

@@ -71,7 +71,7 @@ def pool_captions(
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """(B, C) int64 padded with 0, and which positions are filled; an empty row keeps a masked one."""
+    """Return (B, C) int64 padded with 0, and which positions are filled; an empty row keeps a masked one."""
     longest = max(1, max(map(len, rows), default=1))
     tokens, mask = np.zeros((len(rows), longest), np.int64), np.zeros((len(rows), longest), bool)
     for i, row in enumerate(rows):

@@ -78,7 +78,7 @@ def _character_span(post: Post, mention: Mention, starts: list[int]) -> Span:
 
 
 def _token_span(offsets: list[Span], start: int, end: int) -> Span:
-    """The tokens that hold a character of [start, end).
+    """Find the tokens that hold a character of [start, end).
 
     A mention of which the tokenizer keeps nothing (control characters, say) gets the token that follows it, or the
     last one: every mention must have a representation. (`BatchEncoding.char_to_token` gives the first of the tokens

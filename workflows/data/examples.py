@@ -52,7 +52,7 @@ class Examples:
         return np.diff(self.offsets)
 
     def text_batch(self, rows: Ints) -> Batch:
-        """The batch of these rows without photos and captions, padded to its longest row with id 0."""
+        """Make the batch of these rows without photos and captions, padded to its longest row with id 0."""
         lengths = self.lengths[rows]
         columns = np.arange(lengths.max())
         mask = columns < lengths[:, None]  # (B, L)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +10,7 @@ from numpy.typing import NDArray
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features.store import FeatureStore
 from dgf.pipeline.posts.base import Post
-
-MissingImages = Literal["error", "skip", "text-only"]
+from dgf.workflows.settings import MissingImages
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ def place(
 
 
 def _kept_photos(store: FeatureStore, share: float, seed: int) -> NDArray[np.bool_]:
-    """(photos + 1,) whether each photo is kept; the last answers for row -1."""
+    """Draw (photos + 1,) whether each photo is kept; the last answers for row -1."""
     return np.append(np.random.default_rng(seed).random(len(store)) < share, True)
 
 

@@ -13,7 +13,7 @@ from dgf.model.interface import RelationModel
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.shards.commit import write_atomic
 
-AGAIN = "Delete it to start again."
+START_AGAIN = "Delete it to start again."
 
 
 def save_training_state(file: Path, state: Mapping[str, Any]) -> None:
@@ -32,7 +32,7 @@ def load_training_state(file: Path) -> dict[str, Any]:
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
-        raise UserError(f"{file}: not a readable checkpoint ({type(error).__name__})", AGAIN) from error
+        raise UserError(f"{file}: not a readable checkpoint ({type(error).__name__})", START_AGAIN) from error
     return dict(state)
 
 
@@ -50,7 +50,7 @@ def restore_trained(network: nn.Module | RelationModel, state: Mapping[str, Tens
     own = {name: p for name, p in network.named_parameters() if p.requires_grad}
     differences = list_differences(_shapes(own), _shapes(state))
     if differences:
-        raise UserError("\n  ".join([f"{file}: does not fit the network:", *differences]), AGAIN)
+        raise UserError("\n  ".join([f"{file}: does not fit the network:", *differences]), START_AGAIN)
     with torch.no_grad():
         for name, parameter in own.items():
             parameter.copy_(state[name])
