@@ -10,11 +10,9 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts.base import Post
 from dgf.pipeline.posts.dataset import read_dataset
 from dgf.workflows.config import TrainConfig
-from dgf.workflows.data.corpus import Corpus, open_corpus
+from dgf.workflows.data import Corpus, open_corpus
 from dgf.workflows.devices import choose_device
-from dgf.workflows.scoring.answers import Answers, answer
-from dgf.workflows.scoring.metrics import Scores, score
-from dgf.workflows.scoring.report import write_predictions, write_report
+from dgf.workflows.scoring import Answers, Scores, answer, score, write_predictions, write_report
 from dgf.workflows.training.run_folder import RunFolder
 
 HONEST = "no label reaches a prediction"

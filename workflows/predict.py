@@ -15,10 +15,10 @@ from dgf.pipeline.posts.dataset import read_dataset
 from dgf.pipeline.shards.commit import write_atomic
 from dgf.workflows.caption import caption
 from dgf.workflows.config import TrainConfig
-from dgf.workflows.data.corpus import open_corpus
+from dgf.workflows.data import open_corpus
 from dgf.workflows.devices import choose_device
 from dgf.workflows.extract import extract
-from dgf.workflows.scoring.answers import answer
+from dgf.workflows.scoring import answer
 from dgf.workflows.settings import CaptionSettings, ExtractSettings
 from dgf.workflows.training.run_folder import RunFolder
 

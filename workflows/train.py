@@ -17,9 +17,7 @@ from dgf.pipeline.posts.dataset import read_dataset
 from dgf.pipeline.shards.commit import exclusive
 from dgf.pipeline.shards.schema import FC7
 from dgf.workflows.config import TrainConfig, dump_config
-from dgf.workflows.data.corpus import Corpus, open_corpus
-from dgf.workflows.data.splits import Split, prepare_splits
-from dgf.workflows.data.vocabulary import train_tokenizer
+from dgf.workflows.data import Corpus, Split, open_corpus, prepare_splits, train_tokenizer
 from dgf.workflows.devices import choose_device
 from dgf.workflows.environment import describe_environment
 from dgf.workflows.provenance import command_of

@@ -18,12 +18,7 @@ from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
 from dgf.pipeline.features.store import FeatureStore
 from dgf.pipeline.posts.base import Mention, Post
-from dgf.workflows.data.batches import BatchMaker
-from dgf.workflows.data.captions import tokenize_captions
-from dgf.workflows.data.encode import PostEncoder
-from dgf.workflows.data.examples import make_examples
-from dgf.workflows.data.photo_rows import place
-from dgf.workflows.data.vocabulary import train_tokenizer
+from dgf.workflows.data import BatchMaker, PostEncoder, make_examples, place, tokenize_captions, train_tokenizer
 from support.small_world import LAYOUT, write_shards
 
 RELATIONS = ("None", "/per/org/member_of", "/per/per/peer", "/loc/loc/contain", "/per/loc/place_of_residence")

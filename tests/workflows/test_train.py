@@ -24,8 +24,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.features.store import FeatureStore
 from dgf.pipeline.posts.dataset import read_dataset
 from dgf.workflows.config import TrainConfig, resolve_config
-from dgf.workflows.data.captions import pool_captions, tokenize_captions
-from dgf.workflows.data.photo_rows import place
+from dgf.workflows.data import place, pool_captions, tokenize_captions
 from dgf.workflows.evaluate import EvalSettings, Evaluation, evaluate
 from dgf.workflows.train import TrainSettings, train
 from support.small_world import RELATIONS, SIZES, TINY, write_posts, write_shards

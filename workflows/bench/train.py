@@ -14,7 +14,7 @@ from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
 from dgf.workflows.config import resolve_config
-from dgf.workflows.data.captions import Captions
+from dgf.workflows.data import Captions
 from dgf.workflows.devices import autocast, choose_device
 from dgf.workflows.training.optimizer import make_optimizer
 

@@ -12,8 +12,7 @@ from dgf.model.labels import LabelSpace
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts.base import Post
 from dgf.workflows.config import TrainConfig
-from dgf.workflows.data.corpus import Corpus
-from dgf.workflows.data.splits import Split, prepare_splits
+from dgf.workflows.data import Corpus, Split, prepare_splits
 from dgf.workflows.scoring.inference import Predictions, predict
 from dgf.workflows.training.run_folder import RunFolder
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from dgf.model.interface import RelationModel
-from dgf.workflows.data.batches import BatchMaker, by_length
+from dgf.workflows.data import BatchMaker, by_length
 from dgf.workflows.devices import autocast
 
 Floats = NDArray[np.float32]

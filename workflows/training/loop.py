@@ -17,10 +17,9 @@ from dgf.model.checkpoint import save_model
 from dgf.model.interface import RelationModel
 from dgf.pipeline.errors import UserError
 from dgf.workflows.config import OptimConfig, TrainConfig
-from dgf.workflows.data.batches import BatchMaker, epoch_batches
+from dgf.workflows.data import BatchMaker, epoch_batches
 from dgf.workflows.devices import autocast
-from dgf.workflows.scoring.inference import predict
-from dgf.workflows.scoring.metrics import Scores, score
+from dgf.workflows.scoring import Scores, predict, score
 from dgf.workflows.training.checkpoints import (
     load_training_state,
     restore_trained,

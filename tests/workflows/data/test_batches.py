@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgf.model.batch import Batch
-from dgf.workflows.data.batches import by_length, shuffled
-from dgf.workflows.data.captions import pool_captions
+from dgf.workflows.data import by_length, pool_captions, shuffled
 from support.uneven_posts import ORDER, UnevenPosts, maker_of, network_of, tokenizer, write_uneven_posts
 
 lengths = st.lists(st.integers(4, 60), min_size=1, max_size=300).map(lambda rows: np.array(rows, np.int64))

@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
 
-from dgf.workflows.data.photo_rows import Placed
-from dgf.workflows.data.splits import Split
-from dgf.workflows.scoring.answers import Answers
-from dgf.workflows.scoring.inference import Predictions
+from dgf.workflows.data import Placed, Split
+from dgf.workflows.scoring import Answers, Predictions
 from support.uneven_posts import UnevenPosts, maker_of, network_of, write_uneven_posts
 
 PROBABILITIES = ((0.1, 0.4, 0.05, 0.2, 0.25), (0.5, 0.02, 0.08, 0.3, 0.1), (0.12, 0.13, 0.15, 0.2, 0.4))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dgf.workflows import train as workflow
 from dgf.workflows.config import resolve_config
-from dgf.workflows.scoring.metrics import Scores, score
+from dgf.workflows.scoring import Scores, score
 from dgf.workflows.training import loop
 from support.small_world import RELATIONS, TINY, write_posts, write_shards
 
