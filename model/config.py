@@ -82,7 +82,7 @@ def check_values(config: type[Config], values: object, section: str = "") -> tup
         The configuration (None where a value does not serve) and the faults, one line each.
     """
     if not isinstance(values, Mapping):
-        return None, [f"{section.rstrip('.')}: {values!r} does not hold keys and values"]
+        return None, [f"{section.rstrip('.') or 'configuration'}: {values!r} does not hold keys and values"]
     known, faults = _split_off_unknown(config, values, section)
     try:
         return TypeAdapter(config).validate_python(known), faults
