@@ -36,7 +36,7 @@ def command(
     predictions.jsonl; no relation of the evaluated rows reaches a prediction.
     """
     from dgf.workflows.evaluate import EvalSettings, evaluate
-    from dgf.workflows.scoring.report import over_seeds, seeds_table, table
+    from dgf.workflows.scoring import over_seeds, seeds_table, table
 
     if out is not None and len(runs) > 1:
         raise click.UsageError("--out names one report: leave it out for several runs", ctx)

@@ -1,1 +1,16 @@
 """Stage 2: tensors in, relation scores out."""
+
+__all__ = [
+    "backbone",
+    "batch",
+    "builder",
+    "catalog",
+    "checkpoint",
+    "config",
+    "dgf_pt",
+    "errors",
+    "interface",
+    "labels",
+    "language_model",
+    "pooling",
+]

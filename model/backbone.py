@@ -20,12 +20,12 @@ PLAIN_ON = "cpu"
 
 
 class Backbone(nn.Module):
-    """A language model that reads vectors, masks and positions, and goes on from a cache.
+    """A language model that reads vectors, masks and positions, and continues from a cache.
 
     transformers has no cache for `openai-gpt`, so its blocks are run here, with the weights they have.
 
     On a CPU attention is plain products: torch's fused kernel is slower there at a sentence's length, and its
-    backward in bfloat16 took six times as long (100 rows of 40 places).
+    backward in bfloat16 took six times as long (100 rows of 40 positions).
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
@@ -53,7 +53,7 @@ class Backbone(nn.Module):
         return int(self.model.config.vocab_size)
 
     def embed(self, tokens: Tensor) -> Tensor:
-        """Static word embeddings: (B, L) ids -> (B, L, N)."""
+        """Look up the static word embeddings: (B, L) ids -> (B, L, N)."""
         embedded = self.model.get_input_embeddings()(tokens)
         assert isinstance(embedded, Tensor)
         return embedded
@@ -61,12 +61,12 @@ class Backbone(nn.Module):
     def forward(
         self, inputs: Tensor, mask: Tensor, positions: Tensor, cache: DynamicCache, shift: Shift | None = None
     ) -> Tensor:
-        """Last hidden states of the new places; `cache` gains their keys and values.
+        """Return the last hidden states of the new positions; `cache` gains their keys and values.
 
         Args:
-            inputs: (B, S, N) input vectors of the new places.
-            mask: (B, S, P + S) bool, what each new place sees of the P cached ones and of the new ones. Every
-                place must see at least one.
+            inputs: (B, S, N) input vectors of the new positions.
+            mask: (B, S, P + S) bool, what each new position sees of the P cached ones and of the new ones. Every
+                position must see at least one.
             positions: (B, S) int64 position ids.
             cache: What has been read before; new for a new sequence.
             shift: Added to the layers' inputs (deep prefixes).
@@ -87,7 +87,7 @@ class Backbone(nn.Module):
         return hidden
 
     def _attention_on(self, device: torch.device) -> str:
-        """Has transformers use its plain attention on a CPU, else the one it chose; returns which is in use."""
+        """Have transformers use its plain attention on a CPU, else the one it chose; return which is in use."""
         wanted = "eager" if device.type == PLAIN_ON else self._gpu_attention
         if self.model.config._attn_implementation != wanted and self.model._can_set_attn_implementation():
             self.model.set_attn_implementation(wanted)
@@ -96,7 +96,7 @@ class Backbone(nn.Module):
 
 @contextmanager
 def _shifted(layers: nn.ModuleList, shift: Shift | None) -> Iterator[None]:
-    """While it lasts, every layer but the first reads shifted hidden states."""
+    """Let every layer but the first read shifted hidden states while it lasts."""
     with ExitStack() as hooks:
         if shift is not None:
             for index, layer in enumerate(layers):
@@ -119,7 +119,7 @@ def _before(index: int, shift: Shift) -> Callable[..., tuple[tuple[Any, ...], di
 def _run_openai(
     model: Any, inputs: Tensor, seen: Tensor, positions: Tensor, cache: DynamicCache, shift: Shift | None
 ) -> Tensor:
-    """The blocks of transformers' OpenAIGPTModel, with a cache (a test holds the two equal)."""
+    """Run the blocks of transformers' OpenAIGPTModel, with a cache (a test holds the two equal)."""
     hidden = model.drop(inputs + model.positions_embed(positions))
     for index, block in enumerate(model.h):
         if shift is not None and index > 0:
@@ -138,7 +138,7 @@ def _run_openai(
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, seen: Tensor, dropout: float) -> Tensor:
-    """(B, H, S, N / H) queries over (B, H, P, N / H) keys and values, in the way that is fast where they are."""
+    """Attend with (B, H, S, N / H) queries over (B, H, P, N / H) keys and values, in the way that is fast there."""
     if query.device.type != PLAIN_ON:
         return F.scaled_dot_product_attention(query, key, value, attn_mask=seen, dropout_p=dropout)
     scores = query @ key.transpose(2, 3) * query.shape[-1] ** -0.5  # (B, H, S, P)

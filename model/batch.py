@@ -1,4 +1,4 @@
-"""What the network reads: one padded batch of tensors."""
+"""What a model reads: one padded batch of tensors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -13,7 +13,7 @@ class Batch:
     """B rows, each one sentence, one entity pair and at most one photo, padded to the longest of the batch.
 
     Rows without a photo have False in the masks; a batch in which no row has one may leave the visual tensors
-    None. Padded places may hold any finite number: masks alone say what is there.
+    None. Padded positions may hold any finite number: masks alone say what is there.
 
     Args:
         tokens: (B, L) int64 token ids, the special tokens of the language model among them where it wants them.
@@ -25,9 +25,9 @@ class Batch:
         object_mask: (B, K) bool.
         blocks: (B, M, C) blocks of the photo, or (B, 1, 4096) with `image_features: fc7`.
         image_mask: (B,) bool.
-        captions: (B, N) pooled captions, from `DGF.encode_captions`.
+        captions: (B, N) pooled captions, from `RelationModel.encode_captions`.
         caption_tokens: (B, C) int64 captions as tokens, read instead of `captions` where given: a language model
-            that is being trained must read its captions anew.
+            that is being trained must read its captions again.
         caption_token_mask: (B, C) bool.
         caption_mask: (B,) bool.
         given_types: (B, 2) int64 type of head and tail for `entity_types` file and gold; -1 is unknown.
@@ -56,15 +56,15 @@ class Batch:
         return self.tokens.shape[0]
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Batch":
-        """The same batch on another device."""
+        """Copy the batch to another device."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def select(self, rows: Tensor) -> "Batch":
-        """The rows that an index tensor (n,) or a bool mask (B,) names, padding kept."""
+        """Take the rows that an index tensor (n,) or a bool mask (B,) names, padding kept."""
         return self._map(lambda tensor: tensor[rows])
 
     def items(self) -> list[tuple[str, Tensor | None]]:
-        """Name and tensor of every field."""
+        """List name and tensor of every field."""
         return [(field.name, getattr(self, field.name)) for field in fields(self)]
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> "Batch":

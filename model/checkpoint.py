@@ -1,6 +1,7 @@
-"""Saves the network as safetensors and JSON, and says what differs when a file does not fit."""
+"""Saves models as safetensors and JSON, and says what differs when a file does not fit."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,40 +9,45 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoTokenizer
 
-from dgf.model.dgf_pt.config import ModelConfig
-from dgf.model.dgf_pt.network import DGF
+from dgf.model.builder import build_model
+from dgf.model.catalog import check_model
+from dgf.model.config import accept, plain_values
 from dgf.model.errors import ModelError
+from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
-from dgf.model.language_model import LanguageModel, build
+from dgf.model.language_model import LanguageModel, build_language_model
 
 FORMAT = 2  # since 2, a marked mention's span holds its markers, and T[e] leaves them out
 WEIGHTS = "model.safetensors"
 CONFIG = "model.json"
 TOKENIZER = "tokenizer"
 
+Shapes = Mapping[str, tuple[int, ...]]
+"""Shape of each tensor, by its name."""
 
-def save(network: DGF, folder: Path) -> None:
-    """Writes weights, configuration and tokenizer; the folder then needs nothing else.
+
+def save_model(model: RelationModel, folder: Path) -> None:
+    """Write weights, configuration and tokenizer; the folder then needs nothing else.
 
     The language model's weights are among them whether it was trained or not, so that a run can be evaluated
-    where the language model's own folder is gone. Each file is written beside its place and then renamed.
+    where the language model's own folder is gone. Each file is written under another name and then renamed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    language_model = network.language_model
+    language_model = model.language_model
     about = {
         "format": FORMAT,
-        "config": network.config.to_dict(),
-        "relations": list(network.labels.relations),
-        "types": list(network.labels.types),
-        "object_dim": network.object_dim,
-        "block_shape": None if network.block_shape is None else list(network.block_shape),
+        "config": plain_values(model.config),
+        "relations": list(model.labels.relations),
+        "types": list(model.labels.types),
+        "object_dim": model.object_dim,
+        "block_shape": None if model.block_shape is None else list(model.block_shape),
         "language_model": {
             "spec": language_model.spec,
             "pattern": {key: list(ids) for key, ids in language_model.pattern.items()},
             "config": language_model.model.config.to_dict(),
         },
     }
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     if language_model.tokenizer is not None:
         language_model.tokenizer.save_pretrained(folder / TOKENIZER)
     weights = folder / f"{WEIGHTS}.tmp"
@@ -52,14 +58,14 @@ def save(network: DGF, folder: Path) -> None:
     text.replace(folder / CONFIG)
 
 
-def load(folder: Path) -> DGF:
-    """The network that `save` wrote, in evaluation mode on the CPU.
+def load_model(folder: Path) -> RelationModel:
+    """Load the model that `save_model` wrote, in evaluation mode on the CPU.
 
     Raises:
         ModelError: A file is missing, foreign or of another format, with everything that differs.
     """
-    about = _about(folder)
-    config = ModelConfig.from_dict(about["config"])
+    about = _read_about(folder)
+    config = accept(*check_model(about["config"]))
     labels = LabelSpace.from_relations(about["relations"], about["types"])
     kept = about["language_model"]
     try:
@@ -70,24 +76,24 @@ def load(folder: Path) -> DGF:
     if (folder / TOKENIZER).is_dir():
         tokenizer = AutoTokenizer.from_pretrained(str(folder / TOKENIZER))
     language_model = LanguageModel(
-        build(architecture, 0),
+        build_language_model(architecture, 0),
         tokenizer,
         kept["spec"],
         {key: tuple(ids) for key, ids in kept["pattern"].items()},
     )
     shape = about["block_shape"]
-    network = DGF(config, labels, language_model, about["object_dim"], None if shape is None else tuple(shape))
-    load_weights(network, folder / WEIGHTS)
-    return network.eval()
+    model = build_model(config, labels, language_model, about["object_dim"], None if shape is None else tuple(shape))
+    load_weights(model, folder / WEIGHTS)
+    return model.eval()
 
 
-def load_weights(network: DGF, path: Path) -> None:
-    """Fills the network from a safetensors file that has exactly its tensors.
+def load_weights(model: RelationModel, path: Path) -> None:
+    """Fill the model from a safetensors file that has exactly its tensors.
 
     Raises:
-        ModelError: The file is missing or damaged, or its tensors are not the network's; it lists each difference.
+        ModelError: The file is missing or damaged, or its tensors are not the model's; it lists each difference.
     """
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     try:
         with safe_open(path, framework="pt") as file:
             found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
@@ -95,7 +101,18 @@ def load_weights(network: DGF, path: Path) -> None:
         raise ModelError(f"{path}: there is no such file; the run folder is not complete") from error
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: not a safetensors file that can be read ({error})") from error
-    differences = (
+    differences = list_differences(expected, found)
+    if differences:
+        raise ModelError(
+            f"{path}: its weights are not those of the network in {CONFIG}; {len(differences)} tensors differ:\n  "
+            + "\n  ".join(differences)
+        )
+    model.load_state_dict(load_file(path))
+
+
+def list_differences(expected: Shapes, found: Shapes) -> list[str]:
+    """Say, a line each, which tensors of a file are not those of a network."""
+    return (
         [f"missing: {name} {expected[name]}" for name in sorted(expected.keys() - found.keys())]
         + [f"not of this network: {name} {found[name]}" for name in sorted(found.keys() - expected.keys())]
         + [
@@ -104,15 +121,9 @@ def load_weights(network: DGF, path: Path) -> None:
             if expected[name] != found[name]
         ]
     )
-    if differences:
-        raise ModelError(
-            f"{path}: its weights are not those of the network in {CONFIG}; {len(differences)} tensors differ:\n  "
-            + "\n  ".join(differences)
-        )
-    network.load_state_dict(load_file(path))
 
 
-def _about(folder: Path) -> dict[str, Any]:
+def _read_about(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     try:
         about = json.loads(path.read_text(encoding="utf-8"))

@@ -2,4 +2,4 @@
 
 
 class ModelError(ValueError):
-    """A configuration or weights file the network cannot use; the message names the key or tensor and the mend."""
+    """A configuration or weights file the network cannot use; the message names the key or tensor and the fix."""

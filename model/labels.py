@@ -8,11 +8,11 @@ from torch import Tensor
 
 from dgf.model.errors import ModelError
 
-NONE = "None"
+NO_RELATION = "None"
 
 
 def _types_in(relation: str) -> tuple[str, str] | None:
-    """`("per", "org")` for `/per/org/member_of`; None for a name of any other form."""
+    """Return `("per", "org")` for `/per/org/member_of`; None for a name of any other form."""
     parts = relation.split("/")
     if len(parts) == 4 and not parts[0] and all(parts[1:]):
         return parts[1], parts[2]
@@ -42,7 +42,7 @@ class LabelSpace:
 
     @classmethod
     def from_relations(cls, relations: Iterable[str], extra_types: Iterable[str] = ()) -> "LabelSpace":
-        """Reads the entity types out of names such as `/per/org/member_of`.
+        """Read the entity types out of names such as `/per/org/member_of`.
 
         Args:
             relations: Names in id order.
@@ -50,21 +50,27 @@ class LabelSpace:
         """
         names = tuple(relations)
         found = {kind for name in names for kind in _types_in(name) or ()}
-        return cls(names, names.index(NONE) if NONE in names else None, tuple(sorted(found | set(extra_types))))
+        return cls(
+            names, names.index(NO_RELATION) if NO_RELATION in names else None, tuple(sorted(found | set(extra_types)))
+        )
 
     def types_of(self, relation: str | int) -> tuple[str, str] | None:
-        """Head type and tail type in a relation's name; None where the name has none.
+        """Return head type and tail type in a relation's name; None where the name has none.
 
         Reading them for a row that is being predicted would hand over the answer: see `entity_types: gold`.
         """
         return _types_in(self.relations[relation] if isinstance(relation, int) else relation)
 
+    def relation_id(self, name: str | None) -> int:
+        """Return the index of a relation, -1 for None and for a name that is not a relation here."""
+        return self.relations.index(name) if name in self.relations else -1
+
     def type_id(self, name: str | None) -> int:
-        """Index of a type, -1 for None and for a name that is no type here."""
+        """Return the index of a type, -1 for None and for a name that is not a type here."""
         return self.types.index(name) if name in self.types else -1
 
     def type_targets(self, relations: Tensor) -> Tensor:
-        """Targets of the type heads, for training rows only: (B,) relation ids, -1 unknown -> (B, 2), -1 unknown."""
+        """Look up what the type heads learn, of training rows only: (B,) relation ids -> (B, 2); -1 is unknown."""
         table = torch.full((len(self.relations) + 1, 2), -1, dtype=torch.int64, device=relations.device)
         for index in range(len(self.relations)):
             pair = self.types_of(index)
@@ -73,7 +79,7 @@ class LabelSpace:
         return table[relations]  # the last row answers to -1
 
     def allowed(self) -> Tensor:
-        """(T, T, R) bool: may a head of type i and a tail of type j stand in relation r?
+        """Tabulate (T, T, R) bool: may a head of type i and a tail of type j stand in relation r?
 
         "None" and relations whose name carries no types are always allowed.
         """

@@ -16,7 +16,7 @@ from transformers.models.auto.modeling_auto import (
 
 from dgf.model.errors import ModelError
 
-RANDOM = "random:"
+_RANDOM = "random:"
 
 #: The words around the slots of both prefixes (4.1.2): "Consider <..>, predict relation."
 PATTERN = {"consider": "Consider", "comma": ",", "predict": ", predict relation."}
@@ -82,14 +82,14 @@ class LanguageModel:
         return weight
 
     def words(self, text: str) -> list[int]:
-        """Token ids of some words, without special tokens; empty where there is no tokenizer."""
+        """Return the token ids of some words, without special tokens; empty where there is no tokenizer."""
         if self.tokenizer is None:
             return []
         return [int(token) for token in self.tokenizer(text, add_special_tokens=False)["input_ids"]]
 
 
 def load_language_model(spec: str, seed: int = 0, *, fetch: bool = True) -> LanguageModel:
-    """Loads what `spec` names, in float32.
+    """Load what `spec` names, in float32.
 
     Args:
         spec: A folder that transformers reads; a `.gguf` file; the name of a model on the Hugging Face hub
@@ -100,10 +100,10 @@ def load_language_model(spec: str, seed: int = 0, *, fetch: bool = True) -> Lang
         fetch: Whether a model of the hub that is not in the local cache may be fetched.
 
     Raises:
-        ModelError: It is not there, cannot be read, or is no architecture the network can run.
+        ModelError: It is not there, cannot be read, or is not an architecture the network can run.
     """
-    if spec.startswith(RANDOM):
-        return LanguageModel(build(_random_config(spec), seed), spec=spec)
+    if spec.startswith(_RANDOM):
+        return LanguageModel(build_language_model(_random_config(spec), seed), spec=spec)
     path = Path(spec).expanduser()
     where: dict[str, Any] = {}
     if path.suffix.lower() == ".gguf":
@@ -145,8 +145,8 @@ def load_language_model(spec: str, seed: int = 0, *, fetch: bool = True) -> Lang
     return loaded
 
 
-def build(config: PreTrainedConfig, seed: int) -> PreTrainedModel:
-    """The architecture of a configuration with seeded random weights; the caller's generator is left alone."""
+def build_language_model(config: PreTrainedConfig, seed: int) -> PreTrainedModel:
+    """Build the architecture of a configuration with seeded random weights; the caller's generator is left alone."""
     _check_kind(config, str(config.model_type))
     bare = {"add_pooling_layer": False} if config.model_type == "bert" else {}
     with torch.random.fork_rng(devices=[]):
@@ -159,12 +159,12 @@ def build(config: PreTrainedConfig, seed: int) -> PreTrainedModel:
 
 
 def takes(model: PreTrainedModel, argument: str) -> bool:
-    """Whether the model's forward names an argument."""
+    """Say whether the model's forward names an argument."""
     return argument in inspect.signature(model.forward).parameters
 
 
 def _random_config(spec: str) -> PreTrainedConfig:
-    name, _, query = spec.removeprefix(RANDOM).partition("?")
+    name, _, query = spec.removeprefix(_RANDOM).partition("?")
     kind, sizes = _RANDOM_SIZES.get(name, (name, {}))
     try:
         config = AutoConfig.for_model(kind, **sizes)

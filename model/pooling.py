@@ -6,12 +6,12 @@ from torch import Tensor
 
 
 def span_mean(values: Tensor, spans: Tensor, counted: Tensor | None = None) -> Tensor:
-    """Mean over each span: (B, L, N) and (B, 2, 2) [start, end) -> (B, 2, N).
+    """Average over each span: (B, L, N) and (B, 2, 2) [start, end) -> (B, 2, N).
 
-    Where `counted`, (B, L) bool, is given, over the span's places in it.
+    Where `counted`, (B, L) bool, is given, over the span's positions in it.
     """
-    place = spans.new_ones(values.shape[1]).cumsum(0) - 1  # (L,)
-    inside = (place >= spans[..., :1]) & (place < spans[..., 1:])  # (B, 2, L)
+    position = spans.new_ones(values.shape[1]).cumsum(0) - 1  # (L,)
+    inside = (position >= spans[..., :1]) & (position < spans[..., 1:])  # (B, 2, L)
     if counted is not None:
         inside = inside & counted.unsqueeze(1)
     weight = inside.to(values.dtype)
@@ -19,13 +19,13 @@ def span_mean(values: Tensor, spans: Tensor, counted: Tensor | None = None) -> T
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the places of the mask, 0 where there are none: (B, S, N) and (B, S) bool -> (B, N)."""
+    """Average over the positions of the mask, 0 where there are none: (B, S, N) and (B, S) bool -> (B, N)."""
     weight = mask.to(values.dtype).unsqueeze(1)  # (B, 1, S)
     return (weight @ values / weight.sum(2, keepdim=True).clamp(min=1)).squeeze(1)
 
 
 def cosines(left: Tensor, right: Tensor) -> Tensor:
-    """Cosine of every pair: (..., A, N) and (..., C, N) -> (..., A, C).
+    """Compute the cosine of every pair: (..., A, N) and (..., C, N) -> (..., A, C).
 
     In float32 also under autocast: a language model's states have cosines near 1, where bfloat16 has steps of 0.004.
     """
@@ -34,7 +34,7 @@ def cosines(left: Tensor, right: Tensor) -> Tensor:
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Softmax over the last dimension within a mask, all zeros where the mask is empty."""
+    """Take the softmax over the last dimension within a mask, all zeros where the mask is empty."""
     lowest = scores.masked_fill(~mask, float("-inf")).amax(-1, keepdim=True)
     shifted = (scores - lowest.clamp(min=-1e4)).masked_fill(~mask, float("-inf"))
     weight = shifted.exp()

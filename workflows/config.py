@@ -1,16 +1,15 @@
 """The configuration of a training run: dataclasses, read from presets, a YAML file and `key=value` words."""
 
-import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, PlainValidator
 
-from dgf.model.dgf_pt.config import ModelConfig
-from dgf.model.dgf_pt.presets import PRESETS as MODEL_PRESETS
+from dgf.model.catalog import DEFAULT_MODEL, MODEL_KINDS, check_model, find_kind
+from dgf.model.config import Number, RelationConfig, Whole, check_values, plain_values
 from dgf.pipeline.errors import UserError
 
 
@@ -36,8 +35,8 @@ class DataConfig:
     types: str | None = None
     missing_images: Literal["error", "skip", "text-only"] = "error"
     on_error: Literal["stop", "skip"] = "stop"
-    max_length: Annotated[int, Field(ge=8, le=1024)] = 128
-    image_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    max_length: Annotated[Whole, Field(ge=8, le=1024)] = 128
+    image_share: Annotated[Number, Field(ge=0, le=1)] = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +49,21 @@ class OptimConfig:
         learning_rate: Of the parameters this project adds (prefixes, gates, heads).
         lm_learning_rate: Of the language model's own weights, where `model.plm` is `full` or `lora`.
         weight_decay: AdamW's, on matrices; biases, norms and vectors have none.
-        warmup: Share of the steps over which the rate rises from zero.
+        warmup: Share of the steps over which the rate rises, in equal parts, to the whole of it.
         schedule: What the rate does after that.
         clip_norm: Largest norm of a step's gradient.
         patience: Stop after so many epochs without a better validation F1; None to run all epochs.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 20
-    batch_size: Annotated[int, Field(ge=1)] = 100
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-4
-    lm_learning_rate: Annotated[float, Field(gt=0, le=1)] = 5e-5
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    warmup: Annotated[float, Field(ge=0, le=1)] = 0.06
+    epochs: Annotated[Whole, Field(ge=1)] = 20
+    batch_size: Annotated[Whole, Field(ge=1)] = 100
+    learning_rate: Annotated[Number, Field(gt=0, le=1)] = 2e-4
+    lm_learning_rate: Annotated[Number, Field(gt=0, le=1)] = 5e-5
+    weight_decay: Annotated[Number, Field(ge=0)] = 0.01
+    warmup: Annotated[Number, Field(ge=0, le=1)] = 0.06
     schedule: Literal["linear", "constant"] = "linear"
-    clip_norm: Annotated[float, Field(gt=0)] = 1.0
-    patience: Annotated[int, Field(ge=1)] | None = None
+    clip_norm: Annotated[Number, Field(gt=0)] = 1.0
+    patience: Annotated[Whole, Field(ge=1)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class TrainConfig:
     Args:
         language_model: A local directory, a GGUF file, a name of the Hugging Face hub, or `random:gpt2` and the like.
         data: What it reads.
-        model: The network.
+        model: The network; the class of its configuration is that of `model.name`.
         optim: The optimizer.
         seed: Of the order of rows, dropout and the photos kept, and of initial weights where `model.seed` is not set.
         precision: `auto` is bfloat16 where the device computes in it natively, float32 elsewhere.
@@ -82,25 +81,26 @@ class TrainConfig:
 
     language_model: str = "gpt2"
     data: DataConfig = field(default_factory=DataConfig)
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: Annotated[RelationConfig, PlainValidator(lambda ready: ready)] = field(
+        default_factory=MODEL_KINDS[DEFAULT_MODEL].config
+    )
     optim: OptimConfig = field(default_factory=OptimConfig)
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    seed: Annotated[Whole, Field(ge=0, lt=2**31)] = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "paper": {"model": MODEL_PRESETS["paper"]},
-    "finetune": {
-        "model": MODEL_PRESETS["finetune"],
-        "optim": {"epochs": 3, "batch_size": 32, "learning_rate": 1e-4, "lm_learning_rate": 1e-4},
-    },
+    "paper": {},
+    "finetune": {"optim": {"epochs": 3, "batch_size": 32, "learning_rate": 1e-4, "lm_learning_rate": 1e-4}},
     "demo": {
         "language_model": "random:gpt2?n_layer=2&n_embd=128&n_head=4",
-        "model": {**MODEL_PRESETS["demo"], "plm": "full", "markers": True},
         "optim": {"epochs": 8, "batch_size": 16, "learning_rate": 1e-3, "lm_learning_rate": 1e-3},
     },
 }
-"""Values that differ from the defaults; `paper` is the defaults (Table 3: frozen model, lr 2e-4, batch 100)."""
+"""Values that differ from the defaults, beside those of the model's own presets (`dgf.model.catalog`).
+
+`paper` is the defaults (Table 3: frozen model, lr 2e-4, batch 100).
+"""
 
 
 def resolve_config(
@@ -109,7 +109,7 @@ def resolve_config(
     overrides: Sequence[str] = (),
     data: Mapping[str, Any] | None = None,
 ) -> TrainConfig:
-    """Reads a configuration: the preset, then the file, then `key=value` words, then the command line's data options.
+    """Read a configuration: the preset, then the file, then `key=value` words, then the command line's data options.
 
     Args:
         preset: A name in `PRESETS`.
@@ -122,23 +122,27 @@ def resolve_config(
     """
     if preset not in PRESETS:
         raise UserError(f"no preset is called {preset!r}", f"Use one of: {', '.join(PRESETS)}.")
+    asked: dict[str, Any] = {}
+    if file is not None:
+        _merge(asked, _read_yaml(file))
+    faults = [fault for word in overrides if (fault := _override(asked, word))]
+    _merge(asked, {"data": dict(data or {})})
+    kind = find_kind(asked.get("model"))  # its part of the preset
     values: dict[str, Any] = {}
     _merge(values, PRESETS[preset])
-    if file is not None:
-        _merge(values, _read_yaml(file))
-    faults = [fault for word in overrides if (fault := _override(values, word))]
-    _merge(values, {"data": dict(data or {})})
+    _merge(values, {"model": {} if kind is None else kind.presets.get(preset, {})})
+    _merge(values, asked)
     return _validated(values, faults, file or f"preset {preset}")
 
 
 def names_language_model(file: Path | None, overrides: Sequence[str]) -> bool:
-    """Whether the language model was asked for by name, rather than left at the default."""
+    """Say whether the language model was asked for by name, rather than left at the default."""
     in_file = file is not None and "language_model" in _read_yaml(file)
     return in_file or any(word.startswith("language_model=") for word in overrides)
 
 
 def load_config(file: Path) -> TrainConfig:
-    """Reads a resolved configuration as `dump_config` wrote it.
+    """Read a resolved configuration as `dump_config` wrote it.
 
     Raises:
         UserError: If the file is missing or does not fit.
@@ -147,14 +151,8 @@ def load_config(file: Path) -> TrainConfig:
 
 
 def dump_config(config: TrainConfig) -> str:
-    """The resolved configuration as YAML."""
-    return yaml.safe_dump(_plain(asdict(config)), sort_keys=False)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+    """Return the resolved configuration as YAML."""
+    return yaml.safe_dump(plain_values(config), sort_keys=False)
 
 
 def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
@@ -180,7 +178,7 @@ def _read_yaml(file: Path) -> Mapping[str, Any]:
 
 
 def _override(values: dict[str, Any], word: str) -> str | None:
-    """Applies one `key=value` word; returns a fault where it is none."""
+    """Apply one `key=value` word; return a fault where it is not one."""
     key, separator, text = word.partition("=")
     if not separator or not key:
         return f"{word!r}: not of the form key=value"
@@ -196,40 +194,14 @@ def _override(values: dict[str, Any], word: str) -> str | None:
 
 
 def _validated(values: Mapping[str, Any], faults: list[str], source: Path | str) -> TrainConfig:
-    values, unknown = _known(values, TrainConfig)
-    if isinstance(model := values.setdefault("model", {}), dict):
-        model.setdefault("seed", values.get("seed", 0))
-    faults = faults + unknown
-    try:
-        config = TypeAdapter(TrainConfig).validate_python(values)
-    except ValidationError as error:
-        config = None
-        faults += [f"{'.'.join(map(str, e['loc']))}: {_message(e)}" for e in error.errors(include_url=False)]
-    if faults or config is None:
+    """Check every section at once; `model.seed` is the run's where it is not set."""
+    rest = {key: value for key, value in values.items() if key != "model"}
+    section = values.get("model", {})
+    if isinstance(section, Mapping):
+        section = {"seed": values.get("seed", 0), **section}
+    model, of_model = check_model(section, "model.")
+    config, of_rest = check_values(TrainConfig, rest)
+    faults = faults + of_model + of_rest
+    if faults or config is None or model is None:
         raise UserError("\n  ".join([f"configuration ({source}) has {len(faults)} fault(s):", *faults]))
-    return config
-
-
-def _message(error: Mapping[str, Any]) -> str:
-    message = "; ".join(line.strip() for line in str(error["msg"]).removeprefix("Value error, ").splitlines())
-    given = error.get("input")
-    return f"{message} (given: {given!r})" if isinstance(given, str | int | float | bool) else message
-
-
-def _known(values: Mapping[str, Any], config: type, prefix: str = "") -> tuple[dict[str, Any], list[str]]:
-    """Splits off the keys that no dataclass field has, each with the name that was likely meant."""
-    names = {f.name for f in fields(config)}
-    hints = get_type_hints(config)
-    kept: dict[str, Any] = {}
-    faults: list[str] = []
-    for key, value in values.items():
-        if key not in names:
-            near = difflib.get_close_matches(key, sorted(names), n=1)
-            hint = f"did you mean {prefix}{near[0]}?" if near else f"keys here: {', '.join(sorted(names))}"
-            faults.append(f"{prefix}{key}: unknown key; {hint}")
-        elif is_dataclass(hints[key]) and isinstance(value, Mapping):
-            kept[key], inner = _known(value, hints[key], f"{prefix}{key}.")
-            faults += inner
-        else:
-            kept[key] = value
-    return kept, faults
+    return replace(config, model=model)

@@ -8,12 +8,11 @@ from typing import Any
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts.base import Post
+from dgf.pipeline.posts.dataset import read_dataset
 from dgf.workflows.config import TrainConfig
-from dgf.workflows.data.corpus import Corpus, open_corpus
+from dgf.workflows.data import Corpus, open_corpus
 from dgf.workflows.devices import choose_device
-from dgf.workflows.scoring.answers import Answers, answer
-from dgf.workflows.scoring.metrics import Scores, score
-from dgf.workflows.scoring.report import write_predictions, write_report
+from dgf.workflows.scoring import Answers, Scores, answer, score, write_predictions, write_report
 from dgf.workflows.training.run_folder import RunFolder
 
 HONEST = "no label reaches a prediction"
@@ -50,7 +49,7 @@ class Evaluation:
 
 
 def evaluate(settings: EvalSettings) -> Evaluation:
-    """Predicts every row of a split and scores those that have a relation.
+    """Predict every row of a split and score those that have a relation.
 
     Raises:
         UserError: If the run, the data or the features do not serve; nothing is written then.
@@ -62,7 +61,8 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     share = config.data.image_share
     config = replace(config, data=replace(config.data, image_share=1.0, **(settings.data or {})))
     device = choose_device(settings.device)
-    corpus = open_corpus(config, device)
+    dataset = read_dataset(Path(config.data.path), on_error=config.data.on_error)
+    corpus = open_corpus(config, dataset, device)
     posts = corpus.split(settings.split)
     facts = folder.read_data()
     _check_relations(posts, facts["training_rows"], folder)
@@ -85,7 +85,7 @@ def evaluate(settings: EvalSettings) -> Evaluation:
 
 
 def _check_relations(posts: Sequence[Post], known: Container[str], folder: RunFolder) -> None:
-    """A row whose relation the run cannot answer would drop out of the figures and flatter them."""
+    """Refuse rows whose relation the run cannot answer: they would drop out of the figures and flatter them."""
     strange = Counter(post.relation for post in posts if post.relation is not None and post.relation not in known)
     if strange:
         name, rows = strange.most_common(1)[0]
@@ -96,23 +96,23 @@ def _check_relations(posts: Sequence[Post], known: Container[str], folder: RunFo
 
 
 def _score(answers: Answers, training_rows: Mapping[str, int]) -> Scores | None:
-    gold = answers.batches.examples.relations
+    gold = answers.split.batches.examples.relations
     known = gold >= 0
     if not known.any():
         return None
-    labels = answers.network.labels
+    labels = answers.labels
     return score(gold[known], answers.predictions.relations[known], labels.relations, labels.none, training_rows)
 
 
 def _report(settings: EvalSettings, config: TrainConfig, corpus: Corpus, answers: Answers) -> dict[str, Any]:
-    """How the figures came about: everything a reader must know before comparing them."""
-    examples, placed = answers.batches.examples, answers.placed
+    """Say how the figures came about: everything a reader must know before comparing them."""
+    examples, placed = answers.split.batches.examples, answers.split.placed
     return {
         "run": str(settings.run),
         "data": str(corpus.dataset.root),
         "split": settings.split,
         "protocol": config.model.protocol or HONEST,
-        "entity_types": config.model.entity_types,
+        "entity_types": config.model.reads.entity_types,
         "metric": "accuracy over all rows; micro precision, recall and F1 without None",
         "rows": len(examples),
         "rows_without_relation": int((examples.relations < 0).sum()),

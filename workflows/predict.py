@@ -19,10 +19,10 @@ from dgf.pipeline.posts.base import Dataset
 from dgf.pipeline.posts.dataset import read_dataset
 from dgf.workflows.caption import caption
 from dgf.workflows.config import TrainConfig
-from dgf.workflows.data.corpus import open_corpus
+from dgf.workflows.data import open_corpus
 from dgf.workflows.devices import choose_device
 from dgf.workflows.extract import extract
-from dgf.workflows.scoring.answers import answer
+from dgf.workflows.scoring import answer
 from dgf.workflows.training.run_folder import RunFolder
 
 
@@ -81,14 +81,14 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
         workers = WorkerPool(str(device), settings.workers)
         features, captions = _see(settings, dataset, folder.read_data(), work, workers)
         config = _for_posts(config, settings, features, captions)
-        corpus = open_corpus(config, device)
+        corpus = open_corpus(config, dataset, device)
         posts = [replace(post, relation=None) for split in corpus.dataset.splits.values() for post in split]
         answers = answer(folder, config, corpus, posts, device=device, batch_size=settings.batch_size, title="predict")
         lines = tuple(json.dumps(row, ensure_ascii=False) for row in answers.rows())
     if settings.out is not None:
         write_atomic(settings.out, "".join(line + "\n" for line in lines).encode())
-    skipped = (*answers.placed.skipped, *(str(fault) for fault in dataset.faults))
-    return PredictSummary(lines, answers.placed.text_only, skipped)
+    skipped = (*answers.split.placed.skipped, *(str(fault) for fault in dataset.faults))
+    return PredictSummary(lines, answers.split.placed.text_only, skipped)
 
 
 def _see(

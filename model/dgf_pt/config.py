@@ -1,44 +1,40 @@
 """Every choice the network leaves open, each a key; the defaults are the paper's network."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from itertools import permutations
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from dgf.model.errors import ModelError
+from pydantic import BeforeValidator, Field
+
+from dgf.model.config import EntityTypes, Flag, Number, Reads, Whole
 
 INPUTS = ("objects", "image", "text")
 ORACLE = "oracle-types (leaks the label)"
 
-Stage = Literal[1, 2, 3, "none"]
 
-_CHOICES: dict[str, tuple[object, ...]] = {
-    "plm": ("frozen", "lora", "full"),
-    "object_prefix": (1, 2, 3, "none"),
-    "entity_prefix": (1, 2, 3, "none"),
-    "prefix_depth": ("deep", "input"),
-    "input_order": tuple(permutations(INPUTS)),
-    "image_features": ("blocks", "fc7"),
-    "alpha": ("softmax", "literal"),
-    "entity_types": ("predicted", "file", "none", "gold"),
-    "type_restriction": ("soft", "off"),
-}
-_FLAGS = ("markers", "fusion", "joint_objective")
-_SHARES = ("dropout", "lora_dropout")
-_AT_LEAST: dict[str, float] = {
-    "prefix_length": 0,
-    "prefix_hidden": 1,
-    "image_blocks": 1,
-    "lora_rank": 1,
-    "lora_alpha": 0,
-    "delta": 0,
-    "margin": 0,
-    "consistency_weight": 0,
-    "identification_weight": 0,
-    "classification_weight": 0,
-    "type_weight": 0,
-}
-_WHOLE = ("prefix_length", "prefix_hidden", "image_blocks", "lora_rank", "seed")
+def _stage(value: object) -> object:
+    """Refuse true and 1.0, which a literal 1 would take too."""
+    if isinstance(value, bool | float):
+        raise ValueError(f"{value!r} is none of: 1, 2, 3, none")
+    return value
+
+
+def _order(value: object) -> object:
+    """Take a list, or one string with spaces or commas, for the order it means."""
+    names = tuple(
+        value.replace(",", " ").split() if isinstance(value, str) else value if isinstance(value, list | tuple) else ()
+    )
+    if names not in permutations(INPUTS):
+        raise ValueError(f"{value!r} is none of: {', '.join(map(' '.join, permutations(INPUTS)))}")
+    return names
+
+
+Stage = Annotated[Literal[1, 2, 3, "none"], BeforeValidator(_stage)]
+Order = Annotated[tuple[str, str, str], BeforeValidator(_order)]
+Share = Annotated[Number, Field(ge=0, lt=1)]
+Weight = Annotated[Number, Field(ge=0)]
+Count = Annotated[Whole, Field(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -46,6 +42,7 @@ class ModelConfig:
     """The network's keys; `docs/paper.md` names the equation, the alternatives and the line of each.
 
     Args:
+        name: `dgf-pt`, the name of this network among the models.
         plm: What is trained of the language model: nothing (`frozen`, which prefix-tuning means), low-rank
             adapters (`lora`), or all of it (`full`).
         lora_rank: Rank of the adapters.
@@ -78,112 +75,49 @@ class ModelConfig:
         seed: Seed of the new weights.
     """
 
+    name: Literal["dgf-pt"] = "dgf-pt"
     plm: Literal["frozen", "lora", "full"] = "frozen"
-    lora_rank: int = 8
-    lora_alpha: float = 16.0
-    lora_dropout: float = 0.0
-    markers: bool = False
+    lora_rank: Count = 8
+    lora_alpha: Weight = 16.0
+    lora_dropout: Share = 0.0
+    markers: Flag = False
     object_prefix: Stage = 1
     entity_prefix: Stage = 1
     prefix_depth: Literal["deep", "input"] = "deep"
-    prefix_length: int = 0
-    prefix_hidden: int = 128
-    input_order: tuple[str, str, str] = ("objects", "image", "text")
+    prefix_length: Annotated[Whole, Field(ge=0)] = 0
+    prefix_hidden: Count = 128
+    input_order: Order = ("objects", "image", "text")
     image_features: Literal["blocks", "fc7"] = "blocks"
-    image_blocks: int = 49
+    image_blocks: Count = 49
     alpha: Literal["softmax", "literal"] = "softmax"
-    temperature: float = 0.1
-    fusion: bool = True
-    delta: float = 0.4
-    dropout: float = 0.6
-    entity_types: Literal["predicted", "file", "none", "gold"] = "predicted"
+    temperature: Annotated[Number, Field(gt=0)] = 0.1
+    fusion: Flag = True
+    delta: Weight = 0.4
+    dropout: Share = 0.6
+    entity_types: EntityTypes = "predicted"
     type_restriction: Literal["soft", "off"] = "soft"
-    joint_objective: bool = True
-    consistency_weight: float = 2.0
-    identification_weight: float = 2.0
-    classification_weight: float = 3.0
-    type_weight: float = 0.3
-    margin: float = 0.2
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        faults = _faults(self)
-        if faults:
-            raise ModelError("the configuration of the network cannot be used:\n  " + "\n  ".join(faults))
+    joint_objective: Flag = True
+    consistency_weight: Weight = 2.0
+    identification_weight: Weight = 2.0
+    classification_weight: Weight = 3.0
+    type_weight: Weight = 0.3
+    margin: Weight = 0.2
+    seed: Whole = 0
 
     @property
     def protocol(self) -> str | None:
         """What must stand beside every figure of this configuration: that gold types leak the label."""
         return ORACLE if self.entity_types == "gold" else None
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "ModelConfig":
-        """From plain values, such as a YAML or JSON file has.
-
-        Raises:
-            ModelError: All unknown keys and all values that cannot be used, together.
-        """
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(values) - known)
-        given: dict[str, Any] = {
-            key: _order(value) if key == "input_order" else value for key, value in values.items() if key in known
-        }
-        try:
-            config = cls(**given)
-        except ModelError as error:
-            if unknown:
-                raise ModelError(f"{error}\n  " + "\n  ".join(map(_unknown, unknown))) from None
-            raise
-        if unknown:
-            raise ModelError(
-                "the configuration of the network cannot be used:\n  " + "\n  ".join(map(_unknown, unknown))
-            )
-        return config
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for YAML or JSON."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+    @property
+    def reads(self) -> Reads:
+        """Everything of a post; its caption only for fusion (eq. 8)."""
+        return Reads(True, self.image_features, self.fusion, self.markers, self.entity_types)
 
 
-def _order(value: object) -> object:
-    """A list, or one string with spaces or commas, as the tuple it means."""
-    if isinstance(value, str):
-        value = value.replace(",", " ").split()
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _unknown(key: str) -> str:
-    return f"{key}: there is no such key"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _faults(config: ModelConfig) -> list[str]:
-    """Every fault, one line each, so that all can be mended at once."""
-    faults = []
-    for key, choices in _CHOICES.items():
-        value = getattr(config, key)
-        # True == 1 would pass as a stage
-        if isinstance(value, bool) or value not in choices:
-            shown = [" ".join(choice) if isinstance(choice, tuple) else str(choice) for choice in choices]
-            faults.append(f"{key}: {value!r} is none of: {', '.join(shown)}")
-    for key in _FLAGS:
-        if not isinstance(getattr(config, key), bool):
-            faults.append(f"{key}: {getattr(config, key)!r} is neither true nor false")
-    for key in _SHARES:
-        value = getattr(config, key)
-        if not _is_number(value) or not 0 <= value < 1:
-            faults.append(f"{key}: {value!r} is not a share from 0 to below 1")
-    for key, least in _AT_LEAST.items():
-        value = getattr(config, key)
-        if not _is_number(value) or not value >= least:
-            faults.append(f"{key}: {value!r} is not a number of at least {least}")
-    if not _is_number(config.temperature) or not config.temperature > 0:
-        faults.append(f"temperature: {config.temperature!r} is not a number above 0")
-    for key in _WHOLE:
-        value = getattr(config, key)
-        if not isinstance(value, int) or isinstance(value, bool):
-            faults.append(f"{key}: {value!r} is not a whole number")
-    return faults
+#: `paper` is section 4 and Table 3; `finetune` trains the language model itself, for text; `demo` is small and quick.
+MODEL_PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "paper": {},
+    "finetune": {"plm": "full", "prefix_depth": "input", "markers": True, "dropout": 0.1, "type_weight": 0.9},
+    "demo": {"prefix_hidden": 32, "dropout": 0.1, "plm": "full", "markers": True},
+}

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from dgf.model.backbone import Backbone
 from dgf.model.dgf_pt.config import ModelConfig
-from dgf.model.dgf_pt.encoder import Context, extend
+from dgf.model.dgf_pt.encoder import EncodedStages, extend
 from dgf.model.dgf_pt.initial import identity
 from dgf.model.dgf_pt.prefix import word_vectors
 from dgf.model.labels import LabelSpace
@@ -23,7 +23,7 @@ _TYPE_WORDS = {"per": "person", "org": "organization", "loc": "location", "misc"
 
 @dataclass
 class Branch:
-    """One reading of the text, fused or not, that the decoder goes on from.
+    """One reading of the text, fused or not, that the decoder continues from.
 
     Args:
         entities: (B, 2, N) means of the text states over head and tail.
@@ -37,7 +37,7 @@ class Branch:
 
 
 @dataclass
-class Decoded:
+class DecodedRelations:
     """(B, R) log-probabilities of the relations, and (B, 2, T) of head and tail type where they are predicted."""
 
     relations: Tensor
@@ -45,7 +45,7 @@ class Decoded:
 
 
 def restriction(types: Tensor, allowed: Tensor) -> Tensor:
-    """Log-probability that the predicted types allow each relation: (B, 2, T), (T, T, R) -> (B, R).
+    """Return the log-probability that the predicted types allow each relation: (B, 2, T), (T, T, R) -> (B, R).
 
     It is never below log(LEFT), and 0 for relations that every pair allows.
     """
@@ -54,11 +54,11 @@ def restriction(types: Tensor, allowed: Tensor) -> Tensor:
 
 
 class GenerativeDecoder(nn.Module):
-    """Goes on from the text's cache with entities, sentence, types and a relation query.
+    """Continue from the text's cache with entities, sentence, types and a relation query.
 
-    The places are: entity 1, entity 2, sentence; head type, tail type, relation. The type heads read the states
-    of the two entity places, and what they predict is fed, as the expectation over the types' vectors, at the
-    type places. Branches are decoded side by side and do not see one another.
+    The positions are: entity 1, entity 2, sentence; head type, tail type, relation. The type heads read the states
+    of the two entity positions, and what they predict is fed, as the expectation over the types' vectors, at the
+    type positions. Branches are decoded side by side and do not see one another.
     """
 
     allowed: Tensor
@@ -90,13 +90,13 @@ class GenerativeDecoder(nn.Module):
         self.classify_image = nn.Linear(width, len(labels.relations), bias=False) if image else None
 
     def forward(
-        self, backbone: Backbone, context: Context, branches: list[Branch], given: Tensor | None
-    ) -> list[Decoded]:
-        """Decodes each branch (eq. 9).
+        self, backbone: Backbone, context: EncodedStages, branches: list[Branch], given: Tensor | None
+    ) -> list[DecodedRelations]:
+        """Decode each branch (eq. 9).
 
         Args:
             backbone: The language model.
-            context: What it has read, S3; gains the decoder's places.
+            context: What it has read, S3; gains the decoder's positions.
             branches: The readings of the text.
             given: (B, 2) int64 types for `file` and `gold`, -1 unknown; not read otherwise.
         """
@@ -131,16 +131,16 @@ class GenerativeDecoder(nn.Module):
             log_probs = scores.float().log_softmax(-1)
             if self.restrict and types is not None:
                 log_probs = (log_probs + self._restriction(types[:, index])).log_softmax(-1)
-            decoded.append(Decoded(log_probs, None if log_types is None else log_types[:, index]))
+            decoded.append(DecodedRelations(log_probs, None if log_types is None else log_types[:, index]))
         return decoded
 
     def _drop(self, features: Tensor) -> Tensor:
-        """(B, F, ...) dropped out alike in every branch, so that eq. 10 compares what fusion changed and no noise."""
+        """Drop out (B, F, ...) alike in every branch, so that eq. 10 compares what fusion changed and not noise."""
         kept: Tensor = self.dropout(torch.ones_like(features[:, :1]))
         return features * kept
 
-    def _extend(self, backbone: Backbone, context: Context, fed: Tensor, numbers: list[int], done: int) -> Tensor:
-        """(B, F, S, N) new places of every branch -> their states."""
+    def _extend(self, backbone: Backbone, context: EncodedStages, fed: Tensor, numbers: list[int], done: int) -> Tensor:
+        """Read (B, F, S, N) new positions of every branch -> their states."""
         size = fed.shape[2]
         branches = [number for number in numbers for _ in range(size)]
         steps = [done + step for _ in numbers for step in range(size)]
@@ -148,7 +148,7 @@ class GenerativeDecoder(nn.Module):
         return states.reshape(fed.shape)
 
     def _types(self, log_types: Tensor | None, given: Tensor | None, rows: int, count: int) -> Tensor:
-        """(B, F, 2, T or T + 1) the probabilities of the types that are fed and that restrict."""
+        """Return (B, F, 2, T or T + 1) the probabilities of the types that are fed and that restrict."""
         size = len(self.type_vectors)
         if log_types is None:  # gold: the last vector stands for unknown
             if given is None:
@@ -162,13 +162,13 @@ class GenerativeDecoder(nn.Module):
         return types
 
     def _restriction(self, types: Tensor) -> Tensor:
-        """Soft restriction, which teaches the type heads nothing.
+        """Restrict softly, which teaches the type heads nothing.
 
-        Gold's unknown type has no place in `allowed`: every relation is then left the same, which restricts none.
+        Gold's unknown type is not in `allowed`: every relation is then left the same, which restricts none.
         """
         return restriction(types.detach()[..., : self.allowed.shape[0]], self.allowed)
 
 
 def _normal(states: Tensor) -> Tensor:
-    """States of any language model at one scale, so that the new layers learn alike from all."""
+    """Bring the states of any language model to one scale, so that the new layers learn alike from all."""
     return F.layer_norm(states, states.shape[-1:])

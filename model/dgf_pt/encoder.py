@@ -16,7 +16,7 @@ class Part:
     """One piece of the input: a prefix, the objects, the image or the text.
 
     Args:
-        name: Its name in `Context.hidden`.
+        name: Its name in `EncodedStages.hidden`.
         inputs: (B, S, N) input vectors.
         valid: (B, S) bool, what is there.
         deep: (layers - 1, S, N) what is added in the layers after the first, or None.
@@ -29,15 +29,15 @@ class Part:
 
 
 @dataclass
-class Context:
-    """What has been read so far, to go on from.
+class EncodedStages:
+    """What has been read so far, to continue from.
 
     Args:
         cache: Keys and values of every layer.
-        valid: (B, S) bool, which of the cached places are there.
+        valid: (B, S) bool, which of the cached positions are there.
         hidden: Last hidden states by part.
-        branches: Branch of every place added by `extend`, in order.
-        steps: Position of each of them in its branch.
+        branches: Branch of every position added by `extend`, in order.
+        steps: How many positions of its branch come before each of them.
     """
 
     cache: DynamicCache
@@ -47,30 +47,30 @@ class Context:
     steps: list[int] = field(default_factory=list)
 
 
-def encode(backbone: Backbone, stages: Sequence[Sequence[Part]], *, staged: bool = False) -> Context:
-    """Reads the parts of all stages.
+def encode(backbone: Backbone, stages: Sequence[Sequence[Part]], *, staged: bool = False) -> EncodedStages:
+    """Read the parts of all stages.
 
     Under a causal mask, stage after stage with a cache and everything at once are the same function (a test
-    proves it), so training takes one pass. Places that are not there are seen by none and counted by no position id.
+    proves it), so training takes one pass. Positions that are not there are seen by none and counted by no position id.
     A bidirectional model reads everything at once and has no staged run.
 
     Raises:
-        ModelError: `staged` with a bidirectional model, or more places than the language model has positions.
+        ModelError: `staged` with a bidirectional model, or more positions than the language model has.
     """
     if staged and backbone.bidirectional:
         raise ModelError(f"{backbone.kind} reads in both directions: it has no staged run, only one pass")
     first = stages[0][0]
-    context = Context(DynamicCache(), first.valid[:, :0])
+    context = EncodedStages(DynamicCache(), first.valid[:, :0])
     if staged:
         for stage in stages:
             if stage:
-                _read(backbone, context, list(stage))
+                _read_parts(backbone, context, list(stage))
     else:
-        _read(backbone, context, [part for stage in stages for part in stage])
+        _read_parts(backbone, context, [part for stage in stages for part in stage])
     return context
 
 
-def _read(backbone: Backbone, context: Context, parts: list[Part]) -> None:
+def _read_parts(backbone: Backbone, context: EncodedStages, parts: list[Part]) -> None:
     past = context.valid.shape[1]
     inputs = torch.cat([part.inputs for part in parts], 1)  # (B, S, N)
     valid = torch.cat([context.valid, *(part.valid for part in parts)], 1)  # (B, P + S)
@@ -78,7 +78,7 @@ def _read(backbone: Backbone, context: Context, parts: list[Part]) -> None:
     _check_length(backbone, total)
     positions = (valid.cumsum(1) - 1).clamp(min=0)[:, past:]
     place = torch.arange(total, device=valid.device)
-    own = place == place[past:, None]  # (S, P + S); a place always sees itself, or a softmax would be empty
+    own = place == place[past:, None]  # (S, P + S); a position always sees itself, or a softmax would be empty
     seen = valid.unsqueeze(1).expand(-1, new, -1)
     if not backbone.bidirectional:
         seen = seen & (place <= place[past:, None])
@@ -88,15 +88,15 @@ def _read(backbone: Backbone, context: Context, parts: list[Part]) -> None:
     context.hidden.update(zip((part.name for part in parts), states, strict=True))
 
 
-def extend(backbone: Backbone, context: Context, inputs: Tensor, branches: list[int], steps: list[int]) -> Tensor:
-    """Goes on from the context with a few more places, which stand in branches that do not see one another.
+def extend(backbone: Backbone, context: EncodedStages, inputs: Tensor, branches: list[int], steps: list[int]) -> Tensor:
+    """Continue with a few more positions, in branches that do not see one another.
 
     Args:
         backbone: The language model.
-        context: Gains the new places.
+        context: Gains the new positions.
         inputs: (B, S, N) input vectors.
-        branches: Branch of each new place.
-        steps: How many places of its branch stand before it.
+        branches: Branch of each new position.
+        steps: How many positions of its branch come before it.
 
     Returns:
         (B, S, N) last hidden states.
@@ -121,7 +121,7 @@ def extend(backbone: Backbone, context: Context, inputs: Tensor, branches: list[
 
 
 def _shift(parts: list[Part]) -> Shift | None:
-    """Adds the deep prefixes at their places, in units of the states they are added to."""
+    """Add the deep prefixes at their positions, in units of the states they are added to."""
     if all(part.deep is None for part in parts):
         return None
     places: list[int] = []
@@ -147,6 +147,6 @@ def _shift(parts: list[Part]) -> Shift | None:
 def _check_length(backbone: Backbone, length: int) -> None:
     if backbone.longest and length > backbone.longest:
         raise ModelError(
-            f"prefixes, objects, image, text and decoder take {length} places and {backbone.kind} has "
-            f"{backbone.longest} positions; shorten the text or the prefixes"
+            f"prefixes, objects, image, text and decoder take {length} positions and {backbone.kind} has "
+            f"{backbone.longest}; shorten the text or the prefixes"
         )

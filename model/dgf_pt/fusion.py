@@ -28,7 +28,7 @@ class Gates:
 
 
 def literal_ratio(scores: Tensor, mask: Tensor) -> Tensor:
-    """Eq. 4 as printed, cos / sum of cos; the sum keeps a distance from zero, which cosines may cross."""
+    """Compute eq. 4 as printed, cos / sum of cos; the sum keeps a distance from zero, which cosines may cross."""
     scores = scores.masked_fill(~mask, 0)
     total = scores.sum(-1, keepdim=True)
     guarded = torch.where(total < 0, total.clamp(max=-1e-3), total.clamp(min=1e-3))
@@ -61,7 +61,7 @@ class DualGatedFusion(nn.Module):
             self.mlp = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Dropout(config.dropout), last)
 
     def alpha(self, text: Tensor, objects: Tensor, mask: Tensor) -> Tensor:
-        """Eq. 4: (B, L, N), (B, K, N), (B, K) -> (B, L, K); zeros for rows without objects."""
+        """Weigh the objects (eq. 4): (B, L, N), (B, K, N), (B, K) -> (B, L, K); zeros for rows without objects."""
         scores = cosines(text, objects)
         seen = mask.unsqueeze(1)
         if self.log_temperature is None:
@@ -75,7 +75,7 @@ class DualGatedFusion(nn.Module):
         image: tuple[Tensor, Tensor] | None,
         caption: tuple[Tensor, Tensor] | None,
     ) -> tuple[Tensor, Gates]:
-        """Eq. 4 to 8.
+        """Fuse objects, image and caption into the text (eq. 4 to 8).
 
         A row without objects has beta = 0, one without an image gamma = 0, and one with neither keeps its text as
         it is (eq. 7's MLP is left out), so that what is missing changes nothing.

@@ -8,7 +8,7 @@ from dgf.model.backbone import Backbone
 
 
 def identity(width: int) -> nn.Linear:
-    """A linear layer that starts as the identity."""
+    """Make a linear layer that starts as the identity."""
     layer = nn.Linear(width, width)
     nn.init.eye_(layer.weight)
     nn.init.zeros_(layer.bias)
@@ -24,7 +24,7 @@ class TextInput(nn.Module):
         self.markers = nn.Parameter(torch.randn(4, width) * scale) if markers else None
 
     def forward(self, tokens: Tensor, backbone: Backbone) -> Tensor:
-        """(B, L) ids -> (B, L, N). Ids from `vocab_size` on are markers."""
+        """Embed (B, L) ids -> (B, L, N). Ids from `vocab_size` on are markers."""
         size = backbone.vocab_size
         embedded = backbone.embed(tokens.clamp(max=size - 1))
         if self.markers is not None:
@@ -36,7 +36,7 @@ class TextInput(nn.Module):
 
 
 class VisualInput(nn.Module):
-    """O or I: features, each normalised, through a fully connected layer that starts at the embeddings' scale.
+    """O or I: features, each normalized, through a fully connected layer that starts at the embeddings' scale.
 
     Args:
         size: D, the features' dimension.
@@ -53,7 +53,7 @@ class VisualInput(nn.Module):
         nn.init.zeros_(self.fc.bias)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, S, D) -> (B, S * parts, N)."""
+        """Project (B, S, D) -> (B, S * parts, N)."""
         features = features.to(self.fc.weight.dtype)  # shards hold float16
         fed = self.fc(F.layer_norm(features, features.shape[-1:]))
         assert isinstance(fed, Tensor)

@@ -1,7 +1,5 @@
 """The whole network of DGF-PT (section 4)."""
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,37 +9,16 @@ from dgf.model.backbone import Backbone
 from dgf.model.batch import Batch
 from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.decoder import Branch, GenerativeDecoder
-from dgf.model.dgf_pt.encoder import Context, Part, encode
+from dgf.model.dgf_pt.encoder import EncodedStages, Part, encode
 from dgf.model.dgf_pt.fusion import DualGatedFusion, Gates
 from dgf.model.dgf_pt.initial import TextInput, VisualInput
+from dgf.model.dgf_pt.objective import joint_objective
+from dgf.model.dgf_pt.output import DGFOutput
 from dgf.model.dgf_pt.prefix import Prefix, Relevance, entity_prefix, object_prefix
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import LanguageModel
 from dgf.model.pooling import masked_mean, span_mean
-
-
-@dataclass
-class Output:
-    """What the network says of B rows.
-
-    Args:
-        log_probs: (B, R) log p(r given fused text), types' restriction included: the prediction.
-        log_probs_text: (B, R) log p(r given text before fusion); `log_probs` itself where fusion changed nothing.
-        type_log_probs: (B, 2, T) log-probabilities of head and tail type, None where they are not predicted.
-        text: (B, N) mean of the text states before fusion, x of eq. 12.
-        fused: (B, N) mean of the fused text states, x~ of eq. 12.
-        gates: What the gates let through.
-        protocol: What must stand beside every figure made from this, or None (`entity_types: gold`).
-    """
-
-    log_probs: Tensor
-    log_probs_text: Tensor | None
-    type_log_probs: Tensor | None
-    text: Tensor
-    fused: Tensor
-    gates: Gates
-    protocol: str | None = None
 
 
 class DGF(nn.Module):
@@ -74,7 +51,6 @@ class DGF(nn.Module):
         scale = float(language_model.embeddings.detach().float().std())
         _prepare(language_model, config)
         self.backbone = Backbone(language_model.model)
-        layers = self.backbone.layer_count
         hidden = config.prefix_hidden if config.prefix_depth == "deep" else 0
         with torch.random.fork_rng(devices=[]):  # the new weights depend on the key alone
             torch.manual_seed(config.seed)
@@ -86,27 +62,18 @@ class DGF(nn.Module):
                 self.image_input = VisualInput(self.block_shape[1], width, scale, parts)
             self.object_prefix: Prefix | None = None
             self.relevance: Relevance | None = None
+            sizes = {"layers": self.backbone.layer_count, "hidden": hidden}
             if config.object_prefix != "none":
-                self.object_prefix = object_prefix(
-                    language_model,
-                    config.prefix_length,
-                    scale,
-                    slots=bool(object_dim),
-                    layers=layers,
-                    hidden=hidden,
-                )
-                self.relevance = Relevance(config.temperature) if object_dim else None
+                slots = bool(object_dim)
+                self.object_prefix = object_prefix(language_model, config.prefix_length, scale, slots=slots, **sizes)
+                self.relevance = Relevance(config.temperature) if slots else None
             self.entity_prefix: Prefix | None = None
             if config.entity_prefix != "none":
-                self.entity_prefix = entity_prefix(
-                    language_model, config.prefix_length, scale, layers=layers, hidden=hidden
-                )
+                self.entity_prefix = entity_prefix(language_model, config.prefix_length, scale, **sizes)
             self.fusion: DualGatedFusion | None = None
             if config.fusion:
-                self.fusion = DualGatedFusion(
-                    config, width, objects=bool(object_dim), image=self.block_shape is not None
-                )
-            self.decoder = GenerativeDecoder(config, labels, language_model, scale, image=self.block_shape is not None)
+                self.fusion = DualGatedFusion(config, width, objects=bool(object_dim), image=block_shape is not None)
+            self.decoder = GenerativeDecoder(config, labels, language_model, scale, image=block_shape is not None)
         self.train(self.training)
 
     @property
@@ -114,20 +81,15 @@ class DGF(nn.Module):
         """Whether training changes how captions are read, so that batches must bring them as tokens."""
         return self.config.plm != "frozen"
 
-    @property
-    def protocol(self) -> str | None:
-        """What must stand beside every figure of this network: that gold types leak the label."""
-        return self.config.protocol
-
     def train(self, mode: bool = True) -> "DGF":
-        """A frozen language model stays in evaluation mode: what cannot learn needs no dropout."""
+        """Keep a frozen language model in evaluation mode: what cannot learn needs no dropout."""
         super().train(mode)
         if self.config.plm == "frozen":
             self.backbone.eval()
         return self
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Trainable parameters of the language model (adapters with `lora`), and the new layers'."""
+        """Return the trainable parameters of the language model (adapters with `lora`), and the new layers'."""
         inside = {id(parameter) for parameter in self.backbone.parameters()}
         trainable = [parameter for parameter in self.parameters() if parameter.requires_grad]
         return (
@@ -137,9 +99,9 @@ class DGF(nn.Module):
 
     @torch.no_grad()
     def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """h_i2t of eq. 8: the language model's states of each caption, averaged; no gradient, no dropout.
+        """Average the language model's states of each caption, h_i2t of eq. 8; no gradient, no dropout.
 
-        With a frozen language model it is done once for each image; otherwise `Batch.caption_tokens` has it done
+        With a frozen language model this is done once for each image; otherwise `Batch.caption_tokens` has it done
         in every forward.
 
         Args:
@@ -153,8 +115,8 @@ class DGF(nn.Module):
         self.backbone.train(before)
         return masked_mean(hidden, mask)
 
-    def forward(self, batch: Batch, *, staged: bool = False) -> Output:
-        """Scores every relation for every row.
+    def forward(self, batch: Batch, *, staged: bool = False) -> DGFOutput:
+        """Score every relation for every row.
 
         Args:
             batch: B rows. Its relations, type targets and sentences are not read.
@@ -180,41 +142,32 @@ class DGF(nn.Module):
             branches.append(Branch(span_mean(text, batch.spans), pooled, None))
         given = batch.given_types if self.config.entity_types in ("file", "gold") else None
         decoded = self.decoder(self.backbone, context, branches, given)
-        return Output(
+        return DGFOutput(
             log_probs=decoded[0].relations,
             log_probs_text=decoded[-1].relations,
             type_log_probs=decoded[0].types,
             text=pooled,
             fused=pooled_fused,
             gates=gates,
-            protocol=self.protocol,
+            token_mask=batch.token_mask,
         )
 
-    def save_pretrained(self, folder: Path | str) -> None:
-        """See `dgf.model.checkpoint.save`."""
-        from dgf.model.checkpoint import save
+    def loss(self, output: DGFOutput, batch: Batch) -> dict[str, Tensor]:
+        """Return the joint objective of what `forward` said of the batch (eq. 14), and its parts."""
+        return vars(joint_objective(output, batch, self.config))
 
-        save(self, Path(folder))
-
-    @classmethod
-    def from_pretrained(cls, folder: Path | str) -> "DGF":
-        """See `dgf.model.checkpoint.load`."""
-        from dgf.model.checkpoint import load
-
-        return load(Path(folder))
-
-    def _encode(self, batch: Batch, staged: bool) -> tuple[Context, Gates]:
-        """Initialisation, prefixes and the three stages (4.1)."""
+    def _encode(self, batch: Batch, staged: bool) -> tuple[EncodedStages, Gates]:
+        """Run the initial representations, prefixes and the three stages (4.1)."""
         gates = Gates()
         rows = len(batch)
         text = self.text_input(batch.tokens, self.backbone)
         parts: dict[str, Part] = {"text": Part("text", text, batch.token_mask)}
         if self.object_input is not None and batch.objects is not None:
-            mask = _required(batch.object_mask, "object_mask")
+            mask = _given(batch.object_mask, "object_mask")
             if bool(mask.any()):
                 parts["objects"] = Part("objects", self.object_input(batch.objects), mask)
         if self.image_input is not None and batch.blocks is not None:
-            there = _required(batch.image_mask, "image_mask")
+            there = _given(batch.image_mask, "image_mask")
             if bool(there.any()):
                 blocks = self.image_input(batch.blocks)
                 parts["image"] = Part("image", blocks, there.unsqueeze(1).expand(-1, blocks.shape[1]))
@@ -233,9 +186,8 @@ class DGF(nn.Module):
             prefixes.append((self.config.object_prefix, Part("object_prefix", vectors, valid, deep)))
         if self.entity_prefix is not None:
             vectors, valid = self.entity_prefix(entities, everywhere, rows)
-            prefixes.append(
-                (self.config.entity_prefix, Part("entity_prefix", vectors, valid, self.entity_prefix.deep(True)))
-            )
+            deep = self.entity_prefix.deep(True)
+            prefixes.append((self.config.entity_prefix, Part("entity_prefix", vectors, valid, deep)))
         stages = []
         for number, name in enumerate(self.config.input_order, start=1):
             stage = [part for opens, part in prefixes if opens == number]
@@ -245,17 +197,17 @@ class DGF(nn.Module):
     def _caption(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
         if batch.captions is None and batch.caption_tokens is None:
             return None
-        there = _required(batch.caption_mask, "caption_mask")
+        there = _given(batch.caption_mask, "caption_mask")
         if not bool(there.any()):
             return None
         if batch.caption_tokens is not None:
-            mask = _required(batch.caption_token_mask, "caption_token_mask")
+            mask = _given(batch.caption_token_mask, "caption_token_mask")
             return self.encode_captions(batch.caption_tokens, mask), there
-        return _required(batch.captions, "captions").to(self.text_input.fc.weight.dtype), there
+        return _given(batch.captions, "captions").to(self.text_input.fc.weight.dtype), there
 
 
 def _prepare(language_model: LanguageModel, config: ModelConfig) -> None:
-    """Makes trainable what `plm` says."""
+    """Make trainable what `plm` says."""
     model = language_model.model
     model.requires_grad_(config.plm == "full")
     if config.plm != "lora":
@@ -280,11 +232,11 @@ def _prepare(language_model: LanguageModel, config: ModelConfig) -> None:
         )
 
 
-def _of(context: Context, name: str, mask: Tensor | None) -> tuple[Tensor, Tensor] | None:
-    return (context.hidden[name], _required(mask, name)) if name in context.hidden else None
+def _of(context: EncodedStages, name: str, mask: Tensor | None) -> tuple[Tensor, Tensor] | None:
+    return (context.hidden[name], _given(mask, name)) if name in context.hidden else None
 
 
-def _required(tensor: Tensor | None, name: str) -> Tensor:
+def _given(tensor: Tensor | None, name: str) -> Tensor:
     if tensor is None:
         raise ModelError(f"the batch has no {name}, which says where its visual tensors are real")
     return tensor

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dgf.model.batch import Batch
 from dgf.model.dgf_pt.config import ModelConfig
-from dgf.model.dgf_pt.network import Output
+from dgf.model.dgf_pt.output import DGFOutput
 from dgf.model.pooling import cosines
 
 
@@ -31,15 +31,15 @@ class Losses:
 
 
 def consistency(fused: Tensor, text: Tensor) -> Tensor:
-    """Eq. 10: KL(p(r given fused) || p(r given text)), mean over rows, from (B, R) log-probabilities.
+    """Compute eq. 10: KL(p(r given fused) || p(r given text)), mean over rows, from (B, R) log-probabilities.
 
-    The right side printed as eq. 11, sum of p log q, is no divergence: it has its minimum at minus infinity.
+    The right side printed as eq. 11, sum of p log q, is not a divergence: its minimum is minus infinity.
     """
     return (fused.exp() * (fused - text)).sum(-1).mean()
 
 
 def identification(text: Tensor, fused: Tensor, sentences: Tensor | None, margin: float) -> Tensor:
-    """Eq. 12, its sign mended: the hardest negatives must be farther than the positive, by a margin.
+    """Compute eq. 12, its sign corrected: the hardest negatives must be farther than the positive, by a margin.
 
     Args:
         text: (B, N) x, pooled text states.
@@ -62,7 +62,7 @@ def identification(text: Tensor, fused: Tensor, sentences: Tensor | None, margin
 
 
 def classification(log_probs: Tensor, relations: Tensor) -> Tensor:
-    """Eq. 13: negative log-likelihood of the relations, mean over rows whose relation is known (not -1)."""
+    """Compute eq. 13: negative log-likelihood of the relations, mean over rows whose relation is known (not -1)."""
     return _likelihood(log_probs, relations)
 
 
@@ -72,8 +72,8 @@ def _likelihood(log_probs: Tensor, targets: Tensor) -> Tensor:
     return -(taken * known).sum() / known.sum().clamp(min=1)
 
 
-def joint_objective(output: Output, batch: Batch, config: ModelConfig) -> Losses:
-    """Eq. 14: the three losses with weights 2, 2 and 3, and the type heads' with its own.
+def joint_objective(output: DGFOutput, batch: Batch, config: ModelConfig) -> Losses:
+    """Weigh and add up (eq. 14) the three losses with weights 2, 2 and 3, and the type heads' with its own.
 
     Without `joint_objective` only eq. 13 and the type heads' loss remain.
     """

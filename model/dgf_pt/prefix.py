@@ -10,7 +10,7 @@ from dgf.model.pooling import cosines, masked_softmax
 
 
 def word_vectors(language_model: LanguageModel, ids: tuple[int, ...], scale: float) -> Tensor:
-    """(len(ids), N) the embeddings of the words, or random vectors of their scale where an id is -1."""
+    """Return (len(ids), N) the embeddings of the words, or random vectors of their scale where an id is -1."""
     table = language_model.embeddings.detach()
     known = torch.tensor(ids, dtype=torch.int64)
     drawn = torch.randn(len(ids), table.shape[1]) * scale
@@ -28,7 +28,7 @@ class Relevance(nn.Module):
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)))
 
     def forward(self, entities: Tensor, objects: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The objects of each entity, (B, 2, N), and their weights, (B, 2, K); zeros where there are none."""
+        """Return the objects of each entity, (B, 2, N), and their weights, (B, 2, K); zeros where there are none."""
         scores = cosines(entities, objects) / self.log_temperature.exp()
         weights = masked_softmax(scores, mask.unsqueeze(1))
         return weights @ objects.masked_fill(~mask.unsqueeze(2), 0), weights
@@ -37,8 +37,8 @@ class Relevance(nn.Module):
 class Prefix(nn.Module):
     """One prefix: trainable vectors for the words of its pattern, with slots that each row fills.
 
-    `deep` gives the prefix's places trainable vectors of their own in every layer, from a small table through
-    tanh and a linear layer. They are added to the place's state as updated by the layer before (eq. 1's
+    `deep` gives the prefix's positions trainable vectors of their own in every layer, from a small table through
+    tanh and a linear layer. They are added to the position's state as updated by the layer before (eq. 1's
     P*), in units of that state's size, so that they mean the same in every architecture and layer.
 
     Args:
@@ -68,7 +68,7 @@ class Prefix(nn.Module):
             nn.init.zeros_(self.deepen.bias)
 
     def forward(self, filling: Tensor | None, valid: Tensor, rows: int) -> tuple[Tensor, Tensor]:
-        """The prefix of each row.
+        """Make the prefix of each row.
 
         Args:
             filling: (B, 2, N) what stands in the slots; None where no row has any, which leaves them out.
@@ -93,7 +93,7 @@ class Prefix(nn.Module):
         return torch.cat(vectors, 1), torch.cat(masks, 1)
 
     def deep(self, filled: bool) -> Tensor | None:
-        """(layers - 1, P, N) vectors of the layers after the first; None with `input`."""
+        """Make (layers - 1, P, N) vectors of the layers after the first; None with `input`."""
         if self.table is None:
             return None
         table: Tensor = self.table
@@ -108,7 +108,7 @@ class Prefix(nn.Module):
 def object_prefix(
     language_model: LanguageModel, extra: int, scale: float, *, slots: bool, layers: int, hidden: int
 ) -> Prefix:
-    """P_o: "Consider <objects>, predict relation.", with o_e1 and o_e2 for the objects."""
+    """Make P_o, "Consider <objects>, predict relation.", with o_e1 and o_e2 for the objects."""
     pattern = language_model.pattern
     return Prefix(
         word_vectors(language_model, (-1,) * extra + pattern["consider"], scale),
@@ -121,7 +121,7 @@ def object_prefix(
 
 
 def entity_prefix(language_model: LanguageModel, extra: int, scale: float, *, layers: int, hidden: int) -> Prefix:
-    """P_e: "Consider <e1, e2>, predict relation.", with T[e1] and T[e2] for the entities."""
+    """Make P_e, "Consider <e1, e2>, predict relation.", with T[e1] and T[e2] for the entities."""
     pattern = language_model.pattern
     return Prefix(
         word_vectors(language_model, (-1,) * extra + pattern["consider"], scale),

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from dgf.cli.main import cli
 from dgf.model.labels import LabelSpace
 from dgf.pipeline.posts.dataset import read_dataset
-from dgf.workflows.scoring.metrics import score
+from dgf.workflows.scoring import score
 from support.small_world import TINY
 
 ROW = re.compile(r"^\| (\d+) \| (\S+)(?: \(sic\))? \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", re.MULTILINE)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from dgf.model.checkpoint import CONFIG, WEIGHTS
+from dgf.model.checkpoint import CONFIG, WEIGHTS, load_model, save_model
 from dgf.model.dgf_pt.network import DGF
 from dgf.model.dgf_pt.objective import joint_objective
 from dgf.model.errors import ModelError
@@ -22,12 +22,12 @@ def test_a_loaded_network_predicts_the_same(network, full_batch, tmp_path, kind,
     optimizer = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], lr=1e-2)
     joint_objective(net.train()(full_batch), full_batch, net.config).total.backward()
     optimizer.step()
-    net.eval().save_pretrained(tmp_path / "run")
-    loaded = DGF.from_pretrained(tmp_path / "run")
+    save_model(net.eval(), tmp_path / "run")
+    loaded = load_model(tmp_path / "run")
     assert loaded.config == net.config and loaded.labels == net.labels and not loaded.training
     with torch.no_grad():
         one, two = net(full_batch), loaded(full_batch)
-    assert torch.equal(one.log_probs, two.log_probs) and two.protocol == one.protocol is not None
+    assert torch.equal(one.log_probs, two.log_probs) and loaded.config.protocol == net.config.protocol is not None
     trainable = [{n for n, p in n_.named_parameters() if p.requires_grad} for n_ in (net, loaded)]
     assert trainable[0] == trainable[1]
 
@@ -36,8 +36,8 @@ def test_tokenizer_and_pattern_come_along(worded, labels, text_batch, tmp_path):
     from dgf.model.dgf_pt.config import ModelConfig
 
     net = DGF(ModelConfig(), labels, worded("gpt2")).eval()
-    net.save_pretrained(tmp_path)
-    loaded = DGF.from_pretrained(tmp_path)
+    save_model(net, tmp_path)
+    loaded = load_model(tmp_path)
     assert loaded.language_model.pattern == net.language_model.pattern
     assert loaded.language_model.words("Consider relation") == net.language_model.words("Consider relation") != []
     assert torch.equal(net(text_batch).log_probs, loaded(text_batch).log_probs)
@@ -45,21 +45,21 @@ def test_tokenizer_and_pattern_come_along(worded, labels, text_batch, tmp_path):
 
 def test_saving_twice_gives_the_same_bytes(network, tmp_path):
     for name in ("a", "b"):
-        network().save_pretrained(tmp_path / name)
+        save_model(network(), tmp_path / name)
     for file in (WEIGHTS, CONFIG):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
     assert not list(tmp_path.rglob("*.tmp"))
 
 
 def test_every_difference_of_a_foreign_file_is_named(network, tmp_path):
-    network().save_pretrained(tmp_path)
+    save_model(network(), tmp_path)
     weights = load_file(tmp_path / WEIGHTS)
     del weights["decoder.query"]
     weights["classifier.bias"] = torch.zeros(3)
     weights["decoder.classify.bias"] = torch.zeros(9)
     save_file(weights, tmp_path / WEIGHTS)
     with pytest.raises(ModelError) as error:
-        DGF.from_pretrained(tmp_path)
+        load_model(tmp_path)
     told = str(error.value)
     assert "3 tensors differ" in told
     assert "missing: decoder.query (32,)" in told
@@ -85,25 +85,25 @@ def edit(path, change):
     ],
 )
 def test_a_configuration_that_does_not_fit_is_refused(network, tmp_path, change, told):
-    network().save_pretrained(tmp_path)
+    save_model(network(), tmp_path)
     edit(tmp_path / CONFIG, change)
     with pytest.raises(ModelError, match=told):
-        DGF.from_pretrained(tmp_path)
+        load_model(tmp_path)
 
 
 @pytest.mark.parametrize("file", [WEIGHTS, CONFIG])
 def test_missing_and_damaged_files_are_named(network, tmp_path, file):
-    network().save_pretrained(tmp_path)
+    save_model(network(), tmp_path)
     (tmp_path / file).write_bytes(b"\x00\x01 nothing of use")
     with pytest.raises(ModelError, match=file):
-        DGF.from_pretrained(tmp_path)
+        load_model(tmp_path)
     (tmp_path / file).unlink()
     with pytest.raises(ModelError, match=file):
-        DGF.from_pretrained(tmp_path)
+        load_model(tmp_path)
 
 
 def test_weights_survive_a_failed_save(network, tmp_path, monkeypatch):
-    network(seed=1).save_pretrained(tmp_path)
+    save_model(network(seed=1), tmp_path)
     before = (tmp_path / WEIGHTS).read_bytes()
     other = network(seed=2)
     other.config = replace(other.config)
@@ -113,5 +113,5 @@ def test_weights_survive_a_failed_save(network, tmp_path, monkeypatch):
 
     monkeypatch.setattr("dgf.model.checkpoint.save_file", full_disk)
     with pytest.raises(OSError, match="no space"):
-        other.save_pretrained(tmp_path)
+        save_model(other, tmp_path)
     assert (tmp_path / WEIGHTS).read_bytes() == before

@@ -6,14 +6,14 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from dgf.model.dgf_pt.config import ModelConfig
-from dgf.model.dgf_pt.presets import PRESETS
+from dgf.model.config import make_config, plain_values
+from dgf.model.dgf_pt.config import MODEL_PRESETS, ModelConfig
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
 
 
 def test_defaults_are_the_paper():
-    config = ModelConfig.from_dict(PRESETS["paper"])
+    config = make_config(ModelConfig, MODEL_PRESETS["paper"])
     assert config == ModelConfig()
     assert (config.plm, config.prefix_depth, config.dropout, config.delta) == ("frozen", "deep", 0.6, 0.4)
     assert (config.consistency_weight, config.identification_weight, config.classification_weight) == (2, 2, 3)
@@ -21,15 +21,16 @@ def test_defaults_are_the_paper():
     assert config.input_order == ("objects", "image", "text")
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", MODEL_PRESETS)
 def test_every_preset_is_a_configuration(name):
-    config = ModelConfig.from_dict(PRESETS[name])
-    assert ModelConfig.from_dict(config.to_dict()) == config
+    config = make_config(ModelConfig, MODEL_PRESETS[name])
+    assert make_config(ModelConfig, plain_values(config)) == config
 
 
 def test_all_faults_are_told_together():
     with pytest.raises(ModelError) as error:
-        ModelConfig.from_dict(
+        make_config(
+            ModelConfig,
             {
                 "plm": "thawed",
                 "object_prefix": True,
@@ -41,7 +42,7 @@ def test_all_faults_are_told_together():
                 "fusion": "yes",
                 "temperature": 0,
                 "colour": "red",
-            }
+            },
         )
     told = str(error.value).splitlines()[1:]
     keys = [line.split(":")[0].strip() for line in told]
@@ -52,7 +53,7 @@ def test_all_faults_are_told_together():
 
 @pytest.mark.parametrize("order", ["text image objects", "text,image,objects", ["text", "image", "objects"]])
 def test_the_input_order_may_be_a_list_or_words(order):
-    assert ModelConfig.from_dict({"input_order": order}).input_order == ("text", "image", "objects")
+    assert make_config(ModelConfig, {"input_order": order}).input_order == ("text", "image", "objects")
 
 
 def test_types_are_read_from_the_relations_names():

@@ -18,11 +18,7 @@ from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
 from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts.base import Mention, Post
-from dgf.workflows.data.batches import BatchMaker, read_captions
-from dgf.workflows.data.encode import PostEncoder
-from dgf.workflows.data.examples import make_examples
-from dgf.workflows.data.photo_rows import place
-from dgf.workflows.data.vocabulary import train_tokenizer
+from dgf.workflows.data import BatchMaker, PostEncoder, make_examples, place, tokenize_captions, train_tokenizer
 from support.small_world import LAYOUT, write_shards
 
 RELATIONS = ("None", "/per/org/member_of", "/per/per/peer", "/loc/loc/contain", "/per/loc/place_of_residence")
@@ -118,8 +114,9 @@ def maker_of(world: UnevenPosts, posts: Sequence[Post] | None = None, *, photos:
     store = FeatureStore.open(world.features, world.captions, image="blocks") if photos else None
     rows = place(chosen, store, "text-only", world.folder).rows
     encoder = PostEncoder(tokenizer())
-    examples = make_examples(chosen, rows, encoder, LabelSpace.from_relations(RELATIONS), ModelConfig(), {})
-    return BatchMaker(examples, store, None if store is None else read_captions(store, tokenizer()))
+    examples = make_examples(chosen, rows, encoder, LabelSpace.from_relations(RELATIONS), "predicted", {})
+    captions = None if store is None else tokenize_captions(store, tokenizer())
+    return BatchMaker(examples, store, captions, ModelConfig().reads)
 
 
 @cache

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from dgf.workflows.data.batches import BatchMaker
-from dgf.workflows.scoring.inference import Predictions, predict
+from dgf.workflows.data import BatchMaker
+from dgf.workflows.scoring import Predictions, predict
 from support.uneven_posts import UnevenPosts, maker_of, network_of, write_uneven_posts
 
 SCORES = ("log_probs", "type_log_probs")

@@ -17,13 +17,14 @@ from torch import Tensor
 from dgf.cli.eval import command as eval_command
 from dgf.cli.train import command as train_command
 from dgf.model.batch import Batch
-from dgf.model.dgf_pt.network import DGF, Output
+from dgf.model.checkpoint import load_model
+from dgf.model.dgf_pt.network import DGF
+from dgf.model.dgf_pt.output import DGFOutput
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts.dataset import read_dataset
 from dgf.workflows.config import TrainConfig, resolve_config
-from dgf.workflows.data.batches import pool_captions, read_captions
-from dgf.workflows.data.photo_rows import place
+from dgf.workflows.data import place, pool_captions, tokenize_captions
 from dgf.workflows.evaluate import EvalSettings, Evaluation, evaluate
 from dgf.workflows.train import TrainSettings, train
 from support.small_world import RELATIONS, SIZES, TINY, write_posts, write_shards
@@ -229,9 +230,9 @@ def test_a_run_whose_data_changed_does_not_go_on(tmp_path: Path) -> None:
 
 
 def test_only_captions_that_are_shown_are_encoded_and_come_out_the_same(run: Path, world: World) -> None:
-    network = DGF.from_pretrained(run)
+    network = load_model(run)
     store = FeatureStore.open(world.features, world.captions)
-    captions = read_captions(store, network.language_model.tokenizer)
+    captions = tokenize_captions(store, network.language_model.tokenizer)
     everything = pool_captions(captions, np.arange(len(store)), network, torch.device("cpu")).pooled
     some = pool_captions(captions, np.array([5, -1, 2, 5]), network, torch.device("cpu")).pooled
     assert everything is not None and some is not None
@@ -253,7 +254,7 @@ def test_a_frozen_model_trains_with_captions_pooled_once(
     read: list[Tensor] = []
     forward = DGF.forward
 
-    def seen(network: DGF, batch: Batch) -> Output:
+    def seen(network: DGF, batch: Batch) -> DGFOutput:
         assert batch.caption_tokens is None and batch.captions is not None and batch.caption_mask is not None
         read.append(batch.captions[batch.caption_mask])
         return forward(network, batch)

@@ -1,25 +1,16 @@
-"""What training, evaluation and prediction share: the data a configuration names, ready for the network."""
+"""A data set with everything that belongs to its posts: features, captions, entity types."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedTokenizerBase
 
-from dgf.model.dgf_pt.network import DGF
-from dgf.model.labels import LabelSpace
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts.base import Dataset, Post
-from dgf.pipeline.posts.dataset import read_dataset
 from dgf.pipeline.shards import ShardFolder, fingerprint_of
 from dgf.workflows.config import TrainConfig
-from dgf.workflows.data.batches import BatchMaker, Captions, read_captions
-from dgf.workflows.data.encode import PostEncoder
 from dgf.workflows.data.entity_types import TypePairs, read_types, types_of_posts
-from dgf.workflows.data.examples import make_examples
-from dgf.workflows.data.photo_rows import Placed, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +30,7 @@ class Corpus:
     captioner: str | None
 
     def split(self, name: str) -> tuple[Post, ...]:
-        """Posts of a split.
+        """Return the posts of a split.
 
         Raises:
             UserError: If there is no such split, or it has no row.
@@ -56,8 +47,13 @@ class Corpus:
         return tuple(sorted({name for pair in self.types.values() for name in pair if name}))
 
 
-def open_corpus(config: TrainConfig, device: torch.device) -> Corpus:
-    """Opens what the configuration names; features go into the device's or the host's memory where they fit.
+def open_corpus(config: TrainConfig, dataset: Dataset, device: torch.device) -> Corpus:
+    """Open what the configuration names beside the posts; features go into the device's or host's memory if they fit.
+
+    Args:
+        config: Names features, captions and types, and says what the model reads of them.
+        dataset: The posts.
+        device: Where the model will be.
 
     Raises:
         UserError: If anything is missing or at fault.
@@ -65,53 +61,11 @@ def open_corpus(config: TrainConfig, device: torch.device) -> Corpus:
     data = config.data
     if data.captions and not data.features:
         raise UserError("--captions needs --features: captions belong to the photos in the feature shards")
-    dataset = read_dataset(Path(data.path), on_error=data.on_error)
     store, captions = None, Path(data.captions) if data.captions else None
     if data.features:
-        store = FeatureStore.open(Path(data.features), captions, image=config.model.image_features)
+        store = FeatureStore.open(Path(data.features), captions, image=config.model.reads.image or "blocks")
         store.place(device)
     types = read_types(Path(data.types)) if data.types else {}
     known = types_of_posts(post for posts in dataset.splits.values() for post in posts)
     captioner = fingerprint_of(ShardFolder.open(captions, "captions").settings["captioner"]) if captions else None
     return Corpus(dataset, store, {**known, **types}, captioner)
-
-
-def tokenize_captions(corpus: Corpus, tokenizer: PreTrainedTokenizerBase, config: TrainConfig) -> Captions | None:
-    """The captions of the corpus; None where it has none, or fusion, which reads them, is off."""
-    if corpus.store is None or not corpus.store.has_captions or not config.model.fusion:
-        return None
-    return read_captions(corpus.store, tokenizer)
-
-
-def make_encoder(tokenizer: PreTrainedTokenizerBase, network: DGF, config: TrainConfig) -> PostEncoder:
-    """The encoder of a network's posts."""
-    base = network.backbone.vocab_size if config.model.markers else None
-    return PostEncoder(tokenizer, config.data.max_length, base)
-
-
-def make_batches(
-    posts: Sequence[Post],
-    corpus: Corpus,
-    captions: Captions | None,
-    encoder: PostEncoder,
-    labels: LabelSpace,
-    config: TrainConfig,
-) -> tuple[BatchMaker, Placed]:
-    """A split's posts ready for the network, and what became of their photos.
-
-    Raises:
-        UserError: If a photo is missing and the configuration does not allow it, or no row is left.
-    """
-    placed = place(
-        posts,
-        corpus.store,
-        config.data.missing_images,
-        corpus.dataset.root,
-        share=config.data.image_share,
-        seed=config.seed,
-    )
-    if not placed.posts:
-        raise UserError(f"{corpus.dataset.root}: no row is left once those without a photo are skipped")
-    examples = make_examples(placed.posts, placed.rows, encoder, labels, config.model, corpus.types)
-    fc7 = config.model.image_features == "fc7"
-    return BatchMaker(examples, corpus.store, captions, fc7), placed

@@ -36,7 +36,7 @@ class PostEncoder:
     marker_base: int | None = None
 
     def encode(self, posts: Sequence[Post]) -> list[EncodedPost]:
-        """Encodes posts, in order."""
+        """Encode posts, in order."""
         if not posts:
             return []
         texts = [" ".join(post.tokens) for post in posts]
@@ -78,10 +78,11 @@ def _character_span(post: Post, mention: Mention, starts: list[int]) -> Span:
 
 
 def _token_span(offsets: list[Span], start: int, end: int) -> Span:
-    """The tokens that hold a character of [start, end).
+    """Find the tokens that hold a character of [start, end).
 
     A mention of which the tokenizer keeps nothing (control characters, say) gets the token that follows it, or the
-    last one: every mention must have a representation.
+    last one: every mention must have a representation. (`BatchEncoding.char_to_token` gives the first of the tokens
+    that share a character, and byte-level tokenizers split one: the last of them would be lost.)
     """
     inside = [i for i, (a, b) in enumerate(offsets) if a < end and b > start and b > a]
     if inside:
@@ -91,7 +92,7 @@ def _token_span(offsets: list[Span], start: int, end: int) -> Span:
 
 
 def _shorten(ids: list[int], head: Span, tail: Span, budget: int) -> tuple[list[int], Span, Span]:
-    """Keeps the `budget` tokens nearest to the mentions; a mention longer than half the budget is cut at its end."""
+    """Keep the `budget` tokens nearest to the mentions; a mention longer than half the budget is cut at its end."""
     half = budget // 2
     head, tail = (head[0], min(head[1], head[0] + half)), (tail[0], min(tail[1], tail[0] + half))
 
@@ -105,7 +106,7 @@ def _shorten(ids: list[int], head: Span, tail: Span, budget: int) -> tuple[list[
 
 
 def _with_markers(ids: list[int], head: Span, tail: Span, base: int) -> EncodedPost:
-    """Puts a token before and after each mention; of two that open or close together, the longer stands outside."""
+    """Put a token before and after each mention; of two that open or close together, the longer stands outside."""
     spans = (head, tail)
     openings = sorted(range(2), key=lambda k: spans[k][0] - spans[k][1])
     closings = openings[::-1]

@@ -1,4 +1,4 @@
-"""Posts made ready for the network: tokens, spans, labels, and the row of each photo in the shards."""
+"""Posts made ready for a model: tokens, spans, labels, and the row of each photo in the shards."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from dgf.model.batch import Batch
-from dgf.model.dgf_pt.config import ModelConfig
+from dgf.model.config import EntityTypes
 from dgf.model.labels import LabelSpace
 from dgf.pipeline.posts.base import Post
 from dgf.workflows.data.encode import PostEncoder
@@ -30,7 +30,7 @@ class Examples:
         sentences: (n,) number of the sentence; rows of one sentence share it.
         relations: (n,) relation id, -1 where it is not known.
         type_targets: (n, 2) entity types to learn from, -1 unknown; from the relation's name or the type file.
-        given_types: (n, 2) entity types the network is told, only for `entity_types` file and gold.
+        given_types: (n, 2) entity types the model is given, only for `entity_types` file and gold.
     """
 
     posts: tuple[Post, ...]
@@ -52,7 +52,7 @@ class Examples:
         return np.diff(self.offsets)
 
     def text_batch(self, rows: Ints) -> Batch:
-        """The batch of these rows without photos and captions, padded to its longest row with id 0."""
+        """Make the batch of these rows without photos and captions, padded to its longest row with id 0."""
         lengths = self.lengths[rows]
         columns = np.arange(lengths.max())
         mask = columns < lengths[:, None]  # (B, L)
@@ -74,21 +74,21 @@ def make_examples(
     image_rows: Ints,
     encoder: PostEncoder,
     labels: LabelSpace,
-    config: ModelConfig,
+    entity_types: EntityTypes,
     types: TypePairs,
 ) -> Examples:
-    """Makes the arrays of a split.
+    """Make the arrays of a split.
 
     Args:
         posts: The rows.
-        image_rows: (n,) from `photos.place`.
+        image_rows: (n,) from `place`.
         encoder: Tokenizes.
         labels: Known relations and types.
-        config: Says where entity types come from.
+        entity_types: Where the types that the model is given come from.
         types: Types of a type file or of the data set, by post id; empty where there are none.
     """
     encoded = encoder.encode(posts)
-    relations = np.array([_relation_id(labels, post) for post in posts], dtype=np.int64)
+    relations = np.array([labels.relation_id(post.relation) for post in posts], dtype=np.int64)
     filed = np.array([[labels.type_id(t) for t in types.get(post.id, (None, None))] for post in posts], dtype=np.int64)
     filed = filed.reshape(len(posts), 2)
     named = labels.type_targets(torch.from_numpy(relations)).numpy()
@@ -102,9 +102,5 @@ def make_examples(
         sentences=np.array([numbers.setdefault(post.tokens, len(numbers)) for post in posts], dtype=np.int64),
         relations=relations,
         type_targets=np.where(filed >= 0, filed, named),
-        given_types={"file": filed, "gold": named}.get(config.entity_types),
+        given_types={"file": filed, "gold": named}.get(entity_types),
     )
-
-
-def _relation_id(labels: LabelSpace, post: Post) -> int:
-    return labels.relations.index(post.relation) if post.relation in labels.relations else -1

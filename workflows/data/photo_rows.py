@@ -1,9 +1,8 @@
-"""Which row of the feature shards shows each post's photo, and what becomes of posts whose photo is missing."""
+"""Which row of the feature shards shows each post's photo, and the outcome for posts whose photo is missing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +10,7 @@ from numpy.typing import NDArray
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts.base import Post
-
-MissingImages = Literal["error", "skip", "text-only"]
+from dgf.workflows.settings import MissingImages
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +18,10 @@ class Placed:
     """Posts with the rows of their photos.
 
     Args:
-        posts: Those that go on.
+        posts: Those that are kept.
         rows: (n,) row in the feature store, -1 for text alone.
         skipped: Ids of posts left out because their photo is missing.
-        missing: Ids of posts that go on as text although they name a photo.
+        missing: Ids of posts that run on text although they name a photo.
     """
 
     posts: tuple[Post, ...]
@@ -46,7 +44,7 @@ def place(
     share: float = 1.0,
     seed: int = 0,
 ) -> Placed:
-    """Looks up every post's photo; a missing one is never replaced by another picture.
+    """Look up every post's photo; a missing one is never replaced by another picture.
 
     Args:
         posts: Rows of a split.
@@ -80,7 +78,7 @@ def place(
 
 
 def _kept_photos(store: FeatureStore, share: float, seed: int) -> NDArray[np.bool_]:
-    """(photos + 1,) whether each photo is kept; the last answers for row -1."""
+    """Draw (photos + 1,) whether each photo is kept; the last answers for row -1."""
     return np.append(np.random.default_rng(seed).random(len(store)) < share, True)
 
 

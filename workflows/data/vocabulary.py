@@ -9,11 +9,11 @@ SPECIAL_TOKENS = ("<|endoftext|>", "[PAD]", "[MASK]", "[UNK]")
 
 
 def train_tokenizer(sentences: Iterable[str], vocabulary_size: int) -> PreTrainedTokenizerFast:
-    """Learns byte-level BPE, GPT-2's kind, from sentences; it can spell any text and needs no download.
+    """Learn byte-level BPE, GPT-2's kind, from sentences; it can spell any text and needs no download.
 
     Args:
         sentences: The training split's sentences, and no other's.
-        vocabulary_size: Rows of the language model's embedding table; at most so many tokens are learnt.
+        vocabulary_size: Rows of the language model's embedding table; at most so many tokens are learned.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -17,7 +17,7 @@ from dgf.workflows.config import resolve_config
 from dgf.workflows.demo.posts import write_posts
 from dgf.workflows.evaluate import EvalSettings, evaluate
 from dgf.workflows.extract import extract_photos
-from dgf.workflows.scoring.report import table
+from dgf.workflows.scoring import table
 from dgf.workflows.settings import CaptionSettings, ExtractSettings
 from dgf.workflows.train import TrainSettings, train
 

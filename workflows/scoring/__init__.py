@@ -1,1 +1,21 @@
 """Predictions, figures and reports."""
+
+from dgf.workflows.scoring.answers import Answers, answer
+from dgf.workflows.scoring.inference import Predictions, predict
+from dgf.workflows.scoring.metrics import RelationScores, Scores, score
+from dgf.workflows.scoring.report import over_seeds, seeds_table, table, write_predictions, write_report
+
+__all__ = [
+    "Answers",
+    "Predictions",
+    "RelationScores",
+    "Scores",
+    "answer",
+    "over_seeds",
+    "predict",
+    "score",
+    "seeds_table",
+    "table",
+    "write_predictions",
+    "write_report",
+]

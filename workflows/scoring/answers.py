@@ -1,4 +1,4 @@
-"""A trained network's answers for the rows of a split: what `dgf eval` scores and `dgf predict` hands out."""
+"""A trained model's answers for the rows of a split: what `dgf eval` scores and `dgf predict` hands out."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from dgf.model.dgf_pt.network import DGF
+from dgf.model.checkpoint import load_model
+from dgf.model.labels import LabelSpace
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts.base import Post
 from dgf.workflows.config import TrainConfig
-from dgf.workflows.data.batches import BatchMaker, with_pooled_captions
-from dgf.workflows.data.corpus import Corpus, make_batches, make_encoder, tokenize_captions
-from dgf.workflows.data.photo_rows import Placed
+from dgf.workflows.data import Corpus, Split, prepare_splits
 from dgf.workflows.scoring.inference import Predictions, predict
 from dgf.workflows.training.run_folder import RunFolder
 
@@ -23,16 +22,23 @@ TOP = 3
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Rows, what the network says of them, and what became of their photos."""
+    """Rows, and what a model says of them.
 
-    network: DGF
-    batches: BatchMaker
-    placed: Placed
+    Args:
+        split: The rows, and the outcome of looking for their photos.
+        predictions: Of each row.
+        labels: The model's.
+        protocol: What must stand beside every figure, or None.
+    """
+
+    split: Split
     predictions: Predictions
+    labels: LabelSpace
+    protocol: str | None
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """One object a row: who, which relation, how surely, and what the gates did. No gold relation."""
-        labels, examples = self.network.labels, self.batches.examples
+        """Make one object a row: who, which relation, how surely, and what the gates did. No gold relation."""
+        labels, examples = self.labels, self.split.batches.examples
         probabilities = np.exp(self.predictions.log_probs)
         for i, post in enumerate(examples.posts):
             best = np.argsort(-probabilities[i], kind="stable")[:TOP]
@@ -47,8 +53,8 @@ class Answers:
             if self.predictions.type_log_probs is not None:
                 head, tail = self.predictions.type_log_probs[i].argmax(axis=-1)
                 row["types"] = [labels.types[int(head)], labels.types[int(tail)]]
-            if self.network.protocol:
-                row["protocol"] = self.network.protocol
+            if self.protocol:
+                row["protocol"] = self.protocol
             if examples.image_rows[i] >= 0:
                 row["gates"] = _gates(self.predictions, i)
             yield row
@@ -64,7 +70,7 @@ def answer(
     batch_size: int,
     title: str,
 ) -> Answers:
-    """Loads a run's network and predicts every post.
+    """Load a run's model and predict every post.
 
     Args:
         folder: A finished run.
@@ -79,16 +85,12 @@ def answer(
         UserError: If features or captions are not of the kind the run was trained on, or photos are missing.
     """
     _check_features(corpus, config, folder)
-    network = DGF.from_pretrained(folder.path).to(device)
-    tokenizer = network.language_model.tokenizer
-    captions = tokenize_captions(corpus, tokenizer, config)
-    encoder = make_encoder(tokenizer, network, config)
-    batches, placed = make_batches(posts, corpus, captions, encoder, network.labels, config)
-    [batches] = with_pooled_captions([batches], network, device)
+    model = load_model(folder.path).to(device)
+    split = prepare_splits(corpus, {title: posts}, model, config, device, pool=True)[title]
     predictions = predict(
-        network, batches, batch_size=batch_size, device=device, precision=config.precision, title=title
+        model, split.batches, batch_size=batch_size, device=device, precision=config.precision, title=title
     )
-    return Answers(network, batches, placed, predictions)
+    return Answers(split, predictions, model.labels, model.config.protocol)
 
 
 def _check_features(corpus: Corpus, config: TrainConfig, folder: RunFolder) -> None:

@@ -1,30 +1,31 @@
-"""The network over a whole split, in order: scores, types and gates of every row."""
+"""A model over a whole split, in order: scores, types and gates of every row."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
-from dgf.model.batch import Batch
-from dgf.model.dgf_pt.network import DGF, Output
-from dgf.workflows.data.batches import BatchMaker, by_length
+from dgf.model.interface import RelationModel
+from dgf.workflows.data import BatchMaker, by_length
 from dgf.workflows.devices import autocast
 
 Floats = NDArray[np.float32]
 
+COLUMNS = ("log_probs", "type_log_probs", "object_weights", "image_gate")
+"""The fields of `Predictions`, in order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What the network says of n rows, in the order of the split.
+    """What a model says of n rows, in the order of the split.
 
     Args:
         log_probs: (n, R) log-probability of each relation.
-        type_log_probs: (n, 2, T) of head and tail types; None where the network predicts none.
-        object_weights: (n, K) mean weight of each object over the sentence (eq. 4); zeros without a photo.
-        image_gate: (n,) mean absolute value of the global gate (eq. 6); zero without a photo.
+        type_log_probs: (n, 2, T) of head and tail types; None where the model predicts none.
+        object_weights: (n, K) weight of each object; zeros without a photo.
+        image_gate: (n,) how far the image was let through; zero without a photo.
     """
 
     log_probs: Floats
@@ -39,7 +40,7 @@ class Predictions:
 
 
 def predict(
-    network: DGF,
+    model: RelationModel,
     maker: BatchMaker,
     *,
     batch_size: int,
@@ -47,43 +48,29 @@ def predict(
     precision: str,
     title: str,
 ) -> Predictions:
-    """Runs the network without gradients over every row.
+    """Run a model without gradients over every row.
 
     Args:
-        network: Put into evaluation mode here.
+        model: Put into evaluation mode here.
         maker: The split.
         batch_size: Rows at once; rows of like length go together.
-        device: Where the network is.
+        device: Where the model is.
         precision: `auto`, `float32` or `bfloat16`.
         title: Of the progress bar.
     """
-    network.eval()
-    columns: dict[str, NDArray[np.float32]] = {}
+    model.eval()
+    columns: dict[str, Floats] = {}
     count = len(maker.examples)
     bar = tqdm(total=count, desc=title, unit="row", leave=False, dynamic_ncols=True)
     with bar, torch.inference_mode(), autocast(device, precision):
         for rows in by_length(maker.examples.lengths, batch_size):
             batch = maker(rows).to(device)
-            for name, value in _columns(network(batch), batch).items():
+            output = model(batch)
+            shown = output.attributions
+            found = (output.log_probs, output.type_log_probs, shown.object_weights, shown.image_gate)
+            for name, value in zip(COLUMNS, found, strict=True):
                 if value is not None:
                     array = value.float().cpu().numpy()
                     columns.setdefault(name, np.zeros((count, *array.shape[1:]), np.float32))[rows] = array
             bar.update(len(rows))
-    return Predictions(
-        columns["log_probs"],
-        columns.get("type_log_probs"),
-        columns.get("object_weights"),
-        columns.get("image_gate"),
-    )
-
-
-def _columns(output: Output, batch: Batch) -> dict[str, Tensor | None]:
-    """What is kept of each row; None where the batch had nothing of the kind."""
-    alpha, gamma = output.gates.alpha, output.gates.gamma
-    mask = batch.token_mask.unsqueeze(-1)  # (B, L, 1)
-    return {
-        "log_probs": output.log_probs,
-        "type_log_probs": output.type_log_probs,
-        "object_weights": None if alpha is None else (alpha * mask).sum(1) / mask.sum(1),
-        "image_gate": None if gamma is None else gamma.abs().mean(-1),
-    }
+    return Predictions(columns["log_probs"], *map(columns.get, COLUMNS[1:]))

@@ -58,7 +58,7 @@ def score(
     none: int | None,
     training_rows: Mapping[str, int] | None = None,
 ) -> Scores:
-    """Scores predictions as the field does.
+    """Score predictions as the field does.
 
     Args:
         gold: (n,) relation ids.

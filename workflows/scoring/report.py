@@ -14,18 +14,18 @@ FIGURES = ("accuracy", "precision", "recall", "f1", "macro_f1")
 
 
 def write_report(folder: Path, report: Mapping[str, Any], scores: Scores | None) -> None:
-    """Writes `report.json`: how it was measured, then the figures (None where no row has a relation)."""
+    """Write `report.json`: how it was measured, then the figures (None where no row has a relation)."""
     write_json(folder / "report.json", {**report, "scores": asdict(scores) if scores else None})
 
 
 def write_predictions(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes `predictions.jsonl`, one object a row; it holds no gold relation, so labels cannot change a byte of it."""
+    """Write `predictions.jsonl`, one object a row; it holds no gold relation, so labels cannot change a byte of it."""
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     write_atomic(folder / "predictions.jsonl", lines.encode())
 
 
 def table(report: Mapping[str, Any], scores: Scores | None) -> str:
-    """The figures for the terminal: how measured, over all rows, then by relation."""
+    """Lay out the figures for the terminal: how measured, over all rows, then by relation."""
     lines = [
         f"{report['run']} on {report['split']}: {report['rows']} rows, {report['text_only_rows']} of them without a "
         f"photo, {len(report['skipped_rows'])} skipped",
@@ -47,7 +47,7 @@ def table(report: Mapping[str, Any], scores: Scores | None) -> str:
 
 
 def over_seeds(reports: Sequence[Scores]) -> dict[str, dict[str, float]]:
-    """Mean and sample standard deviation of each figure over runs that differ in their seed."""
+    """Return the mean and sample standard deviation of each figure over runs that differ in their seed."""
     columns = {name: [float(getattr(scores, name)) for scores in reports] for name in FIGURES}
     return {
         name: {"mean": mean(values), "deviation": stdev(values) if len(values) > 1 else 0.0}
@@ -56,7 +56,7 @@ def over_seeds(reports: Sequence[Scores]) -> dict[str, dict[str, float]]:
 
 
 def seeds_table(figures: Mapping[str, Mapping[str, float]], protocols: Sequence[str]) -> str:
-    """Mean and deviation over runs, each of which had a protocol, for the terminal."""
+    """Lay out mean and deviation over runs, each of which had a protocol, for the terminal."""
     lines = [f"mean and deviation over {len(protocols)} runs"]
     lines += [f"protocol: {protocol}" for protocol in sorted(set(protocols))]
     lines += [f"{name:>10} {100 * f['mean']:7.2f} +- {100 * f['deviation']:.2f}" for name, f in figures.items()]

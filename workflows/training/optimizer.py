@@ -6,21 +6,21 @@ from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-from dgf.model.dgf_pt.network import DGF
+from dgf.model.interface import RelationModel
 from dgf.workflows.config import OptimConfig
 
 
-def make_optimizer(network: DGF, optim: OptimConfig, rows: int) -> tuple[AdamW, LambdaLR]:
-    """AdamW over the weights that are trained, and the rate's rise and fall over all steps.
+def make_optimizer(model: RelationModel, optim: OptimConfig, rows: int) -> tuple[AdamW, LambdaLR]:
+    """Make AdamW over the weights that are trained, and the rate's rise and fall over all steps.
 
     Biases, norms and single vectors do not decay.
 
     Args:
-        network: Its language model's weights get `lm_learning_rate`, the others `learning_rate`.
+        model: Its language model's weights get `lm_learning_rate`, the others `learning_rate`.
         optim: Rates, decay, epochs and batch size.
         rows: Training rows, which decide the number of steps.
     """
-    of_language_model, of_new_layers = network.parameter_groups()
+    of_language_model, of_new_layers = model.parameter_groups()
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for rate, parameters in ((optim.lm_learning_rate, of_language_model), (optim.learning_rate, of_new_layers)):
         for parameter in parameters:
@@ -28,11 +28,14 @@ def make_optimizer(network: DGF, optim: OptimConfig, rows: int) -> tuple[AdamW, 
             groups.setdefault((rate, decay), []).append(parameter)
     optimizer = AdamW([{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()])
     steps = optim.epochs * math.ceil(rows / optim.batch_size)
-    return optimizer, LambdaLR(optimizer, lambda step: rate_factor(step, steps, optim))
+    return optimizer, LambdaLR(optimizer, lambda step: _rate_factor(step, steps, optim))
 
 
-def rate_factor(step: int, steps: int, optim: OptimConfig) -> float:
-    """Share of the full rate at a step: rising over the warm-up, then constant or falling to zero."""
+def _rate_factor(step: int, steps: int, optim: OptimConfig) -> float:
+    """Return the share of the full rate at a step: rising over the warm-up, then constant or falling to zero.
+
+    The first step has a share of 1/warm-up, where the schedules of transformers begin with a step of rate zero.
+    """
     warmup = max(1, round(optim.warmup * steps))
     if step < warmup:
         return (step + 1) / warmup

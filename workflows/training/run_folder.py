@@ -29,7 +29,7 @@ class RunFolder:
 
     @property
     def last(self) -> Path:
-        """Everything needed to go on after the last whole epoch."""
+        """Everything needed to continue after the last whole epoch."""
         return self.path / "checkpoints" / "last.pt"
 
     @property
@@ -56,7 +56,7 @@ class RunFolder:
         return sorted(f.name for f in self.path.iterdir() if f.name not in own and not f.name.startswith(PART))
 
     def clean(self) -> None:
-        """Removes what a killed run left half-written."""
+        """Remove what a killed run left half-written."""
         for folder in (self.path, self.path / "checkpoints"):
             remove_dead_parts(folder)
 
@@ -67,7 +67,7 @@ class RunFolder:
         facts: Mapping[str, Any],
         environment: Mapping[str, str],
     ) -> None:
-        """Makes the folder with what is known before the first step; `config.yaml` comes last.
+        """Make the folder with what is known before the first step; `config.yaml` comes last.
 
         Args:
             config: Resolved.
@@ -83,20 +83,20 @@ class RunFolder:
         write_atomic(self.config_file, dump_config(config).encode())
 
     def load_config(self) -> TrainConfig:
-        """The configuration the run was started with.
+        """Return the configuration the run was started with.
 
         Raises:
-            UserError: If the folder is no run.
+            UserError: If the folder is not a run.
         """
         if not self.begun:
             raise UserError(f"{self.path}: not a run folder (it has no config.yaml)", "`dgf train` makes one.")
         return load_config(self.config_file)
 
     def finished_config(self) -> TrainConfig:
-        """The configuration of a run whose training has ended.
+        """Return the configuration of a run whose training has ended.
 
         Raises:
-            UserError: If the folder is no run, or training has not ended.
+            UserError: If the folder is not a run, or training has not ended.
         """
         config = self.load_config()
         if not self.finished:
@@ -104,11 +104,11 @@ class RunFolder:
         return config
 
     def write_metrics(self, epochs: Sequence[Mapping[str, Any]]) -> None:
-        """Writes `metrics.jsonl`, one line an epoch."""
+        """Write `metrics.jsonl`, one line an epoch."""
         write_atomic(self.path / "metrics.jsonl", "".join(json.dumps(epoch) + "\n" for epoch in epochs).encode())
 
     def check_data(self, facts: Mapping[str, Any]) -> None:
-        """Sees that the data, and the way networks read it, are still what the run was begun with.
+        """Check that the data, and the way networks read it, are still what the run was begun with.
 
         Raises:
             UserError: If rows, relations, features, captions or the networks' format have changed.
@@ -119,11 +119,11 @@ class RunFolder:
         if changed or not same_order:
             what = ", ".join(sorted(changed)) or "the order of the relations"
             raise UserError(
-                f"{self.path}: cannot go on: what it was begun with has changed ({what})", "Name another --out."
+                f"{self.path}: cannot continue: what it was begun with has changed ({what})", "Name another --out."
             )
 
     def read_data(self) -> dict[str, Any]:
-        """What `begin` wrote of the training data.
+        """Return what `begin` wrote of the training data.
 
         Raises:
             UserError: If it is missing or damaged.

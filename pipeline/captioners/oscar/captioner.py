@@ -11,7 +11,7 @@ from dgf.pipeline.captioners.oscar.checkpoint import OscarCheckpoint, read_confi
 from dgf.pipeline.captioners.oscar.decoding import Words, beam_search, greedy
 from dgf.pipeline.captioners.oscar.inputs import FIRST_TAG_POSITION, MAX_TAG_PIECES, build_context
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.shards.schema import BOX_FEATURES
+from dgf.pipeline.shards import BOX_FEATURES
 
 ENDED = "the captioner ended before its first word"
 

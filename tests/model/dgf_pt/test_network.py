@@ -226,7 +226,7 @@ def test_no_label_reaches_a_prediction(network, full_batch, kind, types):
     with torch.no_grad():
         outputs = [net(batch) for batch in (full_batch, changed, unlabelled)]
     for output in outputs:
-        assert output.protocol is None
+        assert net.config.protocol is None
         for field in fields(output):
             value = getattr(output, field.name)
             if isinstance(value, torch.Tensor):
@@ -258,7 +258,7 @@ def test_gold_types_say_that_they_leak(network, full_batch):
     full_batch.given_types = full_batch.type_targets
     with torch.no_grad():
         output = net(full_batch)
-    assert output.protocol == net.protocol == ModelConfig(entity_types="gold").protocol == ORACLE
+    assert net.config.protocol == ModelConfig(entity_types="gold").protocol == ORACLE
     assert ORACLE == "oracle-types (leaks the label)"
     assert output.type_log_probs is None
     assert output.log_probs[1].exp()[[2, 3, 4]].max() < 1e-2  # a person and an organization: member_of or None

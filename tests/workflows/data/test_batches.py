@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgf.model.batch import Batch
-from dgf.workflows.data.batches import by_length, shuffled, with_pooled_captions
+from dgf.workflows.data import by_length, pool_captions, shuffled
 from support.uneven_posts import ORDER, UnevenPosts, maker_of, network_of, tokenizer, write_uneven_posts
 
 lengths = st.lists(st.integers(4, 60), min_size=1, max_size=300).map(lambda rows: np.array(rows, np.int64))
@@ -45,7 +47,9 @@ def batch_of(world: UnevenPosts, *, pooled: bool = False) -> Batch:
     """The rows of `ORDER`, with captions as tokens or pooled."""
     maker = maker_of(world)
     if pooled:
-        [maker] = with_pooled_captions([maker], network_of(), torch.device("cpu"))
+        assert maker.captions is not None
+        rows = maker.examples.image_rows
+        maker = replace(maker, captions=pool_captions(maker.captions, rows, network_of(), torch.device("cpu")))
     return maker(np.array(ORDER))
 
 

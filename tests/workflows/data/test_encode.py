@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerBase
 
 from dgf.pipeline.posts.base import Mention, Post
-from dgf.workflows.data.encode import EncodedPost, PostEncoder
-from dgf.workflows.data.vocabulary import train_tokenizer
+from dgf.workflows.data import EncodedPost, PostEncoder, train_tokenizer
 
 BASE = 90_000
 SENTENCE = ("RT", "@NBA", ":", "LeBron", "James", "joins", "the", "Los", "Angeles", "Lakers")

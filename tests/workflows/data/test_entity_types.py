@@ -5,7 +5,7 @@ import pytest
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts.base import Mention, Post
-from dgf.workflows.data.entity_types import read_types, types_of_posts
+from dgf.workflows.data import read_types, types_of_posts
 
 
 def test_a_type_file_gives_pairs_by_post(tmp_path: Path) -> None:

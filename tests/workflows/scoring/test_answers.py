@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from dgf.workflows.data.photo_rows import Placed
-from dgf.workflows.scoring.answers import Answers
-from dgf.workflows.scoring.inference import Predictions
+from dgf.workflows.data import Placed, Split
+from dgf.workflows.scoring import Answers, Predictions
 from support.uneven_posts import UnevenPosts, maker_of, network_of, write_uneven_posts
 
 PROBABILITIES = ((0.1, 0.4, 0.05, 0.2, 0.25), (0.5, 0.02, 0.08, 0.3, 0.1), (0.12, 0.13, 0.15, 0.2, 0.4))
@@ -24,7 +23,8 @@ def answers_of(world: UnevenPosts, probabilities: tuple[tuple[float, ...], ...])
     posts = world.posts[: len(probabilities)]
     predictions = Predictions(np.log(np.array(probabilities, np.float32)), None, None, None)
     maker = maker_of(world, posts, photos=False)
-    return Answers(network_of(), maker, Placed(posts, np.full(len(posts), -1), (), ()), predictions)
+    split = Split(maker, Placed(posts, np.full(len(posts), -1), (), ()))
+    return Answers(split, predictions, network_of().labels, None)
 
 
 def test_the_most_probable_relation_is_the_answer_and_the_best_ones_descend(world: UnevenPosts) -> None:

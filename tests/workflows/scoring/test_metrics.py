@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgf.workflows.scoring.metrics import score
+from dgf.workflows.scoring import score
 
 RELATIONS = ("None", "/per/per/peer", "/per/org/member_of", "/loc/loc/contain")
 rows = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40)

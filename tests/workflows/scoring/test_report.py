@@ -1,5 +1,4 @@
-from dgf.workflows.scoring.metrics import RelationScores, Scores
-from dgf.workflows.scoring.report import over_seeds, seeds_table, table
+from dgf.workflows.scoring import RelationScores, Scores, over_seeds, seeds_table, table
 
 REPORT = {
     "run": "runs/one",

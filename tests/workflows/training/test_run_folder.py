@@ -5,14 +5,14 @@ import torch
 
 from dgf.pipeline.errors import UserError
 from dgf.workflows.config import resolve_config
-from dgf.workflows.training.checkpoints import load_checkpoint, restore_trained, save_checkpoint, trained_state
+from dgf.workflows.training.checkpoints import load_training_state, restore_trained, save_training_state, trained_state
 from dgf.workflows.training.run_folder import RunFolder
 
 
 def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
     state = {"weights": {"a": torch.arange(3.0)}, "epoch": 2, "best": 0.5, "metrics": [{"epoch": 1}]}
-    save_checkpoint(tmp_path / "last.pt", state)
-    back = load_checkpoint(tmp_path / "last.pt")
+    save_training_state(tmp_path / "last.pt", state)
+    back = load_training_state(tmp_path / "last.pt")
     assert torch.equal(back["weights"].pop("a"), torch.arange(3.0))
     assert back == {"weights": {}, "epoch": 2, "best": 0.5, "metrics": [{"epoch": 1}]}
 
@@ -22,7 +22,7 @@ def test_a_damaged_or_hostile_checkpoint_is_refused(content: bytes, tmp_path: Pa
     file = tmp_path / "last.pt"
     file.write_bytes(content)
     with pytest.raises(UserError, match=r"last\.pt"):
-        load_checkpoint(file)
+        load_training_state(file)
 
 
 def test_only_trained_weights_are_kept_and_put_back(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from dgf.workflows import train as training
+from dgf.workflows import train as workflow
 from dgf.workflows.config import resolve_config
-from dgf.workflows.scoring.metrics import Scores, score
+from dgf.workflows.scoring import Scores, score
+from dgf.workflows.training import loop
 from support.small_world import RELATIONS, TINY, write_posts, write_shards
 
 F1 = (0.2, 0.8, 0.5)
@@ -47,7 +48,7 @@ class Run:
 def train(posts: Path, shards: Path, out: Path, epochs: int) -> Run:
     data = {"path": str(posts), "features": str(shards / "features"), "captions": str(shards / "captions")}
     config = resolve_config("demo", None, [*TINY, *SLOW, f"optim.epochs={epochs}"], data)
-    summary = training.train(training.TrainSettings(config, out, "cpu"))
+    summary = workflow.train(workflow.TrainSettings(config, out, "cpu"))
     return Run(summary.out, summary.best_epoch, summary.best_f1)
 
 
@@ -56,12 +57,12 @@ def train_with_figures(patch: pytest.MonkeyPatch, posts: Path, shards: Path, out
     weights: list[Mapping[str, Tensor]] = []
     any_scores = score([1], [1], RELATIONS, 0)
 
-    def validate(trainer: training.Trainer) -> Scores:
+    def figures(trainer: loop.Trainer) -> Scores:
         epoch = len(weights)
-        weights.append({name: tensor.clone() for name, tensor in trainer.network.state_dict().items()})
+        weights.append({name: tensor.clone() for name, tensor in trainer.model.state_dict().items()})
         return replace(any_scores, f1=F1[epoch], accuracy=ACCURACY[epoch], macro_f1=MACRO_F1[epoch])
 
-    patch.setattr(training, "validate", validate)
+    patch.setattr(loop, "validation_scores", figures)
     return replace(train(posts, shards, out, len(F1)), weights=tuple(weights))
 
 

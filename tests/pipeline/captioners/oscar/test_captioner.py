@@ -16,7 +16,7 @@ from dgf.pipeline.captioners.oscar.checkpoint import OscarCheckpoint
 from dgf.pipeline.captioners.oscar.random_weights import random_captioner, small_vocabulary
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.captioning import build_captioner, describe_captioner
-from dgf.pipeline.shards.schema import Layout
+from dgf.pipeline.shards import Layout
 from support.oscar_examples import decode, golden_photos, photo, ragged, save, small
 
 SPEC = CaptionerSpec("oscar", "somewhere", beams=5)

@@ -1,0 +1,151 @@
+"""What every model's configuration says of it, and how plain values become one, with all faults told together."""
+
+import difflib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from typing import Annotated, Any, Literal, Protocol, TypeVar, get_type_hints
+
+from pydantic import BeforeValidator, Strict, TypeAdapter, ValidationError
+
+from dgf.model.errors import ModelError
+
+
+def _from_text(value: object) -> object:
+    """Take text for the number it spells: YAML 1.1 has `3e-5`, without a dot, as text."""
+    with suppress(ValueError):
+        return float(value) if isinstance(value, str) else value
+    return value
+
+
+Flag = Annotated[bool, Strict()]
+"""True or false, and not "yes" or 1."""
+Whole = Annotated[int, Strict()]
+"""An integer, and not 1.0 or true."""
+Number = Annotated[float, Strict(), BeforeValidator(_from_text)]
+"""A number, and not true."""
+
+EntityTypes = Literal["predicted", "file", "none", "gold"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What a model reads of a post beside its words.
+
+    Args:
+        objects: Whether it reads the detected objects.
+        image: Which output of VGG16 it reads; None for neither.
+        captions: Whether it reads the photo's caption.
+        markers: Whether marker tokens stand around the mentions.
+        entity_types: Where its entity types come from; only `file` and `gold` hand it any.
+    """
+
+    objects: bool = False
+    image: Literal["blocks", "fc7"] | None = None
+    captions: bool = False
+    markers: bool = False
+    entity_types: EntityTypes = "none"
+
+
+class RelationConfig(Protocol):
+    """The configuration of a model: a frozen dataclass whose fields are its keys, `name` the first of them."""
+
+    @property
+    def name(self) -> str:
+        """What `model.name` calls the model."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of the new weights."""
+
+    @property
+    def protocol(self) -> str | None:
+        """What must stand beside every figure of this configuration, such as that it leaks the label."""
+
+    @property
+    def reads(self) -> Reads:
+        """What batches must bring."""
+
+
+Config = TypeVar("Config")
+
+
+def check_values(config: type[Config], values: object, section: str = "") -> tuple[Config | None, list[str]]:
+    """Make a configuration of plain values, or say everything that is wrong with them.
+
+    Args:
+        config: A dataclass whose annotations say what its keys may be; its fields may be such dataclasses.
+        values: Keys and values, such as a YAML or JSON file has.
+        section: What stands before each key in a fault, such as `model.`.
+
+    Returns:
+        The configuration (None where a value does not serve) and the faults, one line each.
+    """
+    if not isinstance(values, Mapping):
+        return None, [f"{section.rstrip('.') or 'configuration'}: {values!r} does not hold keys and values"]
+    known, faults = _split_off_unknown(config, values, section)
+    try:
+        return TypeAdapter(config).validate_python(known), faults
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)
+        return None, faults + [f"{section}{'.'.join(map(str, each['loc']))}: {_describe(each)}" for each in wrong]
+
+
+def make_config(config: type[Config], values: Mapping[str, Any]) -> Config:
+    """Make a configuration of plain values.
+
+    Raises:
+        ModelError: If a key is unknown or a value does not serve; every fault is named.
+    """
+    return accept(*check_values(config, values))
+
+
+def accept(config: Config | None, faults: list[str]) -> Config:
+    """Return a configuration that has no faults.
+
+    Raises:
+        ModelError: If there are faults.
+    """
+    if faults or config is None:
+        raise ModelError("\n  ".join(["the configuration of the network cannot be used:", *faults]))
+    return config
+
+
+def plain_values(config: Any) -> dict[str, Any]:
+    """Return the keys and values of a configuration, ready for YAML or JSON."""
+    values: dict[str, Any] = _plain(asdict(config))
+    return values
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def _split_off_unknown(config: type, values: Mapping[Any, Any], section: str) -> tuple[dict[str, Any], list[str]]:
+    """Keep the keys that the dataclass has; of each other one, say which was likely meant."""
+    hints = get_type_hints(config)
+    names = sorted(field.name for field in fields(config))
+    known: dict[str, Any] = {}
+    faults: list[str] = []
+    for key, value in values.items():
+        if key not in names:
+            near = difflib.get_close_matches(str(key), names, n=1)
+            told = f"unknown key; did you mean {section}{near[0]}?" if near else "there is no such key"
+            faults.append(f"{section}{key}: {told}" + ("" if near else f"; keys here: {', '.join(names)}"))
+        elif is_dataclass(hints[key]) and isinstance(value, Mapping):
+            known[key], inner = _split_off_unknown(hints[key], value, f"{section}{key}.")
+            faults += inner
+        else:
+            known[key] = value
+    return known, faults
+
+
+def _describe(error: Mapping[str, Any]) -> str:
+    given, message = error["input"], " ".join(str(error["msg"]).split())
+    if error["type"] == "literal_error":
+        return f"{given!r} is none of: {error['ctx']['expected'].replace(' or ', ', ').replace(chr(39), '')}"
+    if error["type"] == "value_error":
+        return message.removeprefix("Value error, ")
+    return f"{message} (given: {given!r})" if isinstance(given, str | int | float | bool) else message

@@ -1,0 +1,102 @@
+"""What every model is to training, evaluation and reports, whatever it computes inside."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import torch
+from torch import Tensor, nn
+
+from dgf.model.batch import Batch
+from dgf.model.config import RelationConfig
+from dgf.model.labels import LabelSpace
+from dgf.model.language_model import LanguageModel
+
+
+@dataclass(frozen=True, slots=True)
+class Attributions:
+    """What reports show of how each row was decided; None where the batch, or the model, had nothing of the kind.
+
+    Args:
+        object_weights: (B, K) weight of each object, zeros without a photo.
+        image_gate: (B,) how far the image was let through, zero without a photo.
+    """
+
+    object_weights: Tensor | None = None
+    image_gate: Tensor | None = None
+
+
+class Output(Protocol):
+    """What a model says of B rows."""
+
+    @property
+    def log_probs(self) -> Tensor:
+        """(B, R) log-probabilities of the relations."""
+
+    @property
+    def type_log_probs(self) -> Tensor | None:
+        """(B, 2, T) log-probabilities of head and tail type; None where they are not predicted."""
+
+    @property
+    def attributions(self) -> Attributions:
+        """What reports show beside the prediction."""
+
+
+class RelationModel(Protocol):
+    """A `torch.nn.Module` that scores relations.
+
+    It is built by `dgf.model.builder` and saved by `dgf.model.checkpoint`.
+    """
+
+    labels: LabelSpace
+    language_model: LanguageModel
+    object_dim: int
+    block_shape: tuple[int, int] | None
+
+    @property
+    def config(self) -> RelationConfig:
+        """Its keys, and what it reads."""
+
+    @property
+    def captions_change(self) -> bool:
+        """Whether training changes how captions are read, so that batches must bring them as tokens."""
+
+    def __call__(self, batch: Batch) -> Output:
+        """Score every relation for every row; relations, type targets and sentences of the batch are not read."""
+
+    def loss(self, output: Any, batch: Batch) -> Mapping[str, Tensor]:
+        """Return `total`, which is to be minimized, and what it is made of: scalars.
+
+        Args:
+            output: What the model said of this very batch.
+            batch: With relations.
+        """
+
+    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """Return the trainable parameters of the language model, and those of the new layers."""
+
+    def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Encode captions, (B, C) int64 and (B, C) bool -> (B, N), for `Batch.captions`; no gradient, no dropout."""
+
+    # what every torch.nn.Module has
+
+    def train(self, mode: bool = ...) -> Self:  # noqa: D102
+        ...
+
+    def eval(self) -> Self:  # noqa: D102
+        ...
+
+    def to(self, device: torch.device) -> Self:  # noqa: D102
+        ...
+
+    def named_modules(self) -> Iterator[tuple[str, nn.Module]]:  # noqa: D102
+        ...
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:  # noqa: D102
+        ...
+
+    def state_dict(self) -> dict[str, Any]:  # noqa: D102
+        ...
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:  # noqa: D102
+        ...

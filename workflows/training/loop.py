@@ -1,0 +1,178 @@
+"""The training loop: epoch after epoch, each ended by validation and a checkpoint, up to the best epoch's model."""
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+from tqdm import tqdm
+
+from dgf.model.checkpoint import save_model
+from dgf.model.interface import RelationModel
+from dgf.pipeline.errors import UserError
+from dgf.workflows.config import OptimConfig, TrainConfig
+from dgf.workflows.data import BatchMaker, epoch_batches
+from dgf.workflows.devices import autocast
+from dgf.workflows.scoring import Scores, predict, score
+from dgf.workflows.training.checkpoints import (
+    load_training_state,
+    restore_trained,
+    save_training_state,
+    trained_state,
+)
+from dgf.workflows.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """Everything the loop needs."""
+
+    model: RelationModel
+    optimizer: AdamW
+    schedule: LambdaLR
+    config: TrainConfig
+    device: torch.device
+    train: BatchMaker
+    val: BatchMaker
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a run stands; part of every checkpoint."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_f1: float = -1.0
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+
+
+def run_epochs(trainer: Trainer, folder: RunFolder) -> tuple[Progress, list[float]]:
+    """Train from the start or the last checkpoint, and save the model of the best epoch.
+
+    Returns:
+        Where the run ended, and the rows per second of each epoch that was run now.
+    """
+    model, config = trainer.model, trainer.config
+    progress = _resume(trainer, folder) if folder.last.is_file() else Progress()
+    rates = []
+    while progress.epoch < config.optim.epochs and not _out_of_patience(progress, config.optim):
+        progress.epoch += 1
+        losses, rate = _train_epoch(trainer, progress.epoch)
+        scores = validation_scores(trainer)
+        rates.append(rate)
+
+        # keep the weights of the best epoch
+        if scores.f1 > progress.best_f1:
+            progress.best_epoch, progress.best_f1 = progress.epoch, scores.f1
+            best = {"epoch": progress.best_epoch, "f1": progress.best_f1, "network": trained_state(model)}
+            save_training_state(folder.best, best)
+
+        # the epoch is done once its checkpoint is written
+        progress.metrics.append(_record(trainer, progress.epoch, losses, scores, rate))
+        save_training_state(folder.last, _state(trainer, progress))
+        folder.write_metrics(progress.metrics)
+
+    # the run is done once the best epoch's model is written
+    restore_trained(model, load_training_state(folder.best)["network"], folder.best)
+    save_model(model, folder.path)
+    return progress, rates
+
+
+def _train_epoch(trainer: Trainer, epoch: int) -> tuple[dict[str, float], float]:
+    """Pass once over the training rows; return mean losses and rows per second."""
+    model, config, device = trainer.model, trainer.config, trainer.device
+    torch.manual_seed(config.seed * 10_007 + epoch)  # a resumed run drops out what an undisturbed one does
+    model.train()
+    parameters = [p for group in trainer.optimizer.param_groups for p in group["params"]]
+    sums: dict[str, float | Tensor] = defaultdict(float)  # on the device: reading each at every step would wait for it
+    count = len(trainer.train.examples)
+    started = time.perf_counter()
+    title = f"epoch {epoch}/{config.optim.epochs}"
+    with tqdm(total=count, desc=title, unit="row", leave=False, dynamic_ncols=True) as bar:
+        for rows in epoch_batches(trainer.train, config.optim.batch_size, config.seed, epoch):
+            # forward, in the precision asked for
+            batch = trainer.train(rows).to(device, non_blocking=True)
+            with autocast(device, config.precision):
+                losses = model.loss(model(batch), batch)
+
+            # backward, and the gradient cut to its largest norm
+            trainer.optimizer.zero_grad(set_to_none=True)
+            losses["total"].backward()
+            norm = float(torch.nn.utils.clip_grad_norm_(parameters, config.optim.clip_norm))
+            loss = float(losses["total"].detach())
+            if not math.isfinite(norm):
+                raise UserError(
+                    f"training diverged in epoch {epoch}: the gradient is {norm}",
+                    "Lower optim.learning_rate (and optim.lm_learning_rate), or use precision=float32.",
+                )
+
+            # step, and the rate of the next one
+            trainer.optimizer.step()
+            trainer.schedule.step()
+
+            for name, value in losses.items():
+                sums[name] += value.detach().double() * len(rows)
+            bar.update(len(rows))
+            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+    return {name: float(value) / count for name, value in sums.items()}, count / (time.perf_counter() - started)
+
+
+def validation_scores(trainer: Trainer) -> Scores:
+    """Score the validation split as the model is now."""
+    examples, labels = trainer.val.examples, trainer.model.labels
+    predictions = predict(
+        trainer.model,
+        trainer.val,
+        batch_size=trainer.config.optim.batch_size,
+        device=trainer.device,
+        precision=trainer.config.precision,
+        title="validation",
+    )
+    known = examples.relations >= 0
+    return score(examples.relations[known], predictions.relations[known], labels.relations, labels.none)
+
+
+def _out_of_patience(progress: Progress, optim: OptimConfig) -> bool:
+    return optim.patience is not None and progress.epoch - progress.best_epoch >= optim.patience
+
+
+def _record(trainer: Trainer, epoch: int, losses: Mapping[str, float], scores: Scores, rate: float) -> dict[str, Any]:
+    """Make the epoch's line of `metrics.jsonl`."""
+    figures = {name: getattr(scores, name) for name in ("accuracy", "precision", "recall", "f1", "macro_f1")}
+    protocol = trainer.config.model.protocol
+    return {
+        "epoch": epoch,
+        "loss": dict(losses),
+        "val": figures,
+        "learning_rates": trainer.schedule.get_last_lr(),
+        "rows_per_second": round(rate, 1),
+    } | ({"protocol": protocol} if protocol else {})
+
+
+def _state(trainer: Trainer, progress: Progress) -> dict[str, Any]:
+    """Gather everything that is needed to continue after this epoch."""
+    return {
+        "network": trained_state(trainer.model),
+        "optimizer": trainer.optimizer.state_dict(),
+        "schedule": trainer.schedule.state_dict(),
+        "progress": asdict(progress),
+    }
+
+
+def _resume(trainer: Trainer, folder: RunFolder) -> Progress:
+    """Put back what `_state` gathered."""
+    state = load_training_state(folder.last)
+    restore_trained(trainer.model, state["network"], folder.last)
+    progress = Progress(**state["progress"])
+    # A kill between the two files leaves the best of an epoch that is now run again.
+    best = load_training_state(folder.best)
+    progress.best_epoch, progress.best_f1 = best["epoch"], best["f1"]
+    trainer.optimizer.load_state_dict(state["optimizer"])
+    trainer.schedule.load_state_dict(state["schedule"])
+    return progress
