@@ -13,8 +13,9 @@ from dgf.pipeline.detectors.base import DetectorSpec, describe_detector, input_s
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.cluster import tell_stderr
 from dgf.pipeline.jobs.extraction import ExtractJob
+from dgf.pipeline.lines import Fault
 from dgf.pipeline.photos.images import find_image, why_missing
-from dgf.pipeline.posts.base import Dataset, Fault
+from dgf.pipeline.posts.base import Dataset
 from dgf.pipeline.posts.dataset import read_dataset
 from dgf.pipeline.shards.commit import Failure, claim, committed, write_manifest
 from dgf.pipeline.shards.plan import GRID, PLAN, Plan, make_plan

@@ -7,10 +7,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
+from dgf.pipeline.lines import Fault, OnError
 from dgf.pipeline.photos.images import ImageError, decode, find_image, probe, read_bytes, why_missing
-from dgf.pipeline.posts.base import Dataset, Fault, Post
+from dgf.pipeline.posts.base import Dataset, Post
 from dgf.pipeline.posts.dataset import read_dataset
-from dgf.pipeline.posts.fields import OnError
 
 Photos = Literal["exist", "header", "pixels"]
 

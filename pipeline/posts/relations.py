@@ -7,7 +7,7 @@ from pathlib import Path
 from dgf.pipeline.errors import UserError
 
 NONE = "None"
-"""How MNRE and this project call "no relation"."""
+"""The label by which MNRE and this project mean "no relation"."""
 
 MAX_FILE_BYTES = 1 << 22
 
@@ -21,12 +21,12 @@ def read_relations(path: Path) -> tuple[str, ...]:
         The names in id order.
 
     Raises:
-        UserError: The file is missing, is no such JSON, or has ids that are repeated or leave gaps; all
+        UserError: The file is missing, is not such JSON, or has ids that are repeated or leave gaps; all
             faults together.
     """
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise UserError(f"{path}: larger than {MAX_FILE_BYTES} bytes, so no list of relations", _HINT)
+            raise UserError(f"{path}: larger than {MAX_FILE_BYTES} bytes, so it is not a list of relations", _HINT)
         pairs = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=list)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}", "Check the path of the relations.") from None
@@ -40,7 +40,7 @@ def read_relations(path: Path) -> tuple[str, ...]:
     faults = []
     for name, number in pairs:
         if type(number) is not int or number < 0:
-            faults.append(f"relation {name!r} has the id {number!r}, no whole number from 0")
+            faults.append(f"relation {name!r} has the id {number!r}, not a whole number from 0 up")
         elif number in names:
             faults.append(f"relations {names[number]!r} and {name!r} share the id {number}")
         else:
@@ -48,7 +48,7 @@ def read_relations(path: Path) -> tuple[str, ...]:
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
-            faults.append(f"relation {name!r} stands there twice")
+            faults.append(f"relation {name!r} appears twice")
         if not name.strip():
             faults.append("a relation has an empty name")
         seen.add(name)
@@ -70,6 +70,6 @@ def _is_pairs(value: object) -> bool:
 
 
 def derive_relations(labels: Iterable[str | None]) -> tuple[str, ...]:
-    """The relations that occur, sorted, with "None" first where it is among them."""
+    """List the relations that occur, sorted, with "None" first where it is among them."""
     found = {label for label in labels if label is not None}
     return (*sorted(found & {NONE}), *sorted(found - {NONE}))
