@@ -14,7 +14,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.cluster import tell_stderr
 from dgf.pipeline.jobs.extraction import ExtractJob
 from dgf.pipeline.lines import Fault
-from dgf.pipeline.photos.images import find_image, why_missing
+from dgf.pipeline.photos.search import NamedPhotos, find_photos
 from dgf.pipeline.posts.base import Dataset
 from dgf.pipeline.posts.dataset import read_dataset
 from dgf.pipeline.shards.commit import Failure, claim, committed, write_manifest
@@ -59,21 +59,6 @@ class ExtractSummary:
     seconds: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The photos that the posts name.
-
-    Args:
-        found: Ids whose file is there.
-        missing: Ids (the first of a post) whose file is not there.
-        failures: Ids that are refused, and why.
-    """
-
-    found: tuple[str, ...]
-    missing: tuple[str, ...]
-    failures: tuple[Failure, ...]
-
-
 def extract(settings: ExtractSettings) -> ExtractSummary:
     """Extracts what is not yet extracted; a second call with the same settings goes on where the first ended.
 
@@ -107,13 +92,13 @@ def extract(settings: ExtractSettings) -> ExtractSummary:
         results = run_shards(settings, job, plan, fingerprint, device=device, title="extract", per_worker=2)
         markers = [marker for index in range(len(plan.shards)) if (marker := committed(out, index, fingerprint))]
         failures = (
-            *wanted.failures,
+            *(Failure(*refused) for refused in wanted.refused.items()),
             *plan.failures,
             *(failure for marker in markers for failure in marker.stats.failures),
         )
         summary = ExtractSummary(
             out=settings.out,
-            posts=sum(len(posts) for posts in dataset.splits.values()),
+            posts=len(dataset.posts),
             named=len(wanted.found),
             photos=sum(1 for _ in plan.photos()),
             rows=sum(marker.stats.rows for marker in markers),
@@ -141,22 +126,6 @@ def extract(settings: ExtractSettings) -> ExtractSummary:
     return summary
 
 
-def find_photos(dataset: Dataset) -> Wanted:
-    """Every photo that a post names, each once: there, missing, or refused (its path leads outside, is a folder)."""
-    found: dict[str, None] = {}
-    missing: dict[str, None] = {}
-    failures: dict[str, str] = {}
-    for post in (post for posts in dataset.splits.values() for post in posts if post.image_ids):
-        image_id = find_image(dataset, post)
-        if image_id is not None:
-            found[image_id] = None
-        elif (reason := why_missing(dataset, post)) == "no such file":
-            missing[post.image_ids[0]] = None
-        else:
-            failures[post.image_ids[0]] = reason
-    return Wanted(tuple(found), tuple(missing), tuple(Failure(*item) for item in failures.items()))
-
-
 def _specs(settings: ExtractSettings) -> tuple[DetectorSpec, VggSpec]:
     if not 1 <= settings.top_k <= settings.regions:
         raise UserError(
@@ -172,14 +141,14 @@ def _specs(settings: ExtractSettings) -> tuple[DetectorSpec, VggSpec]:
     return detector, VggSpec(settings.vgg_weights, settings.fc7)
 
 
-def _check_missing(settings: ExtractSettings, wanted: Wanted) -> None:
+def _check_missing(settings: ExtractSettings, wanted: NamedPhotos) -> None:
     if wanted.missing and settings.missing_images == "error":
         shown = ", ".join(wanted.missing[:SHOWN]) + (", ..." if len(wanted.missing) > SHOWN else "")
         raise UserError(
             f"{settings.data}: {len(wanted.missing)} photos that posts name are not there: {shown}",
             "Put them there, or give --missing-images skip (leave such posts out) or text-only (train without).",
         )
-    if not wanted.found and not wanted.failures and not wanted.missing:
+    if not wanted.found and not wanted.refused and not wanted.missing:
         raise UserError(f"{settings.data}: no post names a photo.", "There is nothing to extract.")
 
 
@@ -191,7 +160,7 @@ def _say_random(settings: ExtractSettings) -> None:
             )
 
 
-def _plan(settings: ExtractSettings, dataset: Dataset, wanted: Wanted, detector: DetectorSpec, kind: str) -> Plan:
+def _plan(settings: ExtractSettings, dataset: Dataset, wanted: NamedPhotos, detector: DetectorSpec, kind: str) -> Plan:
     before = Plan.load(settings.out) if (settings.out / PLAN).exists() and not settings.overwrite else None
     with _bar(len(wanted.found), "hash") as bar:
         return make_plan(

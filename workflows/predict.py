@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.photos.images import find_image
+from dgf.pipeline.photos.search import find_image
 from dgf.pipeline.posts.base import Dataset
 from dgf.pipeline.posts.dataset import read_dataset
 from dgf.pipeline.shards.commit import write_atomic

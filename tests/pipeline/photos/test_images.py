@@ -13,11 +13,10 @@ from dgf.pipeline.photos.images import (
     ImageError,
     decode,
     digest,
-    find_image,
     probe,
     read_bytes,
-    why_missing,
 )
+from dgf.pipeline.photos.search import find_image, why_missing
 from dgf.pipeline.posts.base import Dataset, Mention, Post
 from support.hostile_photos import OUTSIDE, Case, build, encoded, oriented, picture
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dgf.pipeline.photos.images import find_image
+from dgf.pipeline.photos.search import find_image
 from dgf.pipeline.posts.dataset import read_dataset
 from dgf.workflows.demo.drawing import PAINTERS
 from dgf.workflows.demo.posts import RELATIONS, SITUATIONS, write_posts
