@@ -7,7 +7,7 @@ from dgf.pipeline.captioners.base import Caption, CaptionInput, missing
 from dgf.pipeline.lines import FaultLog, RowError, read_objects
 
 NOT_THERE = "not in the file of captions"
-ROWS = 'Each line is an object such as {"image_id": "train/photo.jpg", "caption": "a dog on the grass"}.'
+CAPTION_FORM = 'Each line is an object such as {"image_id": "train/photo.jpg", "caption": "a dog on the grass"}.'
 
 
 class FileCaptioner:
@@ -38,7 +38,7 @@ def read_caption_file(path: Path) -> dict[str, str]:
             image_id, text = _parse_caption(row)
             if captions.setdefault(image_id, text) != text:
                 raise RowError(f"{image_id} has another caption in an earlier line")
-    log.finish("stop", ROWS)
+    log.finish("stop", CAPTION_FORM)
     return captions
 
 

@@ -12,7 +12,7 @@ _RELATION_FILES = ("relations.json", *mnre.RELATION_FILES)
 _LAYOUTS = (
     "Give a folder with txt/ours_{train,val,test}.txt (MNRE), a folder with {train,val,test}.jsonl, or one .jsonl file."
 )
-_HINT = "Fix these rows, or leave them out with --on-error skip (`dgf validate` lists all of them)."
+_FIX_ROWS = "Fix these rows, or leave them out with --on-error skip (`dgf validate` lists all of them)."
 
 
 def read_dataset(path: Path, *, on_error: OnError = "stop", relations: Path | None = None) -> Dataset:
@@ -48,7 +48,7 @@ def read_dataset(path: Path, *, on_error: OnError = "stop", relations: Path | No
         else:
             for name, posts in jsonl.read_file(file, log, allowed, ids, fixed_split=path.is_dir()).items():
                 splits.setdefault(name, []).extend(posts)
-    faults = log.finish(on_error, _HINT)
+    faults = log.finish(on_error, _FIX_ROWS)
     if not any(splits.values()):
         raise UserError(
             f"{path}: not one row can be used ({len(faults)} fault(s); the first: {faults[0]})",

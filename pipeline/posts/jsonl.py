@@ -64,7 +64,7 @@ def read_file(
             split = _split_name(optional_text_field(row.get("split"), "split") or default)
             if fixed_split and split != default:
                 raise RowError(f"split {show_value(row['split'])} in the file of the split {default}")
-            post = _parse_post(row, f"{split}:{number}", relations)
+            post = _post_of_object(row, f"{split}:{number}", relations)
             if post.id in ids:
                 raise RowError(f"id {show_value(post.id)} is taken by an earlier row")
             ids.add(post.id)
@@ -77,7 +77,7 @@ def _split_name(name: str) -> str:
     return _SPLIT_NAMES.get(name, name)
 
 
-def _parse_post(row: Mapping[str, object], default_id: str, relations: frozenset[str] | None) -> Post:
+def _post_of_object(row: Mapping[str, object], default_id: str, relations: frozenset[str] | None) -> Post:
     if ("text" in row) == ("tokens" in row):
         raise RowError("must have either text or tokens" + (", not both" if "text" in row else ""))
     mentions = {key: mapping_field(row.get(key), key) for key in ("head", "tail")}

@@ -70,14 +70,14 @@ def read_split(path: Path, split: str, log: FaultLog, relations: frozenset[str] 
     posts = []
     for number, line in read_lines(path, log, empty="holds no row"):
         with log.at(path, number):
-            posts.append(_parse_post(_literal(line), f"{split}:{number}", folders, relations))
+            posts.append(_post_of_literal(_literal(line), f"{split}:{number}", folders, relations))
     return posts
 
 
-def _parse_post(
+def _post_of_literal(
     row: Mapping[str, object], post_id: str, folders: tuple[str, ...], relations: frozenset[str] | None
 ) -> Post:
-    tokens = token_field(_required(row, "token"), "token")
+    tokens = token_field(_required_key(row, "token"), "token")
     head = _mention(row, "h", tokens)
     tail = _mention(row, "t", tokens)
     check_pair(head, tail)
@@ -103,14 +103,14 @@ def _literal(line: str) -> Mapping[str, object]:
     return row
 
 
-def _required(row: Mapping[str, object], key: str) -> object:
+def _required_key(row: Mapping[str, object], key: str) -> object:
     if key not in row:
         raise RowError(f"has no key '{key}'")
     return row[key]
 
 
 def _mention(row: Mapping[str, object], key: str, tokens: tuple[str, ...]) -> Mention:
-    mention = mapping_field(_required(row, key), key)
+    mention = mapping_field(_required_key(row, key), key)
     for inner in ("name", "pos"):
         if inner not in mention:
             raise RowError(f"{key} has no key '{inner}'")
