@@ -12,7 +12,7 @@ from dgf.pipeline.captioners.oscar.captioner import check_width
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.captioning import CaptionJob, describe_captioner, is_random, open_features
 from dgf.pipeline.jobs.cluster import tell_stderr
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import read_dataset
 from dgf.pipeline.shards.commit import (
     MANIFEST,
     SETTINGS,

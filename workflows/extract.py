@@ -13,10 +13,8 @@ from dgf.pipeline.detectors.base import DetectorSpec, describe_detector, input_s
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.cluster import tell_stderr
 from dgf.pipeline.jobs.extraction import ExtractJob
-from dgf.pipeline.lines import Fault
-from dgf.pipeline.photos.search import NamedPhotos, find_photos
-from dgf.pipeline.posts.base import Dataset
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.photos import NamedPhotos, find_photos
+from dgf.pipeline.posts import Dataset, Fault, read_dataset
 from dgf.pipeline.shards.commit import Failure, claim, committed, write_manifest
 from dgf.pipeline.shards.plan import GRID, PLAN, Plan, make_plan
 from dgf.pipeline.shards.schema import SCHEMA

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.photos.search import find_image
-from dgf.pipeline.posts.base import Dataset
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.photos import find_image
+from dgf.pipeline.posts import Dataset, read_dataset
 from dgf.pipeline.shards.commit import write_atomic
 from dgf.workflows.caption import caption
 from dgf.workflows.config import TrainConfig

@@ -7,11 +7,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
-from dgf.pipeline.lines import Fault, OnError
-from dgf.pipeline.photos.images import ImageError, decode, probe, read_bytes
-from dgf.pipeline.photos.search import find_image, why_missing
-from dgf.pipeline.posts.base import Dataset, Post
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.photos import ImageError, decode, find_image, probe, read_bytes, why_missing
+from dgf.pipeline.posts import Dataset, Fault, OnError, Post, read_dataset
 
 Photos = Literal["exist", "header", "pixels"]
 

@@ -21,7 +21,7 @@ from dgf.pipeline.captioners.oscar.random_weights import random_captioner, seed_
 from dgf.pipeline.captioners.transformers_captioner import HfCaptioner
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.cluster import Report, ShardResult
-from dgf.pipeline.photos.images import decode, read_bytes
+from dgf.pipeline.photos import decode, read_bytes
 from dgf.pipeline.shards.commit import Failure, ShardStats, commit, committed, file_digest, fingerprint, shard_name
 from dgf.pipeline.shards.plan import Plan
 from dgf.pipeline.shards.schema import BOX_FEATURES, Layout, check_schema, read_layout, read_text, write_captions

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from dgf.pipeline.detectors.base import Detections, Prepared
 from dgf.pipeline.jobs.cluster import Report, ShardResult
-from dgf.pipeline.photos.images import ImageError, decode, read_bytes
+from dgf.pipeline.photos import ImageError, decode, read_bytes
 from dgf.pipeline.shards.commit import Failure, ShardStats, commit, committed
 from dgf.pipeline.shards.plan import Batch, Photo, Plan, Shard
 from dgf.pipeline.shards.rows import Rows

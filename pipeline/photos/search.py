@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dgf.pipeline.photos.images import NO_FILE, ImageError, resolve_photo
-from dgf.pipeline.posts.base import Dataset, Post
+from dgf.pipeline.posts import Dataset, Post
 
 
 @dataclass(frozen=True, slots=True)

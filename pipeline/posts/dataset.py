@@ -4,11 +4,12 @@ from pathlib import Path
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.lines import FaultLog, OnError
-from dgf.pipeline.posts import jsonl, mnre
 from dgf.pipeline.posts.base import Dataset, Post
+from dgf.pipeline.posts.jsonl import read_jsonl, split_of_file
+from dgf.pipeline.posts.mnre import IMAGE_FOLDER, RELATION_FILES, SPLITS, find_mnre_files, read_mnre_split
 from dgf.pipeline.posts.relations import derive_relations, read_relations
 
-_RELATION_FILES = ("relations.json", *mnre.RELATION_FILES)
+_RELATION_LISTS = ("relations.json", *RELATION_FILES)
 _LAYOUTS = (
     "Give a folder with txt/ours_{train,val,test}.txt (MNRE), a folder with {train,val,test}.jsonl, or one .jsonl file."
 )
@@ -44,9 +45,9 @@ def read_dataset(path: Path, *, on_error: OnError = "stop", relations: Path | No
     ids: set[str] = set()
     for split, file in files.items():
         if layout == "mnre":
-            splits[split] = mnre.read_split(file, split, log, allowed)
+            splits[split] = read_mnre_split(file, split, log, allowed)
         else:
-            for name, posts in jsonl.read_file(file, log, allowed, ids, fixed_split=path.is_dir()).items():
+            for name, posts in read_jsonl(file, log, allowed, ids, fixed_split=path.is_dir()).items():
                 splits.setdefault(name, []).extend(posts)
     faults = log.finish(on_error, _FIX_ROWS)
     if not any(splits.values()):
@@ -56,7 +57,7 @@ def read_dataset(path: Path, *, on_error: OnError = "stop", relations: Path | No
         )
     return Dataset(
         root=path,
-        image_root=folder / mnre.IMAGE_FOLDER if layout == "mnre" else folder,
+        image_root=folder / IMAGE_FOLDER if layout == "mnre" else folder,
         splits={split: tuple(posts) for split, posts in splits.items()},
         relations=known or derive_relations(post.relation for posts in splits.values() for post in posts),
         faults=faults,
@@ -66,17 +67,17 @@ def read_dataset(path: Path, *, on_error: OnError = "stop", relations: Path | No
 def _find(path: Path) -> tuple[dict[str, Path], str]:
     """The file of each split, and the layout: mnre or jsonl."""
     if path.is_file():
-        split = jsonl.split_of_file(path)
+        split = split_of_file(path)
         if split is None:
             raise UserError(f"{path}: not a .jsonl file", _LAYOUTS)
         return {split: path}, "jsonl"
     if not path.is_dir():
         raise UserError(f"{path}: neither a file nor a folder", _LAYOUTS)
-    text = mnre.find_split_files(path)
+    text = find_mnre_files(path)
     lines: dict[str, Path] = {}
     for file in sorted(path.iterdir()):
-        split = jsonl.split_of_file(file)
-        if split in mnre.SPLITS and file.is_file():
+        split = split_of_file(file)
+        if split in SPLITS and file.is_file():
             if split in lines:
                 names = f"{lines[split].name} and {file.name}"
                 raise UserError(
@@ -87,11 +88,11 @@ def _find(path: Path) -> tuple[dict[str, Path], str]:
         raise UserError(f"{path}: holds both {next(iter(text.values()))} and {next(iter(lines.values()))}", _LAYOUTS)
     if not text and not lines:
         raise UserError(f"{path}: no posts found in this folder", _LAYOUTS)
-    return (text, "mnre") if text else ({split: lines[split] for split in mnre.SPLITS if split in lines}, "jsonl")
+    return (text, "mnre") if text else ({split: lines[split] for split in SPLITS if split in lines}, "jsonl")
 
 
 def _relations_beside(folder: Path) -> tuple[str, ...] | None:
-    found = [folder / name for name in _RELATION_FILES if (folder / name).is_file()]
+    found = [folder / name for name in _RELATION_LISTS if (folder / name).is_file()]
     if len(found) > 1:
         raise UserError(
             f"{folder}: more than one list of relations: {', '.join(file.name for file in found)}",

@@ -42,7 +42,7 @@ def split_of_file(path: Path) -> str | None:
     return None if named is None else _split_name(named["stem"])
 
 
-def read_file(
+def read_jsonl(
     path: Path, log: FaultLog, relations: frozenset[str] | None, ids: set[str], *, fixed_split: bool
 ) -> dict[str, list[Post]]:
     """Read one file of posts.

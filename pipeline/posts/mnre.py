@@ -28,7 +28,7 @@ _TEXT_FOLDERS = ("txt", "mnre_txt", ".")
 _SPELLINGS = {"train": ("train", "train "), "val": ("val", "val ", "dev", "dev "), "test": ("test", "test ")}
 
 
-def find_split_files(root: Path) -> dict[str, Path]:
+def find_mnre_files(root: Path) -> dict[str, Path]:
     """Find the text file of each split: `txt/ours_train.txt`, `mnre_txt/mnre_val .txt`, ...
 
     Returns:
@@ -56,7 +56,7 @@ def find_split_files(root: Path) -> dict[str, Path]:
     return found
 
 
-def read_split(path: Path, split: str, log: FaultLog, relations: frozenset[str] | None) -> list[Post]:
+def read_mnre_split(path: Path, split: str, log: FaultLog, relations: frozenset[str] | None) -> list[Post]:
     """Read one split; rows get the ids `split:line`.
 
     Args:

@@ -11,9 +11,7 @@ NONE = "None"
 
 MAX_FILE_BYTES = 1 << 22
 
-_RELATIONS_FORM = (
-    'It must map every relation to its id: {"None": 0, "/per/org/member_of": 1, ...}, ids 0, 1, 2, ... once.'
-)
+_IDS_FORM = 'It must map every relation to its id: {"None": 0, "/per/org/member_of": 1, ...}, ids 0, 1, 2, ... once.'
 
 
 def read_relations(path: Path) -> tuple[str, ...]:
@@ -28,18 +26,16 @@ def read_relations(path: Path) -> tuple[str, ...]:
     """
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise UserError(
-                f"{path}: larger than {MAX_FILE_BYTES} bytes, so it is not a list of relations", _RELATIONS_FORM
-            )
+            raise UserError(f"{path}: larger than {MAX_FILE_BYTES} bytes, so it is not a list of relations", _IDS_FORM)
         pairs = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=list)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}", "Check the path of the relations.") from None
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not JSON: {error}", _RELATIONS_FORM) from None
+        raise UserError(f"{path}: not JSON: {error}", _IDS_FORM) from None
     if isinstance(pairs, list) and pairs and all(isinstance(item, str) for item in pairs):
         pairs = [(name, index) for index, name in enumerate(pairs)]
     if not _is_pairs(pairs):
-        raise UserError(f"{path}: holds no relations", _RELATIONS_FORM)
+        raise UserError(f"{path}: holds no relations", _IDS_FORM)
     names: dict[int, str] = {}
     faults = []
     for name, number in pairs:
@@ -61,7 +57,7 @@ def read_relations(path: Path) -> tuple[str, ...]:
     if gaps and not faults:
         faults.append(f"the ids leave gaps: {', '.join(gaps[:10])} missing of 0 to {max(names)}")
     if faults:
-        raise UserError("\n  ".join([f"{path}: {len(faults)} fault(s):", *faults]), _RELATIONS_FORM)
+        raise UserError("\n  ".join([f"{path}: {len(faults)} fault(s):", *faults]), _IDS_FORM)
     return tuple(names[number] for number in range(len(names)))
 
 

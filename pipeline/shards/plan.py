@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.photos.images import ImageError, digest, probe, read_bytes
+from dgf.pipeline.photos import ImageError, digest, probe, read_bytes
 from dgf.pipeline.shards.commit import Failure, write_json
 
 PLAN = "plan.json"

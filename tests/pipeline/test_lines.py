@@ -11,7 +11,7 @@ import pytest
 from dgf.pipeline.captioners.caption_file import read_caption_file
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.lines import MAX_LINE_BYTES, FaultLog, read_lines
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import read_dataset
 from dgf.workflows.data.entity_types import read_types
 
 MENTIONS = {"head": {"span": [0, 1]}, "tail": {"span": [1, 2]}}

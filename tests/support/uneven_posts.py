@@ -17,7 +17,7 @@ from dgf.model.dgf_pt.network import DGF
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
 from dgf.pipeline.features.store import FeatureStore
-from dgf.pipeline.posts.base import Mention, Post
+from dgf.pipeline.posts import Mention, Post
 from dgf.workflows.data.batches import BatchMaker, read_captions
 from dgf.workflows.data.encode import PostEncoder
 from dgf.workflows.data.examples import make_examples

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from dgf.cli.main import cli
 from dgf.pipeline.detectors.base import DetectorSpec, build_detector
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.photos.images import decode
+from dgf.pipeline.photos import decode
 from dgf.pipeline.shards.commit import file_digest
 from dgf.pipeline.shards.plan import Plan
 from dgf.pipeline.shards.schema import check_schema

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from dgf.cli.inspect import command
-from dgf.pipeline.photos.images import digest
+from dgf.pipeline.photos import digest
 from dgf.pipeline.shards.commit import Failure, ShardStats, claim, commit, markers, write_manifest
 from dgf.pipeline.shards.schema import Layout, write_captions, write_features
 from dgf.workflows.inspect_shards import inspect

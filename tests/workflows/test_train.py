@@ -20,7 +20,7 @@ from dgf.model.batch import Batch
 from dgf.model.dgf_pt.network import DGF, Output
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features.store import FeatureStore
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import read_dataset
 from dgf.workflows.config import TrainConfig, resolve_config
 from dgf.workflows.data.batches import pool_captions, read_captions
 from dgf.workflows.data.photo_rows import place

@@ -14,7 +14,7 @@ from dgf.pipeline.detectors.base import DEFAULT_DETECTOR, DetectorSpec, input_si
 from dgf.pipeline.jobs.cluster import ShardResult, run_job
 from dgf.pipeline.jobs.extraction import ExtractJob, Networks
 from dgf.pipeline.jobs.runner import ExtractWork
-from dgf.pipeline.photos.images import decode
+from dgf.pipeline.photos import decode
 from dgf.pipeline.shards.plan import Plan, make_plan
 from dgf.pipeline.vgg import VggSpec
 from dgf.workflows.devices import choose_device

@@ -11,8 +11,7 @@ from dgf.model.dgf_pt.network import DGF
 from dgf.model.labels import LabelSpace
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features.store import FeatureStore
-from dgf.pipeline.posts.base import Dataset, Post
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import Dataset, Post, read_dataset
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data.batches import BatchMaker, Captions, read_captions
 from dgf.workflows.data.encode import PostEncoder

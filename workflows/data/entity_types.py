@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dgf.pipeline.lines import FaultLog, RowError, read_objects
-from dgf.pipeline.posts.base import Post
+from dgf.pipeline.posts import Post
 
 TypePairs = Mapping[str, tuple[str | None, str | None]]
 """Head type and tail type by post id."""
 
-_FORM = 'One JSON object a line: {"id": "test:17", "head": "per", "tail": "org"}; null for a type that is not known.'
+_TYPES_FORM = 'One JSON object a line: {"id": "test:17", "head": "per", "tail": "org"}; null for a type not known.'
 
 
 def types_of_posts(posts: Iterable[Post]) -> TypePairs:
@@ -35,5 +35,5 @@ def read_types(file: Path) -> TypePairs:
             if post in pairs:
                 raise RowError(f"a second line for {post}")
             pairs[post] = (head, tail)
-    log.finish("stop", _FORM)
+    log.finish("stop", _TYPES_FORM)
     return pairs

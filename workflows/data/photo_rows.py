@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features.store import FeatureStore
-from dgf.pipeline.posts.base import Post
+from dgf.pipeline.posts import Post
 
 MissingImages = Literal["error", "skip", "text-only"]
 

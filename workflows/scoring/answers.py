@@ -9,7 +9,7 @@ import torch
 
 from dgf.model.dgf_pt.network import DGF
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.posts.base import Post
+from dgf.pipeline.posts import Post
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data.batches import BatchMaker, with_pooled_captions
 from dgf.workflows.data.corpus import Corpus, make_batches, make_encoder, tokenize_captions

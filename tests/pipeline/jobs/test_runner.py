@@ -12,7 +12,7 @@ from PIL import Image
 from dgf.pipeline.detectors.base import Detections, Prepared
 from dgf.pipeline.jobs import runner as runner_module
 from dgf.pipeline.jobs.runner import Runner, StoppedError
-from dgf.pipeline.photos.images import decode
+from dgf.pipeline.photos import decode
 from dgf.pipeline.shards.plan import Photo, Plan
 from dgf.pipeline.shards.rows import Rows, box_features
 from dgf.pipeline.shards.schema import BLOCKS, FC7, check_schema

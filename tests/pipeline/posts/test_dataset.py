@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import read_dataset
 
 ROW = '{"tokens": ["a", "b"], "head": {"span": [0, 1]}, "tail": {"span": [1, 2]}}'
 LITERAL = "{'token': ['a', 'b'], 'h': {'name': 'a', 'pos': [0, 1]}, 't': {'name': 'b', 'pos': [1, 2]}, 'img_id': 'x'}"

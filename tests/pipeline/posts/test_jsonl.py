@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.posts.base import Mention, Post
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import Mention, Post, read_dataset
 
 TOKENS = {"tokens": ["Ann", "met", "Bo"], "head": {"span": [0, 1]}, "tail": {"span": [2, 3]}}
 TEXT = {"text": "Ann met Bo", "head": {"span": [0, 3]}, "tail": {"span": [8, 10]}}

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.posts.base import Dataset, Mention
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import Dataset, Mention, read_dataset
 
 ROW = {
     "token": ["Ann", "of", "New", "York", "sings"],

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dgf.pipeline.photos.search import find_image
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.photos import find_image
+from dgf.pipeline.posts import read_dataset
 from dgf.workflows.demo.drawing import PAINTERS
 from dgf.workflows.demo.posts import DEMO_RELATIONS, SITUATIONS, write_posts
 from dgf.workflows.demo.world import HEIGHT, ORGANIZATIONS, PEOPLE, WIDTH, Scene, draw_scene, standing
