@@ -120,7 +120,7 @@ def validate(
         on_photo: Called for each distinct photo.
 
     Raises:
-        UserError: There is not a data set at that path, or not one row of it can be used.
+        UserError: There is no data set at that path, or not one row of it can be used.
     """
     dataset = read_dataset(data, on_error="skip", relations=relations)
     reasons: dict[tuple[str, ...], str | None] = {}

@@ -37,7 +37,7 @@ def read_caption_file(path: Path) -> dict[str, str]:
         with log.at(path, number):
             image_id, text = _parse_caption(row)
             if captions.setdefault(image_id, text) != text:
-                raise RowError(f"{image_id} has another caption in an earlier line")
+                raise RowError(f"{image_id} has another caption in an earlier line: keep one of them")
     log.finish("stop", CAPTION_FORM)
     return captions
 

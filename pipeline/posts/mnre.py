@@ -66,7 +66,6 @@ def read_mnre_split(path: Path, split: str, log: FaultLog, relations: frozenset[
         relations: The relations a row may have, None for any.
     """
     folders = (split, *(other for other in SPLITS if other != split))
-
     posts = []
     for number, line in read_lines(path, log, empty="holds no row"):
         with log.at(path, number):
