@@ -112,7 +112,7 @@ def read_lines(path: Path, log: FaultLog, *, empty: str | None = None) -> Iterat
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise UserError(f"{path}: damaged or cut short gzip data: {error}", "Copy or compress it again.") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {os.strerror(error.errno or 0)}", "Check the path.") from None
+        raise UserError(f"{path} cannot be read: {os.strerror(error.errno or 0)}", "Check the path.") from None
     if empty and not found:
         log.add(path, None, empty)
 
