@@ -2,13 +2,13 @@
 
 
 class UserError(Exception):
-    """A fault in what the user gave, told in full: what, where, and what mends it.
+    """A fault in what the user gave: what is wrong, where, and how to fix it.
 
     The command line prints it without a traceback and exits with 1.
 
     Args:
         message: Names the file (and line) or option, and the fault.
-        hint: What to do about it: a command, a file to fetch, an option to change.
+        hint: How to fix it: a command to run, a file to fetch, an option to change.
     """
 
     def __init__(self, message: str, hint: str | None = None) -> None:

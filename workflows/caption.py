@@ -14,7 +14,7 @@ from dgf.pipeline.jobs.base import WorkerPool
 from dgf.pipeline.jobs.captioning import CaptioningSpec, is_random
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
 from dgf.pipeline.jobs.run_shard import ShardJob
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import read_dataset
 from dgf.pipeline.shards import SCHEMA, Failure, Layout, Plan, ShardFolder, read_layout
 from dgf.workflows.devices import choose_workers
 from dgf.workflows.settings import CaptionSettings

@@ -29,7 +29,7 @@ GIB = 1024**3
 
 
 def describe_environment() -> dict[str, str]:
-    """The facts in the order in which they are printed; a part that is absent or broken says so itself."""
+    """Collect the facts in the order in which they are printed; a part that is absent or broken says so."""
     facts = {
         "python": f"{platform.python_version()} ({sys.executable})",
         "platform": platform.platform(),

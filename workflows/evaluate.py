@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.posts.base import Post
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import Post, read_dataset
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import Corpus, open_corpus
 from dgf.workflows.devices import choose_device

@@ -12,9 +12,8 @@ from dgf.pipeline.jobs.base import WorkerPool
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
 from dgf.pipeline.jobs.extraction_spec import ExtractionSpec, FeatureSpec
 from dgf.pipeline.jobs.run_shard import ShardJob
-from dgf.pipeline.photos.images import find_image, why_missing
-from dgf.pipeline.posts.base import Dataset, Fault
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.photos import NamedPhotos, find_photos
+from dgf.pipeline.posts import Dataset, Fault, read_dataset
 from dgf.pipeline.progress import photo_bar
 from dgf.pipeline.shards import GRID, SCHEMA, Failure, Plan, ShardFolder, make_plan
 from dgf.pipeline.vgg import VggSpec
@@ -55,21 +54,6 @@ class ExtractSummary:
     missing: tuple[str, ...]
     faults: tuple[Fault, ...]
     seconds: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class WantedPhotos:
-    """The photos that the posts name.
-
-    Args:
-        found: Ids whose file is there.
-        missing: Ids (the first of a post) whose file is not there.
-        failures: Ids that are refused, and why.
-    """
-
-    found: tuple[str, ...]
-    missing: tuple[str, ...]
-    failures: tuple[Failure, ...]
 
 
 def extract_photos(settings: ExtractSettings) -> ExtractSummary:
@@ -163,7 +147,8 @@ def extract(
         plan.save(folder.path)
         job = ShardJob(folder, computation, workers.device, threads)
         done = run_shards(job, plan.sizes, workers, title="extract", per_worker=2)
-        failures = sorted((*wanted.failures, *plan.failures, *done.failures), key=lambda failure: failure.image_id)
+        refused = (Failure(*item) for item in wanted.refused.items())
+        failures = sorted((*refused, *plan.failures, *done.failures), key=lambda failure: failure.image_id)
         folder.write_manifest(
             done.markers,
             {
@@ -175,7 +160,7 @@ def extract(
         )
     return ExtractSummary(
         out=out,
-        posts=sum(len(posts) for posts in dataset.splits.values()),
+        posts=len(dataset.posts),
         named=len(wanted.found),
         photos=sum(plan.sizes),
         rows=done.rows,
@@ -187,30 +172,14 @@ def extract(
     )
 
 
-def find_photos(dataset: Dataset) -> WantedPhotos:
-    """Every photo that a post names, each once: there, missing, or refused (its path leads outside, is a folder)."""
-    found: dict[str, None] = {}
-    missing: dict[str, None] = {}
-    failures: dict[str, str] = {}
-    for post in (post for posts in dataset.splits.values() for post in posts if post.image_ids):
-        image_id = find_image(dataset, post)
-        if image_id is not None:
-            found[image_id] = None
-        elif (reason := why_missing(dataset, post)) == "no such file":
-            missing[post.image_ids[0]] = None
-        else:
-            failures[post.image_ids[0]] = reason
-    return WantedPhotos(tuple(found), tuple(missing), tuple(Failure(*item) for item in failures.items()))
-
-
-def _check_missing(dataset: Dataset, wanted: WantedPhotos, missing_images: MissingImages) -> None:
+def _check_missing(dataset: Dataset, wanted: NamedPhotos, missing_images: MissingImages) -> None:
     if wanted.missing and missing_images == "error":
         shown = ", ".join(wanted.missing[:_MOST_NAMED]) + (", ..." if len(wanted.missing) > _MOST_NAMED else "")
         raise UserError(
             f"{dataset.root}: {len(wanted.missing)} photos that posts name are not there: {shown}",
             "Put them there, or give --missing-images skip (leave such posts out) or text-only (train without).",
         )
-    if not wanted.found and not wanted.failures and not wanted.missing:
+    if not wanted.found and not wanted.refused and not wanted.missing:
         raise UserError(f"{dataset.root}: no post names a photo.", "There is nothing to extract.")
 
 

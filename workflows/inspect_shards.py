@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.photos import ImageError, decode, digest, read_bytes
 from dgf.pipeline.photos.contact_sheet import Tile, write_sheet
-from dgf.pipeline.photos.images import ImageError, decode, digest, read_bytes
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import read_dataset
 from dgf.pipeline.shards import (
     MADE_BY,
     MANIFEST,

@@ -14,9 +14,8 @@ from dgf.pipeline.files import write_atomic
 from dgf.pipeline.jobs.base import WorkerPool
 from dgf.pipeline.jobs.captioning import is_random
 from dgf.pipeline.jobs.extraction_spec import FeatureSpec
-from dgf.pipeline.photos.images import find_image
-from dgf.pipeline.posts.base import Dataset
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.photos import find_image
+from dgf.pipeline.posts import Dataset, read_dataset
 from dgf.workflows.caption import caption
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import open_corpus

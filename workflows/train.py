@@ -14,7 +14,7 @@ from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import exclusive
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import read_dataset
 from dgf.pipeline.shards import FC7, ShardFolder
 from dgf.workflows.config import TrainConfig, dump_config
 from dgf.workflows.data import Corpus, Split, open_corpus, prepare_splits, train_tokenizer
@@ -159,7 +159,5 @@ def _training_facts(
         "features": corpus.store.fingerprint if corpus.store else None,
         "captioner": corpus.captioner,
         "extraction": ShardFolder.open(corpus.store.folder, "features").command if corpus.store else None,
-        "captioning": ShardFolder.open(Path(config.data.captions), "captions").command
-        if config.data.captions
-        else None,
+        "captioning": ShardFolder.open(Path(captions), "captions").command if captions else None,
     }

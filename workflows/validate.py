@@ -1,20 +1,17 @@
 """What a data set holds, and everything about it that may surprise: faults, missing photos, quirks."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
-from dgf.pipeline.photos.images import ImageError, decode, find_image, probe, read_bytes, why_missing
-from dgf.pipeline.posts.base import Dataset, Fault, Post
-from dgf.pipeline.posts.dataset import read_dataset
-from dgf.pipeline.posts.fields import OnError
+from dgf.pipeline.photos import ImageError, decode, find_image, probe, read_bytes, why_missing
+from dgf.pipeline.posts import Dataset, Fault, OnError, Post, read_dataset
 
 Photos = Literal["exist", "header", "pixels"]
 
-SHOWN = 20
 UNLABELED = "(no relation given)"
 
 
@@ -88,13 +85,13 @@ class Validation:
 
     @property
     def exit_code(self) -> int:
-        """0 nothing to mend; 1 rows at fault that would stop a run; 3 rows left out, or photos missing or broken."""
+        """0 nothing to fix; 1 rows at fault that would stop a run; 3 rows left out, or photos missing or broken."""
         if self.faults and self.on_error == "stop":
             return 1
         return 3 if self.faults or self.bad_photos else 0
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, as JSON values."""
+        """Return everything, as JSON values."""
         return {
             "data": str(self.data),
             "splits": {split: asdict(facts) for split, facts in self.splits.items()},
@@ -103,53 +100,6 @@ class Validation:
             "bad_photos": [asdict(photo) for photo in self.bad_photos],
             "faults": [{"file": str(f.file), "line": f.line, "fault": f.message} for f in self.faults],
         }
-
-    def table(self) -> str:
-        """What the terminal shows; every fault, and the first photos that are missing."""
-        columns = [*self.splits]
-        rows: list[tuple[str, list[object]]] = [
-            (label, [getattr(facts, name) for facts in self.splits.values()]) for name, label in _LABELS.items()
-        ]
-        names = list(dict.fromkeys(name for facts in self.splits.values() for name in facts.relations))
-        names.sort(key=lambda name: -sum(facts.relations.get(name, 0) for facts in self.splits.values()))
-        rows += [(f"  {name}", [facts.relations.get(name, 0) for facts in self.splits.values()]) for name in names]
-        width = max(len(label) for label, _ in rows)
-        widths = [max(len(column), 7) for column in columns]
-        lines = [f"{self.data}", ""]
-        lines.append(" " * width + "".join(f"  {name:>{size}}" for name, size in zip(columns, widths, strict=True)))
-        for label, values in rows:
-            cells = "".join(f"  {value!s:>{size}}" for value, size in zip(values, widths, strict=True))
-            lines.append(f"{label:<{width}}{cells}")
-        for one, other, count in self.shared_sentences:
-            lines.append(f"{one} and {other} share {count} sentences")
-        if self.bad_photos:
-            lines += ["", f"{len(self.bad_photos)} photos are missing or broken:"]
-            lines += [
-                f"  {photo.image_id!r}: {photo.reason} (posts {', '.join(photo.posts[:3])}"
-                + (f" and {len(photo.posts) - 3} more)" if len(photo.posts) > 3 else ")")
-                for photo in self.bad_photos[:SHOWN]
-            ]
-            if len(self.bad_photos) > SHOWN:
-                lines.append(f"  ... and {len(self.bad_photos) - SHOWN} more; --json lists all")
-        if self.faults:
-            what = "left out" if self.on_error == "skip" else "each stops a run, unless it is given --on-error skip"
-            lines += ["", f"{len(self.faults)} faults ({what}):"]
-            lines += [f"  {fault}" for fault in self.faults]
-        return "\n".join(lines)
-
-
-_LABELS = {
-    "rows": "rows",
-    "sentences": "distinct sentences",
-    "with_image": "rows with a photo",
-    "without_image": "rows without a photo",
-    "images": "distinct photos named",
-    "images_found": "photos found",
-    "overlapping": "mentions overlap (nested)",
-    "tail_first": "tail before head",
-    "entity_at_end": "mention at sentence end",
-    "disagreeing": "same pair, different labels",
-}
 
 
 def validate(
@@ -164,7 +114,7 @@ def validate(
 
     Args:
         data: In any layout that `read_dataset` knows.
-        on_error: Decides the exit code alone: all faults are listed either way.
+        on_error: Decides only the exit code: all faults are listed either way.
         relations: As for `read_dataset`.
         photos: `exist` looks for the files, `header` reads their sizes, `pixels` decodes them.
         on_photo: Called for each distinct photo.
@@ -175,10 +125,10 @@ def validate(
     dataset = read_dataset(data, on_error="skip", relations=relations)
     reasons: dict[tuple[str, ...], str | None] = {}
     shown_by: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for post in _posts(dataset):
+    for post in dataset.posts:
         if post.image_ids:
             if post.image_ids not in reasons:
-                reasons[post.image_ids] = _reason(dataset, post, photos)
+                reasons[post.image_ids] = _why_unusable(dataset, post, photos)
                 on_photo()
             shown_by[post.image_ids].append(post.id)
     bad = [BadPhoto(ids[0], tuple(shown_by[ids]), reason) for ids, reason in reasons.items() if reason is not None]
@@ -186,7 +136,7 @@ def validate(
     shared = [(one, other, len(texts[one] & texts[other])) for one, other in combinations(texts, 2)]
     return Validation(
         data=data,
-        splits={split: _facts(posts, dataset.relations, reasons) for split, posts in dataset.splits.items()},
+        splits={split: _count_split(posts, dataset.relations, reasons) for split, posts in dataset.splits.items()},
         shared_sentences=tuple(entry for entry in shared if entry[2]),
         bad_photos=tuple(bad),
         faults=dataset.faults,
@@ -195,12 +145,8 @@ def validate(
     )
 
 
-def _posts(dataset: Dataset) -> Iterable[Post]:
-    return (post for posts in dataset.splits.values() for post in posts)
-
-
-def _reason(dataset: Dataset, post: Post, photos: Photos) -> str | None:
-    """Why a post's photo cannot be used; None if it can."""
+def _why_unusable(dataset: Dataset, post: Post, photos: Photos) -> str | None:
+    """Say why a post's photo cannot be used; None if it can."""
     image_id = find_image(dataset, post)
     if image_id is None:
         return why_missing(dataset, post)
@@ -214,14 +160,14 @@ def _reason(dataset: Dataset, post: Post, photos: Photos) -> str | None:
     return None
 
 
-def _facts(
+def _count_split(
     posts: tuple[Post, ...], relations: tuple[str, ...], reasons: Mapping[tuple[str, ...], str | None]
 ) -> SplitFacts:
     counts = Counter(UNLABELED if post.relation is None else post.relation for post in posts)
     images = {post.image_ids for post in posts if post.image_ids}
     labels: dict[object, set[str | None]] = defaultdict(set)
     for post in posts:
-        labels[post.tokens, _span(post, "head"), _span(post, "tail")].add(post.relation)
+        labels[post.tokens, post.head.start, post.head.end, post.tail.start, post.tail.end].add(post.relation)
     unlabeled = (UNLABELED,) if counts[UNLABELED] else ()
     return SplitFacts(
         rows=len(posts),
@@ -236,8 +182,3 @@ def _facts(
         entity_at_end=sum(len(post.tokens) in (post.head.end, post.tail.end) for post in posts),
         disagreeing=sum(len(found) > 1 for found in labels.values()),
     )
-
-
-def _span(post: Post, which: Literal["head", "tail"]) -> tuple[int, int]:
-    mention = post.head if which == "head" else post.tail
-    return mention.start, mention.end

@@ -1,14 +1,13 @@
 """Captions that the user brings, as a captioner."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dgf.pipeline.captioners.base import Caption, CaptionInput, missing
-from dgf.pipeline.errors import UserError
+from dgf.pipeline.lines import FaultLog, RowError, read_objects
 
 NOT_THERE = "not in the file of captions"
-ROWS = 'Each line is an object such as {"image_id": "train/photo.jpg", "caption": "a dog on the grass"}.'
+CAPTION_FORM = 'Each line is an object such as {"image_id": "train/photo.jpg", "caption": "a dog on the grass"}.'
 
 
 class FileCaptioner:
@@ -18,7 +17,7 @@ class FileCaptioner:
         self._captions = captions
 
     def caption(self, photos: Sequence[CaptionInput]) -> list[Caption]:
-        """The user's caption of each photo; nobody knows its log-probability."""
+        """Return the user's caption of each photo; its log-probability is not known."""
         return [self._look(photo.ids) for photo in photos]
 
     def _look(self, ids: Sequence[str]) -> Caption:
@@ -27,31 +26,32 @@ class FileCaptioner:
 
 
 def read_caption_file(path: Path) -> dict[str, str]:
-    """Captions by image id, white space made single.
+    """Read captions by image id, with runs of white space made one space.
 
     Raises:
-        UserError: Names the line that is no caption, or that gives a photo another caption than an earlier line.
+        UserError: Names the lines that are not captions, or that give a photo another caption than an earlier line.
     """
     captions: dict[str, str] = {}
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")  # splitlines would split inside JSON strings
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}.", "Give a JSONL file as --captions.") from error
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            image_id, text = row["image_id"], row["caption"]
-            if not (isinstance(image_id, str) and isinstance(text, str) and image_id and text.strip()):
-                raise ValueError("image_id and caption must be text that is not empty")
-            text = " ".join(text.split())
-            text.encode()
-        except (ValueError, KeyError, TypeError) as error:
-            fault = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            raise UserError(f"{path}:{number}: {fault}.", ROWS) from error
-        if captions.setdefault(image_id, text) != text:
-            raise UserError(f"{path}:{number}: {image_id} has another caption in an earlier line.", "Keep one of them.")
-    if not captions:
-        raise UserError(f"{path} holds no caption.", ROWS)
+    log = FaultLog(path)
+    for number, row in read_objects(path, log, empty="holds no caption"):
+        with log.at(path, number):
+            image_id, text = _parse_caption(row)
+            if captions.setdefault(image_id, text) != text:
+                raise RowError(f"{image_id} has another caption in an earlier line: keep one of them")
+    log.finish("stop", CAPTION_FORM)
     return captions
+
+
+def _parse_caption(row: Mapping[str, object]) -> tuple[str, str]:
+    for key in ("image_id", "caption"):
+        if key not in row:
+            raise RowError(f"'{key}' is missing")
+    image_id, text = row["image_id"], row["caption"]
+    if not (isinstance(image_id, str) and isinstance(text, str) and image_id and text.strip()):
+        raise RowError("image_id and caption must be text that is not empty")
+    text = " ".join(text.split())
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise RowError("caption holds half a surrogate pair") from None
+    return image_id, text

@@ -14,7 +14,7 @@ from transformers.utils import logging as transformers_logging
 
 from dgf.pipeline.captioners.base import Caption, CaptionerSpec, CaptionInput, missing
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.photos.images import ImageError
+from dgf.pipeline.photos import ImageError
 
 HINT = (
     "Fetch an image captioning model, such as Salesforce/blip-image-captioning-base or nlpconnect/vit-gpt2-image-"

@@ -18,7 +18,7 @@ from dgf.pipeline.captioners.transformers_captioner import HfCaptioner
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import file_digest
 from dgf.pipeline.jobs.base import Report, ShardContent, Turns, software_versions
-from dgf.pipeline.photos.images import decode, read_bytes
+from dgf.pipeline.photos import decode, read_bytes
 from dgf.pipeline.shards import (
     BOX_FEATURES,
     Failure,

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from dgf.pipeline.photos.images import ImageError, decode, read_bytes
+from dgf.pipeline.photos import ImageError, decode, read_bytes
 from dgf.pipeline.shards import Failure, Photo, PhotoBatch, PlannedShard
 
 AHEAD = 2

@@ -27,7 +27,7 @@ class Tile:
         title: Above it, on one line.
         photo: (H, W, 3) uint8 RGB, None for a photo that cannot be shown.
         boxes: (n, 4) x1 y1 x2 y2 in pixels of the photo.
-        labels: One a box.
+        labels: One per box.
         text: Below it: a caption, or why there is no photo.
     """
 
@@ -39,14 +39,14 @@ class Tile:
 
 
 def write_sheet(tiles: Sequence[Tile], path: Path, *, columns: int = 4) -> None:
-    """Draws the tiles row by row into a PNG, written whole or not at all.
+    """Draw the tiles row by row into a PNG, written whole or not at all.
 
     Args:
         tiles: At least one.
         path: The file.
-        columns: Tiles in a row.
+        columns: Tiles per row.
     """
-    drawn = [_draw(tile) for tile in tiles]
+    drawn = [_draw_tile(tile) for tile in tiles]
     rows = [drawn[start : start + columns] for start in range(0, len(drawn), columns)]
     heights = [max(tile.height for tile in row) for row in rows]
     width = min(columns, len(drawn)) * (_EDGE + _MARGIN) + _MARGIN
@@ -61,7 +61,7 @@ def write_sheet(tiles: Sequence[Tile], path: Path, *, columns: int = 4) -> None:
     write_atomic(path, buffer.getvalue())
 
 
-def _draw(tile: Tile) -> Image.Image:
+def _draw_tile(tile: Tile) -> Image.Image:
     if tile.photo is None:
         photo, scale = Image.new("RGB", (_EDGE, _EDGE // 4), "#dddddd"), 1.0
     else:
@@ -81,7 +81,7 @@ def _draw(tile: Tile) -> Image.Image:
 
 
 def _draw_boxes(photo: Image.Image, boxes: npt.NDArray[np.float32], labels: Sequence[str]) -> None:
-    """Draws the last box first, so that the best lies on top."""
+    """Draw the last box first, so that the best lies on top."""
     draw = ImageDraw.Draw(photo)
     font = _font(11)
     for index in reversed(range(len(boxes))):

@@ -13,9 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile, UnidentifiedImageError
-
-from dgf.pipeline.posts.base import Dataset, Post
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 """What may be decoded. Pillow knows far more, each a parser that a hostile file could reach."""
@@ -24,16 +22,9 @@ MAX_BYTES = 1 << 26
 MAX_PIXELS = 80_000_000
 """Below the number at which Pillow itself warns; 240 MB as RGB."""
 
-_ORIENTATION_TAG = 0x0112
-_TRANSPOSITIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+NO_FILE = "no such file"
+"""The reason of a photo that is not there."""
+
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _BLACK_IS_ZERO = 258, 262, 1
 
 
@@ -41,20 +32,20 @@ class ImageError(Exception):
     """A photo cannot be used. Its text is the reason: short, for a user, the same every time (markers hold it)."""
 
 
-def resolve(root: Path, image_id: str) -> Path:
-    """The file of a photo, with every link followed.
+def resolve_photo(root: Path, image_id: str) -> Path:
+    """Find the file of a photo, with every link followed.
 
     Args:
         root: Folder of the photos (it may itself be a link).
         image_id: POSIX path relative to it.
 
     Raises:
-        ImageError: The id is no such path, leads outside the folder by `..`, as an absolute path or through a link,
-            or names no regular file.
+        ImageError: The id is not such a path, leads outside the folder by `..`, as an absolute path or through a link,
+            or does not name a regular file.
     """
     parts = image_id.split("/")
     if "" in parts or ".." in parts:
-        raise ImageError("leads outside the data folder" if parts[0] == "" or ".." in parts else "no such file")
+        raise ImageError("leads outside the data folder" if parts[0] == "" or ".." in parts else NO_FILE)
     try:
         base = os.path.realpath(root)
         path = Path(os.path.realpath(os.path.join(base, *parts), strict=True))
@@ -63,7 +54,7 @@ def resolve(root: Path, image_id: str) -> Path:
         if not stat.S_ISREG(path.stat().st_mode):
             raise ImageError("not a regular file")
     except (FileNotFoundError, NotADirectoryError):
-        raise ImageError("no such file") from None
+        raise ImageError(NO_FILE) from None
     except OSError as error:
         raise ImageError(_system_reason(error)) from None
     except ValueError:  # a NUL, or half a surrogate pair
@@ -75,9 +66,9 @@ def read_bytes(root: Path, image_id: str) -> bytes:
     """Read the file of a photo.
 
     Raises:
-        ImageError: See `resolve`; or the file is empty, larger than 64 MiB, or cannot be read.
+        ImageError: See `resolve_photo`; or the file is empty, larger than 64 MiB, or cannot be read.
     """
-    path = resolve(root, image_id)
+    path = resolve_photo(root, image_id)
     try:
         # The path is resolved, so a link here was put in place since; and a pipe put in place must not block.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -99,15 +90,15 @@ def _system_reason(error: OSError) -> str:
 
 
 def digest(data: bytes) -> str:
-    """sha256 of a photo's bytes, in hexadecimal."""
+    """Compute the sha256 of a photo's bytes, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
 def probe(data: bytes) -> tuple[int, int]:
-    """(height, width) that `decode` will give, from the header alone.
+    """Read the (height, width) of what `decode` returns, from the header alone.
 
     Raises:
-        ImageError: The bytes are no image of a known format, or it has too many pixels.
+        ImageError: The bytes are not an image of a known format, or it has too many pixels.
     """
     try:
         with _open(data) as image:
@@ -126,42 +117,22 @@ def decode(data: bytes) -> npt.NDArray[np.uint8]:
         (H, W, 3) uint8 RGB, upright.
 
     Raises:
-        ImageError: See `probe`; or the pixels are cut off, broken, or of a kind without one right reading as RGB.
+        ImageError: See `probe`; or the pixels are cut off, broken, or of a kind with no one reading as RGB.
     """
     try:
         with _open(data) as image:
             orientation = _orientation(image)
             pixels = np.asarray(_rgb(image))
             if orientation != 1:
-                pixels = np.asarray(Image.fromarray(pixels).transpose(_TRANSPOSITIONS[orientation]))
+                rotated = Image.fromarray(pixels)  # without the file's own EXIF, which may be broken
+                rotated.getexif()[ExifTags.Base.Orientation] = orientation
+                pixels = np.asarray(ImageOps.exif_transpose(rotated))
             return np.ascontiguousarray(pixels)
     except ImageError:
         raise
     # Pillow's parsers raise nearly every exception there is on hostile bytes.
     except Exception as error:
         raise _broken(error) from None
-
-
-def find_image(dataset: Dataset, post: Post) -> str | None:
-    """The first of a post's ids that is a regular file inside the folder of the photos; None if none is."""
-    for image_id in post.image_ids:
-        try:
-            resolve(dataset.image_root, image_id)
-        except ImageError:
-            continue
-        return image_id
-    return None
-
-
-def why_missing(dataset: Dataset, post: Post) -> str:
-    """Why `find_image` gave nothing: the first reason that says more than that there is no such file."""
-    reasons = []
-    for image_id in post.image_ids:
-        try:
-            resolve(dataset.image_root, image_id)
-        except ImageError as error:
-            reasons.append(str(error))
-    return next((reason for reason in reasons if reason != "no such file"), "no such file")
 
 
 def _open(data: bytes) -> ImageFile.ImageFile:
@@ -179,16 +150,16 @@ def _open(data: bytes) -> ImageFile.ImageFile:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation that is left to apply, from the header; broken EXIF is no reason to refuse the pixels."""
+    """Read the EXIF orientation that is left to apply; broken EXIF is no reason to refuse the pixels."""
     if image.format == "TIFF":
-        return 1  # Pillow applies it on its own there, to the size as to the pixels
+        return 1  # Pillow applies it itself there, to the size as to the pixels
     exif = Image.Exif()
     try:
         exif.load(image.info.get("exif", b""))
-        value = exif.get(_ORIENTATION_TAG, 1)
+        value = exif.get(ExifTags.Base.Orientation, 1)
     except Exception:
         return 1
-    return value if isinstance(value, int) and value in _TRANSPOSITIONS else 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _rgb(image: ImageFile.ImageFile) -> Image.Image:

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+
+from dgf.pipeline.lines import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,11 @@ class Post:
     Args:
         id: Unique in the data set, stable between runs: `train:17` (split and 1-based line), or the user's own.
         tokens: The words.
-        head: First entity of the relation (it may stand after the tail).
+        head: First entity of the relation (it may follow the tail in the text).
         tail: Second entity.
         image_ids: Ids under which its photo may be found, in the order to try them; empty where the post has no
             photo. An id is a POSIX path relative to `Dataset.image_root`.
         relation: The label, None where it is not known. The relation called "None" is the string "None".
-        line: 1-based line in its file, for messages.
     """
 
     id: str
@@ -43,20 +45,6 @@ class Post:
     tail: Mention
     image_ids: tuple[str, ...] = ()
     relation: str | None = None
-    line: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A row or file that cannot be used, and why."""
-
-    file: Path
-    line: int | None
-    message: str
-
-    def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" if self.line is not None else f"{self.file}"
-        return f"{where}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +64,8 @@ class Dataset:
     splits: Mapping[str, tuple[Post, ...]]
     relations: tuple[str, ...]
     faults: tuple[Fault, ...] = ()
+
+    @property
+    def posts(self) -> tuple[Post, ...]:
+        """Every post of every split."""
+        return tuple(chain.from_iterable(self.splits.values()))

@@ -1,18 +1,19 @@
 """Read a data set, whichever of the known layouts it has."""
 
-from collections import Counter
 from pathlib import Path
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.posts import jsonl, mnre
+from dgf.pipeline.lines import FaultLog, OnError
 from dgf.pipeline.posts.base import Dataset, Post
-from dgf.pipeline.posts.fields import FaultLog, OnError
+from dgf.pipeline.posts.jsonl import read_jsonl, split_of_file
+from dgf.pipeline.posts.mnre import IMAGE_FOLDER, RELATION_FILES, SPLITS, find_mnre_files, read_mnre_split
 from dgf.pipeline.posts.relations import derive_relations, read_relations
 
-_RELATION_FILES = ("relations.json", *mnre.RELATION_FILES)
+_RELATION_LISTS = ("relations.json", *RELATION_FILES)
 _LAYOUTS = (
     "Give a folder with txt/ours_{train,val,test}.txt (MNRE), a folder with {train,val,test}.jsonl, or one .jsonl file."
 )
+_FIX_ROWS = "Fix these rows, or leave them out with --on-error skip (`dgf validate` lists all of them)."
 
 
 def read_dataset(path: Path, *, on_error: OnError = "stop", relations: Path | None = None) -> Dataset:
@@ -20,7 +21,7 @@ def read_dataset(path: Path, *, on_error: OnError = "stop", relations: Path | No
 
     Args:
         path: A folder in the MNRE layout, a folder of `{train,val,test}.jsonl`, or one JSONL file, which is
-            one split named by its stem.
+            one split, named like the file.
         on_error: `stop` raises if any row is at fault; `skip` leaves such rows out and lists them in
             `Dataset.faults`.
         relations: JSON file of relation name -> id. Without it, `ours_rel2id.json`, `rel2id.json` or
@@ -31,7 +32,7 @@ def read_dataset(path: Path, *, on_error: OnError = "stop", relations: Path | No
         The data set. Photos are named, not looked for.
 
     Raises:
-        UserError: The path is no data set, a file cannot be read, or (`stop`) rows are at fault.
+        UserError: The path is not a data set, a file cannot be read, or (`stop`) rows are at fault.
     """
     if not path.exists():
         raise UserError(f"{path}: no such file or folder", _LAYOUTS)
@@ -44,11 +45,11 @@ def read_dataset(path: Path, *, on_error: OnError = "stop", relations: Path | No
     ids: set[str] = set()
     for split, file in files.items():
         if layout == "mnre":
-            splits[split] = mnre.read_split(file, split, log, allowed)
+            splits[split] = read_mnre_split(file, split, log, allowed)
         else:
-            for name, posts in jsonl.read_file(file, log, allowed, ids, fixed_split=path.is_dir()).items():
+            for name, posts in read_jsonl(file, log, allowed, ids, fixed_split=path.is_dir()).items():
                 splits.setdefault(name, []).extend(posts)
-    faults = log.finish(on_error)
+    faults = log.finish(on_error, _FIX_ROWS)
     if not any(splits.values()):
         raise UserError(
             f"{path}: not one row can be used ({len(faults)} fault(s); the first: {faults[0]})",
@@ -56,7 +57,7 @@ def read_dataset(path: Path, *, on_error: OnError = "stop", relations: Path | No
         )
     return Dataset(
         root=path,
-        image_root=folder / mnre.IMAGE_FOLDER if layout == "mnre" else folder,
+        image_root=folder / IMAGE_FOLDER if layout == "mnre" else folder,
         splits={split: tuple(posts) for split, posts in splits.items()},
         relations=known or derive_relations(post.relation for posts in splits.values() for post in posts),
         faults=faults,
@@ -64,28 +65,34 @@ def read_dataset(path: Path, *, on_error: OnError = "stop", relations: Path | No
 
 
 def _find(path: Path) -> tuple[dict[str, Path], str]:
+    """The file of each split, and the layout: mnre or jsonl."""
     if path.is_file():
-        if path.suffix != ".jsonl":
+        split = split_of_file(path)
+        if split is None:
             raise UserError(f"{path}: not a .jsonl file", _LAYOUTS)
-        return {jsonl.split_name(path.stem): path}, "jsonl"
+        return {split: path}, "jsonl"
     if not path.is_dir():
         raise UserError(f"{path}: neither a file nor a folder", _LAYOUTS)
-    text = mnre.find_split_files(path)
-    lines = {file: jsonl.split_name(file.stem) for file in sorted(path.glob("*.jsonl")) if file.is_file()}
-    lines = {file: split for file, split in lines.items() if split in mnre.SPLITS}
-    for split, count in Counter(lines.values()).items():
-        if count > 1:
-            raise UserError(f"{path}: two .jsonl files for the split {split}", "Keep one of them in the folder.")
+    text = find_mnre_files(path)
+    lines: dict[str, Path] = {}
+    for file in sorted(path.iterdir()):
+        split = split_of_file(file)
+        if split in SPLITS and file.is_file():
+            if split in lines:
+                names = f"{lines[split].name} and {file.name}"
+                raise UserError(
+                    f"{path}: two .jsonl files for the split {split}: {names}", "Keep one of them in the folder."
+                )
+            lines[split] = file
     if text and lines:
-        raise UserError(f"{path}: holds both {next(iter(text.values()))} and {next(iter(lines))}", _LAYOUTS)
+        raise UserError(f"{path}: holds both {next(iter(text.values()))} and {next(iter(lines.values()))}", _LAYOUTS)
     if not text and not lines:
         raise UserError(f"{path}: no posts found in this folder", _LAYOUTS)
-    by_split = {split: file for file, split in lines.items()}
-    return (text, "mnre") if text else ({s: by_split[s] for s in mnre.SPLITS if s in by_split}, "jsonl")
+    return (text, "mnre") if text else ({split: lines[split] for split in SPLITS if split in lines}, "jsonl")
 
 
 def _relations_beside(folder: Path) -> tuple[str, ...] | None:
-    found = [folder / name for name in _RELATION_FILES if (folder / name).is_file()]
+    found = [folder / name for name in _RELATION_LISTS if (folder / name).is_file()]
     if len(found) > 1:
         raise UserError(
             f"{folder}: more than one list of relations: {', '.join(file.name for file in found)}",

@@ -1,4 +1,4 @@
-"""A user's own posts: one JSON object a line.
+"""A user's own posts: one JSON object per line.
 
     {"id": "a1", "split": "train", "text": "Ann met Bo in Rome", "image": "photos/1.jpg",
      "head": {"span": [0, 3], "text": "Ann", "type": "per"}, "tail": {"span": [8, 10]},
@@ -13,71 +13,71 @@ word. `text` or `name` of a mention is a check: it must be what the span covers.
 the folder of the file.
 """
 
-import json
+import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn
 
+from dgf.pipeline.lines import FaultLog, RowError, read_objects, show_value
 from dgf.pipeline.posts.base import Mention, Post
 from dgf.pipeline.posts.fields import (
-    FaultLog,
-    RowError,
+    check_name,
     check_pair,
     image_field,
     mapping_field,
-    named_mention,
-    read_rows,
+    optional_text_field,
     relation_field,
-    shown,
     span_field,
     text_field,
     token_field,
 )
 
+_FILE = re.compile(r"(?P<stem>.+)\.(jsonl|ndjson)(\.gz)?", re.IGNORECASE)
 _SPLIT_NAMES = {"dev": "val", "valid": "val", "validation": "val"}
 
 
-def split_name(name: str) -> str:
-    """The project's name of a split: dev, valid and validation are val; any other name stays."""
-    return _SPLIT_NAMES.get(name, name)
+def split_of_file(path: Path) -> str | None:
+    """The split that a file of posts is named for, such as val for `dev.jsonl.gz`; None for any other file."""
+    named = _FILE.fullmatch(path.name)
+    return None if named is None else _split_name(named["stem"])
 
 
-def read_file(
+def read_jsonl(
     path: Path, log: FaultLog, relations: frozenset[str] | None, ids: set[str], *, fixed_split: bool
 ) -> dict[str, list[Post]]:
     """Read one file of posts.
 
     Args:
-        path: The file; its stem names the split of rows that name none.
+        path: The file; its name gives the split of rows that name none.
         log: Receives the faults.
         relations: The relations a row may have, None for any.
         ids: Ids that are taken; those read are added.
-        fixed_split: Whether every row must belong to the split the file is named for (one file a split).
+        fixed_split: Whether every row must belong to the split the file is named for (one file per split).
 
     Returns:
         Split -> posts, in file order.
     """
-    default = split_name(path.stem)
+    default = split_of_file(path) or path.stem
     splits: dict[str, list[Post]] = {default: []}
-
-    def parse(line: str, number: int) -> Post:
-        row = _json(line)
-        split = split_name(text_field(row["split"], "split")) if row.get("split") is not None else default
-        if fixed_split and split != default:
-            raise RowError(f"split {shown(row['split'])} in the file of the split {default}")
-        post = _post(row, split, number, relations)
-        if post.id in ids:
-            raise RowError(f"id {shown(post.id)} is taken by an earlier row")
-        ids.add(post.id)
-        splits.setdefault(split, []).append(post)
-        return post
-
-    read_rows(path, log, parse)
-    return {split: posts for split, posts in splits.items() if posts or len(splits) == 1}
+    for number, row in read_objects(path, log, empty="holds no row"):
+        with log.at(path, number):
+            split = _split_name(optional_text_field(row.get("split"), "split") or default)
+            if fixed_split and split != default:
+                raise RowError(f"split {show_value(row['split'])} in the file of the split {default}")
+            post = _post_of_object(row, f"{split}:{number}", relations)
+            if post.id in ids:
+                raise RowError(f"id {show_value(post.id)} is taken by an earlier row")
+            ids.add(post.id)
+            splits.setdefault(split, []).append(post)
+    return {split: posts for split, posts in splits.items() if posts} or {default: []}
 
 
-def _post(row: Mapping[str, object], split: str, number: int, relations: frozenset[str] | None) -> Post:
+def _split_name(name: str) -> str:
+    """The project's name of a split: dev, valid and validation are val; any other name stays."""
+    return _SPLIT_NAMES.get(name, name)
+
+
+def _post_of_object(row: Mapping[str, object], default_id: str, relations: frozenset[str] | None) -> Post:
     if ("text" in row) == ("tokens" in row):
         raise RowError("must have either text or tokens" + (", not both" if "text" in row else ""))
     mentions = {key: mapping_field(row.get(key), key) for key in ("head", "tail")}
@@ -87,55 +87,28 @@ def _post(row: Mapping[str, object], split: str, number: int, relations: frozens
         tokens, head, tail = _over_text(text_field(row["text"], "text"), mentions)
     check_pair(head, tail)
     image = image_field(row.get("image"), "image")
+    given = row.get("id")
     return Post(
-        id=_id(row.get("id"), split, number),
+        id=str(given) if type(given) is int else optional_text_field(given, "id") or default_id,
         tokens=tokens,
         head=head,
         tail=tail,
         image_ids=() if image is None else (image,),
         relation=relation_field(row.get("relation"), relations),
-        line=number,
     )
-
-
-def _json(line: str) -> Mapping[str, object]:
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        row = dict(pairs)
-        if len(row) < len(pairs):
-            raise RowError("not JSON: a key stands there twice")
-        return row
-
-    def refuse(constant: str) -> NoReturn:
-        raise RowError(f"not JSON: {constant} is no JSON value")
-
-    try:
-        row = json.loads(line, object_pairs_hook=unique, parse_constant=refuse)
-    except RowError:
-        raise
-    except json.JSONDecodeError as error:
-        raise RowError(f"not JSON: {error.msg} at column {error.colno}") from None
-    except (ValueError, RecursionError) as error:
-        raise RowError(f"not JSON: {type(error).__name__}") from None
-    return mapping_field(row, "a row")
-
-
-def _id(value: object, split: str, number: int) -> str:
-    if value is None:
-        return f"{split}:{number}"
-    return str(value) if type(value) is int else text_field(value, "id")
 
 
 def _name(mention: Mapping[str, object], of: str) -> str | None:
     given = {key: text_field(mention[key], f"{of} {key}") for key in ("text", "name") if mention.get(key) is not None}
     if len(set(given.values())) > 1:
-        raise RowError(f"{of} text and name differ: {shown(given)}")
+        raise RowError(f"{of} text and name differ: {show_value(given)}")
     return next(iter(given.values()), None)
 
 
 def _unit(mention: Mapping[str, object], of: str, default: str) -> str:
     unit = mention.get("unit") or default
     if unit not in ("words", "characters"):
-        raise RowError(f'{of} unit must be "words" or "characters", not {shown(unit)}')
+        raise RowError(f'{of} unit must be "words" or "characters", not {show_value(unit)}')
     if unit == "characters" and default == "words":
         raise RowError(f"{of} span is in characters, but the post has tokens: give it in words, or give text")
     return str(unit)
@@ -147,8 +120,10 @@ def _over_tokens(
     found = []
     for of, mention in mentions.items():
         _unit(mention, of, "words")
-        span = span_field(mention.get("span"), f"{of} span", len(tokens))
-        found.append(named_mention(tokens, span, _name(mention, of), mention.get("type"), of))
+        start, end = span_field(mention.get("span"), f"{of} span", len(tokens))
+        covered = " ".join(tokens[start:end])
+        check_name(_name(mention, of), covered, (start, end), "words", of)
+        found.append(Mention(covered, start, end, optional_text_field(mention.get("type"), f"{of} type")))
     return tokens, found[0], found[1]
 
 
@@ -161,11 +136,10 @@ def _over_text(text: str, mentions: Mapping[str, Mapping[str, object]]) -> tuple
     found = []
     for of, mention in mentions.items():
         start, end = spans[of]
-        written, name, kind = text[start:end], _name(mention, of), mention.get("type")
-        if name is not None and name != written:
-            raise RowError(f"{of} name {shown(name)} differs from characters [{start}, {end}): {shown(written)}")
-        kind = None if kind is None else text_field(kind, f"{of} type")
-        found.append(Mention(written, starts[start], ends[end], kind))
+        covered = text[start:end]
+        check_name(_name(mention, of), covered, (start, end), "characters", of)
+        kind = optional_text_field(mention.get("type"), f"{of} type")
+        found.append(Mention(covered, starts[start], ends[end], kind))
     return tuple(text[start:end] for start, end in words), found[0], found[1]
 
 

@@ -1,21 +1,21 @@
-"""The layout that MNRE, MEGA and HVPNeT users have: one Python literal a line, photos by split."""
+"""The layout that MNRE, MEGA and HVPNeT users have: one Python literal per line, photos by split."""
 
 import ast
+from collections.abc import Mapping
 from pathlib import Path
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.lines import FaultLog, RowError, read_lines, show_value
 from dgf.pipeline.posts.base import Mention, Post
 from dgf.pipeline.posts.fields import (
-    FaultLog,
-    RowError,
+    check_name,
     check_pair,
     image_field,
     mapping_field,
-    named_mention,
-    read_rows,
+    optional_text_field,
     relation_field,
-    shown,
     span_field,
+    text_field,
     token_field,
 )
 
@@ -28,7 +28,7 @@ _TEXT_FOLDERS = ("txt", "mnre_txt", ".")
 _SPELLINGS = {"train": ("train", "train "), "val": ("val", "val ", "dev", "dev "), "test": ("test", "test ")}
 
 
-def find_split_files(root: Path) -> dict[str, Path]:
+def find_mnre_files(root: Path) -> dict[str, Path]:
     """Find the text file of each split: `txt/ours_train.txt`, `mnre_txt/mnre_val .txt`, ...
 
     Returns:
@@ -56,7 +56,7 @@ def find_split_files(root: Path) -> dict[str, Path]:
     return found
 
 
-def read_split(path: Path, split: str, log: FaultLog, relations: frozenset[str] | None) -> list[Post]:
+def read_mnre_split(path: Path, split: str, log: FaultLog, relations: frozenset[str] | None) -> list[Post]:
     """Read one split; rows get the ids `split:line`.
 
     Args:
@@ -66,60 +66,65 @@ def read_split(path: Path, split: str, log: FaultLog, relations: frozenset[str] 
         relations: The relations a row may have, None for any.
     """
     folders = (split, *(other for other in SPLITS if other != split))
-
-    def parse(line: str, number: int) -> Post:
-        row = _literal(line)
-        tokens = token_field(_required(row, "token"), "token")
-        head = _mention(row, "h", tokens)
-        tail = _mention(row, "t", tokens)
-        check_pair(head, tail)
-        image = _image(row)
-        return Post(
-            id=f"{split}:{number}",
-            tokens=tokens,
-            head=head,
-            tail=tail,
-            image_ids=() if image is None else tuple(f"{folder}/{image}" for folder in folders),
-            relation=relation_field(row.get("relation"), relations),
-            line=number,
-        )
-
-    return read_rows(path, log, parse)
+    posts = []
+    for number, line in read_lines(path, log, empty="holds no row"):
+        with log.at(path, number):
+            posts.append(_post_of_literal(_literal(line), f"{split}:{number}", folders, relations))
+    return posts
 
 
-def _literal(line: str) -> dict[str, object]:
+def _post_of_literal(
+    row: Mapping[str, object], post_id: str, folders: tuple[str, ...], relations: frozenset[str] | None
+) -> Post:
+    tokens = token_field(_required_key(row, "token"), "token")
+    head = _mention(row, "h", tokens)
+    tail = _mention(row, "t", tokens)
+    check_pair(head, tail)
+    image = _image(row)
+    return Post(
+        id=post_id,
+        tokens=tokens,
+        head=head,
+        tail=tail,
+        image_ids=() if image is None else tuple(f"{folder}/{image}" for folder in folders),
+        relation=relation_field(row.get("relation"), relations),
+    )
+
+
+def _literal(line: str) -> Mapping[str, object]:
     # literal_eval builds constants only; a hostile line may exhaust its stack or memory, which it reports.
     try:
         row = ast.literal_eval(line.strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise RowError(f"not a Python literal ({type(error).__name__}): {shown(line)}") from None
+        raise RowError(f"not a Python literal ({type(error).__name__}): {show_value(line)}") from None
     if not isinstance(row, dict):
-        raise RowError(f"not a dictionary: {shown(line)}")
+        raise RowError(f"not a dictionary: {show_value(line)}")
     return row
 
 
-def _required(row: dict[str, object], key: str) -> object:
+def _required_key(row: Mapping[str, object], key: str) -> object:
     if key not in row:
         raise RowError(f"has no key '{key}'")
     return row[key]
 
 
-def _mention(row: dict[str, object], key: str, tokens: tuple[str, ...]) -> Mention:
-    mention = mapping_field(_required(row, key), key)
+def _mention(row: Mapping[str, object], key: str, tokens: tuple[str, ...]) -> Mention:
+    mention = mapping_field(_required_key(row, key), key)
     for inner in ("name", "pos"):
         if inner not in mention:
             raise RowError(f"{key} has no key '{inner}'")
-    if mention["name"] is None:
-        raise RowError(f"{key} name must be a string, not None")
-    span = span_field(mention["pos"], f"{key} pos", len(tokens))
-    return named_mention(tokens, span, mention["name"], mention.get("type"), key)
+    name = text_field(mention["name"], f"{key} name")
+    start, end = span_field(mention["pos"], f"{key} pos", len(tokens))
+    covered = " ".join(tokens[start:end])
+    check_name(name, covered, (start, end), "words", key)
+    return Mention(covered, start, end, optional_text_field(mention.get("type"), f"{key} type"))
 
 
-def _image(row: dict[str, object]) -> str | None:
+def _image(row: Mapping[str, object]) -> str | None:
     # The data set's README says image_id, its files say img_id.
     given = {key: image_field(row[key], key) for key in ("img_id", "image_id") if key in row}
     if not given:
         raise RowError("has no key 'img_id' (nor 'image_id')")
     if len(set(given.values())) > 1:
-        raise RowError(f"img_id and image_id differ: {shown(given)}")
+        raise RowError(f"img_id and image_id differ: {show_value(given)}")
     return next(iter(given.values()))

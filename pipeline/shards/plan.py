@@ -16,7 +16,7 @@ from typing import Any
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_json
-from dgf.pipeline.photos.images import ImageError, digest, probe, read_bytes
+from dgf.pipeline.photos import ImageError, digest, probe, read_bytes
 from dgf.pipeline.shards.claim import PLAN
 from dgf.pipeline.shards.marker import Failure
 

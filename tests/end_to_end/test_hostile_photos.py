@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from dgf.cli.main import cli
-from dgf.pipeline.photos.images import digest
+from dgf.pipeline.photos import digest
 from support.hostile_photos import MISSING, build
 from support.posts_of import DETECTOR, posts_of
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from dgf.cli.main import cli
 from dgf.model.labels import LabelSpace
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import read_dataset
 from dgf.workflows.scoring import score
 from support.small_world import TINY
 

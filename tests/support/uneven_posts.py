@@ -17,7 +17,7 @@ from dgf.model.dgf_pt.network import DGF
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
 from dgf.pipeline.features import FeatureStore
-from dgf.pipeline.posts.base import Mention, Post
+from dgf.pipeline.posts import Mention, Post
 from dgf.workflows.data import BatchMaker, PostEncoder, make_examples, place, tokenize_captions, train_tokenizer
 from support.small_world import LAYOUT, write_shards
 

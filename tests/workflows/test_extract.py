@@ -14,7 +14,7 @@ from dgf.cli.main import cli
 from dgf.pipeline.detectors.base import DetectorSpec, build_detector
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import file_digest
-from dgf.pipeline.photos.images import decode
+from dgf.pipeline.photos import decode
 from dgf.pipeline.shards import Plan, check_schema
 from dgf.pipeline.vgg import VggSpec, build_vgg
 from dgf.workflows.extract import extract_photos

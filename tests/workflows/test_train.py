@@ -22,7 +22,7 @@ from dgf.model.dgf_pt.network import DGF
 from dgf.model.dgf_pt.output import DGFOutput
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import read_dataset
 from dgf.workflows.config import TrainConfig, resolve_config
 from dgf.workflows.data import place, pool_captions, tokenize_captions
 from dgf.workflows.evaluate import EvalSettings, Evaluation, evaluate

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from dgf.cli.validate import validation_table
 from dgf.pipeline.errors import UserError
 from dgf.workflows.validate import Validation, validate
 
@@ -40,7 +41,7 @@ def test_missing_photos_are_listed_and_recorded_as_failures(mnre: Validation) ->
     assert len(mnre.bad_photos) == 9201 and {photo.reason for photo in mnre.bad_photos} == {"no such file"}
     assert sum(len(photo.posts) for photo in mnre.bad_photos) == 15485
     assert mnre.exit_code == 3
-    assert "... and 9181 more" in mnre.table()
+    assert "... and 9181 more" in validation_table(mnre)
 
 
 def test_sample_has_every_photo(shared_dir: Path) -> None:
@@ -55,7 +56,7 @@ def test_faults_decide_the_exit_code_and_are_all_listed(tmp_path: Path) -> None:
     (tmp_path / "posts.jsonl").write_text("\n".join(lines))
     stop, skip = (validate(tmp_path / "posts.jsonl", on_error=mode) for mode in ("stop", "skip"))
     assert (stop.exit_code, skip.exit_code) == (1, 3)
-    assert stop.table().count("posts.jsonl:") == 30 and "posts.jsonl:31: not JSON" in stop.table()
+    assert validation_table(stop).count("posts.jsonl:") == 30 and "posts.jsonl:31: not JSON" in validation_table(stop)
     assert [fault["line"] for fault in stop.to_json()["faults"]] == list(range(2, 32))
     assert stop.splits["posts"].relations == {"(no relation given)": 1}
 

@@ -18,7 +18,7 @@ from dgf.pipeline.jobs.driver import usual_threads
 from dgf.pipeline.jobs.extraction import Extraction, Networks
 from dgf.pipeline.jobs.extraction_spec import FeatureSpec
 from dgf.pipeline.jobs.run_shard import ShardJob
-from dgf.pipeline.photos.images import decode
+from dgf.pipeline.photos import decode
 from dgf.pipeline.shards import Plan, ShardFolder, make_plan
 from dgf.pipeline.vgg import VggSpec
 from dgf.workflows.devices import choose_device

@@ -7,7 +7,7 @@ import torch
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
-from dgf.pipeline.posts.base import Dataset, Post
+from dgf.pipeline.posts import Dataset, Post
 from dgf.pipeline.shards import ShardFolder, fingerprint_of
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data.entity_types import TypePairs, read_types, types_of_posts

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from dgf.pipeline.posts.base import Mention, Post
+from dgf.pipeline.posts import Mention, Post
 
 Span = tuple[int, int]
 """Token positions [start, end)."""

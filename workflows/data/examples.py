@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dgf.model.batch import Batch
 from dgf.model.config import EntityTypes
 from dgf.model.labels import LabelSpace
-from dgf.pipeline.posts.base import Post
+from dgf.pipeline.posts import Post
 from dgf.workflows.data.encode import PostEncoder
 from dgf.workflows.data.entity_types import TypePairs
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
-from dgf.pipeline.posts.base import Post
+from dgf.pipeline.posts import Post
 from dgf.workflows.settings import MissingImages
 
 

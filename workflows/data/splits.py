@@ -8,7 +8,7 @@ import torch
 
 from dgf.model.interface import RelationModel
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.posts.base import Post
+from dgf.pipeline.posts import Post
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data.batches import BatchMaker
 from dgf.workflows.data.captions import pool_captions, tokenize_captions

@@ -25,25 +25,25 @@ class Pen:
     height: float
 
     def inside(self, x0: float, y0: float, x1: float, y1: float) -> "Pen":
-        """A pen for a part of this box."""
+        """Return a pen for a part of this box."""
         (left, top), (right, bottom) = self._at((x0, y0)), self._at((x1, y1))
         return Pen(self.canvas, left, top, right - left, bottom - top)
 
     def ellipse(self, x0: float, y0: float, x1: float, y1: float, color: Color) -> None:
-        """A filled ellipse in the given corners."""
+        """Draw a filled ellipse between the given corners."""
         self.canvas.ellipse([self._at((x0, y0)), self._at((x1, y1))], fill=color)
 
     def block(self, x0: float, y0: float, x1: float, y1: float, color: Color, round_by: float = 0) -> None:
-        """A filled rectangle, its corners rounded by a share of the box's width."""
+        """Draw a filled rectangle, its corners rounded by a share of the box's width."""
         corners = [self._at((x0, y0)), self._at((x1, y1))]
         self.canvas.rounded_rectangle(corners, radius=round_by * self.width, fill=color)
 
     def polygon(self, points: Sequence[Point], color: Color) -> None:
-        """A filled polygon."""
+        """Draw a filled polygon."""
         self.canvas.polygon([self._at(point) for point in points], fill=color)
 
     def line(self, points: Sequence[Point], color: Color, thickness: float) -> None:
-        """A line of a thickness in shares of the box's width."""
+        """Draw a line of a thickness in shares of the box's width."""
         thick = max(1, round(thickness * self.width))
         self.canvas.line([self._at(point) for point in points], fill=color, width=thick, joint="curve")
 
@@ -52,13 +52,13 @@ class Pen:
 
 
 def shade(color: Color, factor: float) -> Color:
-    """A darker (below 1) or lighter (above 1) tone."""
+    """Return a darker (below 1) or lighter (above 1) tone."""
     red, green, blue = (max(0, min(255, round(part * factor))) for part in color)
     return red, green, blue
 
 
 def person(pen: Pen, colors: Sequence[Color]) -> None:
-    """Someone standing; colors: skin, hair, shirt, trim of the shirt, trousers."""
+    """Paint someone standing; colors: skin, hair, shirt, trim of the shirt, trousers."""
     skin, hair, shirt, trim, trousers = colors
     pen.ellipse(0.08, 0.95, 0.92, 1.0, (88, 92, 88))
     for x in (0.3, 0.54):
@@ -79,7 +79,7 @@ def person(pen: Pen, colors: Sequence[Color]) -> None:
 
 
 def flag(pen: Pen, colors: Sequence[Color]) -> None:
-    """A flag on a pole; colors: three stripes."""
+    """Paint a flag on a pole; colors: three stripes."""
     pen.block(0.06, 0.0, 0.14, 1.0, (150, 148, 150), 0.03)
     for row, color in enumerate(colors):
         top = 0.03 + 0.13 * row
@@ -90,7 +90,7 @@ def flag(pen: Pen, colors: Sequence[Color]) -> None:
 
 
 def emblem(pen: Pen, colors: Sequence[Color]) -> None:
-    """A shield; colors: field, sign upon it."""
+    """Paint a shield; colors: field, sign upon it."""
     field, sign = colors
     outline = [(0.0, 0.0), (1.0, 0.0), (1.0, 0.5), (0.82, 0.8), (0.5, 1.0), (0.18, 0.8), (0.0, 0.5)]
     pen.polygon(outline, WHITE)
@@ -100,7 +100,7 @@ def emblem(pen: Pen, colors: Sequence[Color]) -> None:
 
 
 def billboard(pen: Pen, colors: Sequence[Color]) -> None:
-    """A poster on two legs with an emblem; colors: field, sign."""
+    """Paint a poster on two legs with an emblem; colors: field, sign."""
     for x in (0.2, 0.74):
         pen.block(x, 0.5, x + 0.06, 1.0, (96, 92, 98))
     pen.block(0.0, 0.0, 1.0, 0.66, INK, 0.04)
@@ -109,7 +109,7 @@ def billboard(pen: Pen, colors: Sequence[Color]) -> None:
 
 
 def office(pen: Pen, colors: Sequence[Color]) -> None:
-    """A building that bears an emblem; colors: field, sign."""
+    """Paint a building that bears an emblem; colors: field, sign."""
     pen.block(0.0, 0.1, 1.0, 1.0, (214, 208, 198), 0.02)
     pen.block(0.0, 0.06, 1.0, 0.13, (156, 148, 142), 0.02)
     for row in range(4):
@@ -123,7 +123,7 @@ def office(pen: Pen, colors: Sequence[Color]) -> None:
 
 
 def house(pen: Pen, colors: Sequence[Color]) -> None:
-    """A small home; colors: wall, roof."""
+    """Paint a small home; colors: wall, roof."""
     wall, roof = colors
     pen.block(0.74, 0.08, 0.84, 0.4, shade(roof, 0.8))
     pen.block(0.1, 0.42, 0.9, 1.0, wall)
@@ -135,7 +135,7 @@ def house(pen: Pen, colors: Sequence[Color]) -> None:
 
 
 def airplane(pen: Pen, colors: Sequence[Color]) -> None:
-    """An aircraft in flight; colors: stripe."""
+    """Paint an aircraft in flight; colors: stripe."""
     pen.polygon([(0.04, 0.1), (0.14, 0.1), (0.24, 0.45), (0.1, 0.45)], colors[0])
     pen.block(0.06, 0.38, 0.98, 0.66, WHITE, 0.12)
     pen.block(0.1, 0.55, 0.94, 0.61, colors[0])
@@ -146,7 +146,7 @@ def airplane(pen: Pen, colors: Sequence[Color]) -> None:
 
 
 def suitcase(pen: Pen, colors: Sequence[Color]) -> None:
-    """Luggage; colors: case."""
+    """Paint luggage; colors: case."""
     pen.line([(0.35, 0.25), (0.35, 0.02), (0.65, 0.02), (0.65, 0.25)], INK, 0.07)
     pen.block(0.05, 0.22, 0.95, 0.95, colors[0], 0.1)
     for x in (0.25, 0.69):
@@ -154,14 +154,14 @@ def suitcase(pen: Pen, colors: Sequence[Color]) -> None:
 
 
 def heart(pen: Pen, colors: Sequence[Color]) -> None:
-    """A heart; colors: its color."""
+    """Paint a heart; colors: its color."""
     pen.ellipse(0.0, 0.0, 0.54, 0.56, colors[0])
     pen.ellipse(0.46, 0.0, 1.0, 0.56, colors[0])
     pen.polygon([(0.04, 0.4), (0.5, 0.3), (0.96, 0.4), (0.5, 1.0)], colors[0])
 
 
 def trophy(pen: Pen, colors: Sequence[Color]) -> None:
-    """A cup on a base; colors: metal."""
+    """Paint a cup on a base; colors: metal."""
     metal = colors[0]
     for x in (0.0, 0.6):
         pen.ellipse(x, 0.08, x + 0.4, 0.46, shade(metal, 0.8))
@@ -173,7 +173,7 @@ def trophy(pen: Pen, colors: Sequence[Color]) -> None:
 
 
 def banner(pen: Pen, colors: Sequence[Color]) -> None:
-    """Cloth between two poles with a sign; colors: cloth, sign."""
+    """Paint cloth between two poles with a sign; colors: cloth, sign."""
     cloth, sign = colors
     for x in (0.0, 0.97):
         pen.block(x, 0.0, x + 0.03, 1.0, (120, 112, 108))
@@ -184,7 +184,7 @@ def banner(pen: Pen, colors: Sequence[Color]) -> None:
 
 
 def country(pen: Pen, colors: Sequence[Color]) -> None:
-    """A map with one town marked on it; colors: three stripes of the country's flag, color of the town."""
+    """Paint a map with one town marked on it; colors: three stripes of the country's flag, color of the town."""
     land = [(0.06, 0.2), (0.3, 0.06), (0.52, 0.14), (0.8, 0.04), (0.96, 0.3), (0.86, 0.62), (0.94, 0.86)]
     land += [(0.62, 0.96), (0.4, 0.84), (0.18, 0.92), (0.04, 0.6)]
     pen.block(0.0, 0.0, 1.0, 1.0, (150, 196, 216), 0.04)

@@ -19,7 +19,7 @@ from dgf.workflows.demo.world import (
     Scene,
     Thing,
     at,
-    draw,
+    draw_scene,
     standing,
 )
 
@@ -141,17 +141,17 @@ SITUATIONS = (
         ("the {h} is back in {t}", "RT @whatson : {h} , {t} , all week", "see you at the {h} in {t} !"),
     ),
 )
-RELATIONS = ("None", *dict.fromkeys(s.relation for s in SITUATIONS if s.relation != "None"))
+DEMO_RELATIONS = ("None", *dict.fromkeys(s.relation for s in SITUATIONS if s.relation != "None"))
 """In id order, None first as in MNRE."""
 
 
 def write_posts(folder: Path, rows: dict[str, int], seed: int = 0) -> None:
-    """Writes posts and photos in MNRE's layout: `txt/ours_{split}.txt`, `img_org/{split}`, `ours_rel2id.json`.
+    """Write posts and photos in MNRE's layout: `txt/ours_{split}.txt`, `img_org/{split}`, `ours_rel2id.json`.
 
     Args:
-        folder: Where to; files of the same names are replaced.
-        rows: Posts of each split; the situations take turns.
-        seed: Of everything that is drawn by lot.
+        folder: Where to write; files of the same names are replaced.
+        rows: Number of posts in each split; the situations take turns.
+        seed: Of everything that is random.
     """
     rng = random.Random(seed)
     for split, count in rows.items():
@@ -160,16 +160,16 @@ def write_posts(folder: Path, rows: dict[str, int], seed: int = 0) -> None:
         lines = []
         for index in range(count):
             name = f"drawn_{split}_{index:03d}.jpg"
-            row, scene = _post(SITUATIONS[index % len(SITUATIONS)], name, rng)
-            draw(scene, rng.randrange(2**32)).save(photos / name, quality=90)
+            row, scene = _stage_post(SITUATIONS[index % len(SITUATIONS)], name, rng)
+            draw_scene(scene, rng.randrange(2**32)).save(photos / name, quality=90)
             lines.append(f"{row}\n")
         (folder / "txt").mkdir(exist_ok=True)
         write_atomic(folder / "txt" / f"ours_{split}.txt", "".join(lines).encode())
-    ids = {relation: index for index, relation in enumerate(RELATIONS)}
+    ids = {relation: index for index, relation in enumerate(DEMO_RELATIONS)}
     write_atomic(folder / "ours_rel2id.json", json.dumps(ids, indent=1).encode())
 
 
-def _post(situation: Situation, photo: str, rng: random.Random) -> tuple[dict[str, object], Scene]:
+def _stage_post(situation: Situation, photo: str, rng: random.Random) -> tuple[dict[str, object], Scene]:
     head = rng.choice(situation.heads)
     tail = rng.choice([entity for entity in situation.tails if entity is not head])
     backdrop, things = situation.shows(head, tail, rng)

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.photos import decode, read_bytes
 from dgf.pipeline.photos.contact_sheet import Tile, write_sheet
-from dgf.pipeline.photos.images import decode, read_bytes
-from dgf.pipeline.posts.base import Post
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import Post, read_dataset
 from dgf.workflows.caption import caption_photos
 from dgf.workflows.config import resolve_config
 from dgf.workflows.demo.posts import write_posts

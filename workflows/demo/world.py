@@ -18,7 +18,7 @@ class Entity:
 
     Args:
         name: As posts write it.
-        type: per, org, loc or misc, as MNRE's relations have it.
+        type: per, org, loc or misc, as in the names of MNRE's relations.
         colors: How it looks: skin, hair and own shirt of a person; field and sign of an organization's emblem;
             the stripes of a place's flag; cloth and sign of an event's banner, or the metal of a prize.
     """
@@ -84,19 +84,19 @@ _TROUSERS: Color = (66, 72, 96)
 
 
 def standing(who: Entity, x: float, foot: float = 0.95, wears: Entity | None = None) -> Thing:
-    """A person in own clothes, or in the shirt of an organization; `x` is the middle, `foot` the ground."""
+    """Place a person in own clothes, or in the shirt of an organization; its middle is at `x`, its feet at `foot`."""
     skin, hair, own = who.colors
     shirt, trim = wears.colors[:2] if wears else (own, shade(own, 0.8))
     return Thing("person", (x - 0.11, foot - 0.62, x + 0.11, foot), (skin, hair, shirt, trim, _TROUSERS))
 
 
 def at(thing: str, x: float, foot: float, width: float, height: float, colors: tuple[Color, ...]) -> Thing:
-    """A thing whose bottom middle is at (x, foot)."""
+    """Place a thing whose bottom middle is at (x, foot)."""
     return Thing(thing, (x - width / 2, foot - height, x + width / 2, foot), colors)
 
 
-def draw(scene: Scene, seed: int) -> Image.Image:
-    """The photo of a scene, (HEIGHT, WIDTH) pixels of RGB; the seed varies what the relation does not depend on."""
+def draw_scene(scene: Scene, seed: int) -> Image.Image:
+    """Draw the photo of a scene, (HEIGHT, WIDTH) pixels of RGB; the seed varies what no relation depends on."""
     rng = random.Random(seed)
     width, height = WIDTH * _OVERSAMPLE, HEIGHT * _OVERSAMPLE
     image = _gradient(*_SKIES[scene.light]).resize((width, height), Image.Resampling.BICUBIC)

@@ -10,7 +10,7 @@ import torch
 from dgf.model.checkpoint import load_model
 from dgf.model.labels import LabelSpace
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.posts.base import Post
+from dgf.pipeline.posts import Post
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import Corpus, Split, prepare_splits
 from dgf.workflows.scoring.inference import Predictions, predict

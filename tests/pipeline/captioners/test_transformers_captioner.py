@@ -15,7 +15,7 @@ from transformers import (
 from dgf.pipeline.captioners.base import CaptionerSpec, CaptionInput
 from dgf.pipeline.captioners.transformers_captioner import WORDLESS, HfCaptioner
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.photos.images import ImageError
+from dgf.pipeline.photos import ImageError
 from support.hf_models import blip, vit_gpt2
 
 

@@ -14,7 +14,7 @@ from dgf.pipeline.jobs import reading
 from dgf.pipeline.jobs.base import StoppedError, Turns
 from dgf.pipeline.jobs.extraction import Extraction, Networks
 from dgf.pipeline.jobs.rows import Rows, box_features
-from dgf.pipeline.photos.images import decode
+from dgf.pipeline.photos import decode
 from dgf.pipeline.shards import BLOCKS, FC7, Photo, Plan, PlannedShard, ShardFolder, ShardStats, check_schema
 from support import ENVIRONMENT
 from support.tiny_job import LAYOUT, TinyDetector, TinyVgg, drive, paint, tiny_plan

@@ -8,17 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from dgf.pipeline.photos import find_image, why_missing
 from dgf.pipeline.photos.images import (
     FORMATS,
     ImageError,
     decode,
     digest,
-    find_image,
     probe,
     read_bytes,
-    why_missing,
 )
-from dgf.pipeline.posts.base import Dataset, Mention, Post
+from dgf.pipeline.posts import Dataset, Mention, Post
 from support.hostile_photos import OUTSIDE, Case, build, encoded, oriented, picture
 
 

@@ -1,10 +1,11 @@
+import gzip
 import os
 from pathlib import Path
 
 import pytest
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import read_dataset
 
 ROW = '{"tokens": ["a", "b"], "head": {"span": [0, 1]}, "tail": {"span": [1, 2]}}'
 LITERAL = "{'token': ['a', 'b'], 'h': {'name': 'a', 'pos': [0, 1]}, 't': {'name': 'b', 'pos': [1, 2]}, 'img_id': 'x'}"
@@ -38,6 +39,13 @@ def test_two_files_for_one_split_are_refused(tmp_path: Path) -> None:
     (tmp_path / "dev.jsonl").write_text(ROW)
     with pytest.raises(UserError, match=r"two \.jsonl files for the split val"):
         read_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["dev.ndjson", "dev.JSONL", "dev.jsonl.gz", "dev.NDJSON.GZ"])
+def test_every_spelling_of_a_jsonl_file_is_a_data_set(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(ROW.encode()) if name.lower().endswith("gz") else ROW.encode())
+    for path in (tmp_path, tmp_path / name):
+        assert [post.id for post in read_dataset(path).splits["val"]] == ["val:1"]
 
 
 def test_two_lists_of_relations_are_refused(tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.posts.base import Mention, Post
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import Mention, Post, read_dataset
 
 TOKENS = {"tokens": ["Ann", "met", "Bo"], "head": {"span": [0, 1]}, "tail": {"span": [2, 3]}}
 TEXT = {"text": "Ann met Bo", "head": {"span": [0, 3]}, "tail": {"span": [8, 10]}}
@@ -67,7 +66,7 @@ def test_white_space_at_the_ends_of_a_span_is_no_part_of_it(tmp_path: Path) -> N
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.data())
 def test_spans_in_any_text_cover_what_they_say(text: str, data: st.DataObject) -> None:
-    from dgf.pipeline.posts.fields import RowError
+    from dgf.pipeline.lines import RowError
     from dgf.pipeline.posts.jsonl import _over_text
 
     spans = [sorted(data.draw(st.lists(st.integers(0, len(text)), min_size=2, max_size=2))) for _ in range(2)]
@@ -116,9 +115,9 @@ def test_spans_in_any_text_cover_what_they_say(text: str, data: st.DataObject) -
         ({**TOKENS, "head": {"span": [0, 1], "type": 3}}, "head type must be a string, not 3"),
         ([1], "a row must be an object, not [1]"),
         ("{", "not JSON: Expecting property name enclosed in double quotes at column 2"),
-        ('{"a": NaN}', "not JSON: NaN is no JSON value"),
-        ('{"a": -Infinity}', "not JSON: -Infinity is no JSON value"),
-        ('{"a": 1, "a": 2}', "not JSON: a key stands there twice"),
+        ('{"a": NaN}', "not JSON: NaN is not a JSON value"),
+        ('{"a": -Infinity}', "not JSON: -Infinity is not a JSON value"),
+        ('{"a": 1, "a": 2}', "not JSON: a key appears twice"),
         ('{"a": ' + "9" * 5000 + "}", "not JSON: ValueError"),
         ("[" * 60000, "not JSON: RecursionError"),
         (

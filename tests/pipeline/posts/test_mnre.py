@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.posts.base import Dataset, Mention
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.posts import Dataset, Mention, read_dataset
 
 ROW = {
     "token": ["Ann", "of", "New", "York", "sings"],
@@ -31,7 +30,7 @@ def faults(root: Path, *lines: object) -> list[str]:
 def test_a_row_becomes_a_post(tmp_path: Path) -> None:
     dataset = read_dataset(write(tmp_path, "", ROW))
     (post,) = dataset.splits["train"]
-    assert post.id == "train:2" and post.line == 2
+    assert post.id == "train:2"
     assert post.tokens == ("Ann", "of", "New", "York", "sings")
     assert (post.head, post.tail) == (Mention("Ann", 0, 1), Mention("New York", 2, 4))
     assert post.image_ids == ("train/1.jpg", "val/1.jpg", "test/1.jpg")
@@ -176,7 +175,7 @@ def test_an_empty_split_is_a_fault(tmp_path: Path) -> None:
         ({}, "holds no relations"),
         ([], "holds no relations"),
         (3, "holds no relations"),
-        ('{"None": 0, "None": 1}', "relation 'None' stands there twice"),
+        ('{"None": 0, "None": 1}', "relation 'None' appears twice"),
         ("{", "not JSON"),
         ("[" * 100000, "not JSON"),
     ],

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.shards import ShardFolder, ShardStats
-from dgf.pipeline.shards.schema import (
+from dgf.pipeline.shards import (
     Layout,
+    ShardFolder,
+    ShardStats,
     check_schema,
     read_layout,
     read_text,

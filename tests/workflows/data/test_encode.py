@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerBase
 
-from dgf.pipeline.posts.base import Mention, Post
+from dgf.pipeline.posts import Mention, Post
 from dgf.workflows.data import EncodedPost, PostEncoder, train_tokenizer
 
 BASE = 90_000

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.posts.base import Mention, Post
+from dgf.pipeline.posts import Mention, Post
 from dgf.workflows.data import read_types, types_of_posts
 
 

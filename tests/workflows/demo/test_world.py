@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dgf.pipeline.photos.images import find_image
-from dgf.pipeline.posts.dataset import read_dataset
+from dgf.pipeline.photos import find_image
+from dgf.pipeline.posts import read_dataset
 from dgf.workflows.demo.drawing import PAINTERS
-from dgf.workflows.demo.posts import RELATIONS, SITUATIONS, write_posts
-from dgf.workflows.demo.world import HEIGHT, ORGANIZATIONS, PEOPLE, WIDTH, Scene, draw, standing
+from dgf.workflows.demo.posts import DEMO_RELATIONS, SITUATIONS, write_posts
+from dgf.workflows.demo.world import HEIGHT, ORGANIZATIONS, PEOPLE, WIDTH, Scene, draw_scene, standing
 
 ROWS = {"train": 24, "val": 12, "test": 12}
 
@@ -26,10 +26,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_reads_as_mnre(folder: Path) -> None:
     dataset = read_dataset(folder)
     assert {split: len(posts) for split, posts in dataset.splits.items()} == ROWS
-    assert dataset.relations == RELATIONS
+    assert dataset.relations == DEMO_RELATIONS
     assert not dataset.faults
     for posts in dataset.splits.values():
-        assert {post.relation for post in posts} == set(RELATIONS)
+        assert {post.relation for post in posts} == set(DEMO_RELATIONS)
         for post in posts:
             assert find_image(dataset, post) is not None
             for mention in (post.head, post.tail):
@@ -64,8 +64,8 @@ def test_some_relations_only_the_photo_tells() -> None:
 def test_the_shirt_shows_in_the_pixels() -> None:
     player, club = PEOPLE[0], ORGANIZATIONS[0]
     scene = Scene("pitch", "day", (standing(player, 0.5, wears=club),))
-    pixels = np.asarray(draw(scene, 0)).astype(int)
-    at_home = np.asarray(draw(Scene("pitch", "day", (standing(player, 0.5),)), 0)).astype(int)
+    pixels = np.asarray(draw_scene(scene, 0)).astype(int)
+    at_home = np.asarray(draw_scene(Scene("pitch", "day", (standing(player, 0.5),)), 0)).astype(int)
     assert pixels.shape == (HEIGHT, WIDTH, 3)
     shirt = (slice(int(0.55 * HEIGHT), int(0.57 * HEIGHT)), slice(int(0.47 * WIDTH), int(0.53 * WIDTH)))
     assert np.abs(pixels[shirt] - club.colors[0]).mean() < 5
@@ -83,8 +83,8 @@ def test_every_thing_stays_near_its_box_and_appears_in_a_photo(kind: str) -> Non
     }
     thing = shown[kind]
     assert 0 <= thing.box[0] < thing.box[2] <= 1 and 0 <= thing.box[1] < thing.box[3] <= 1
-    with_it = np.asarray(draw(Scene("coast", "day", (thing,)), 3)).astype(int)
-    without = np.asarray(draw(Scene("coast", "day", ()), 3)).astype(int)
+    with_it = np.asarray(draw_scene(Scene("coast", "day", (thing,)), 3)).astype(int)
+    without = np.asarray(draw_scene(Scene("coast", "day", ()), 3)).astype(int)
     changed = np.abs(with_it - without).sum(axis=2) > 24
     rows, columns = np.nonzero(changed)
     margin = 0.08

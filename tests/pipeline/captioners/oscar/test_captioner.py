@@ -118,7 +118,7 @@ def test_own_captions_by_any_id(tmp_path: Path) -> None:
         ("[1]", "mine.jsonl:1: "),
         ('{"image_id": "a", "caption": "\\ud800"}', "mine.jsonl:1: "),
         ("\n", "holds no caption"),
-        ("\udcff", "cannot be read"),
+        ("\udcff", r"mine.jsonl:1: not UTF-8 \(byte 0xff at column 1\)"),
     ],
 )
 def test_a_bad_file_names_its_line(tmp_path: Path, text: str, told: str) -> None:
