@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from dgf.pipeline.detectors.base import DetectorSpec, describe_detector, input_size
+from dgf.pipeline.detectors import DetectorSpec, describe_detector, input_size
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.cluster import tell_stderr
 from dgf.pipeline.jobs.extraction import ExtractJob
@@ -20,6 +20,7 @@ from dgf.pipeline.shards.commit import Failure, claim, committed, write_manifest
 from dgf.pipeline.shards.plan import GRID, PLAN, Plan, make_plan
 from dgf.pipeline.shards.schema import SCHEMA
 from dgf.pipeline.vgg import VggSpec, describe_vgg
+from dgf.pipeline.weights import random_seed
 from dgf.workflows.settings import ExtractSettings
 from dgf.workflows.shard_run import folder_threads, run_shards, shard_device
 
@@ -184,7 +185,7 @@ def _check_missing(settings: ExtractSettings, wanted: Wanted) -> None:
 
 def _say_random(settings: ExtractSettings) -> None:
     for name, weights in (("detector", settings.weights), ("VGG16", settings.vgg_weights)):
-        if weights is not None and weights.partition(":")[0] == "random":
+        if weights is not None and random_seed(weights) is not None:
             tell_stderr(
                 f"WARNING: the weights of the {name} are RANDOM: these features mean nothing, they only try the way"
             )

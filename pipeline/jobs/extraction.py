@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from dgf.pipeline.detectors.base import Detector, DetectorSpec, build_detector, describe_detector
+from dgf.pipeline.detectors import Detector, DetectorSpec, build_detector, describe_detector
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.runner import ExtractWork, Runner
 from dgf.pipeline.shards.commit import fingerprint

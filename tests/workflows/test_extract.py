@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from dgf.cli.main import cli
-from dgf.pipeline.detectors.base import DetectorSpec, build_detector
+from dgf.pipeline.detectors import DetectorSpec, build_detector
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.photos.images import decode
 from dgf.pipeline.shards.commit import file_digest

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dgf.pipeline.detectors.base import DEFAULT_DETECTOR, DetectorSpec, input_size
+from dgf.pipeline.detectors import DetectorSpec, input_size
 from dgf.pipeline.jobs.cluster import ShardResult, run_job
 from dgf.pipeline.jobs.extraction import ExtractJob, Networks
 from dgf.pipeline.jobs.runner import ExtractWork
@@ -19,6 +19,7 @@ from dgf.pipeline.shards.plan import Plan, make_plan
 from dgf.pipeline.vgg import VggSpec
 from dgf.workflows.devices import choose_device
 from dgf.workflows.extract import BATCH_SIZES
+from dgf.workflows.settings import DEFAULT_DETECTOR
 from dgf.workflows.shard_run import usual_threads
 
 SIZE = (600, 800)
