@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dgf.pipeline.captioners.base import NO_REGIONS, CaptionerSpec
+from dgf.pipeline.captioners import NO_REGIONS, CaptionerSpec, describe_captioner, is_random
 from dgf.pipeline.captioners.caption_file import read_caption_file
-from dgf.pipeline.captioners.oscar.captioner import check_width
+from dgf.pipeline.captioners.oscar import check_width
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.captioning import CaptionJob, describe_captioner, is_random, open_features
+from dgf.pipeline.jobs.captioning import CaptionJob, open_features
 from dgf.pipeline.jobs.cluster import tell_stderr
 from dgf.pipeline.posts.dataset import read_dataset
 from dgf.pipeline.shards.commit import (
@@ -25,6 +25,7 @@ from dgf.pipeline.shards.commit import (
 )
 from dgf.pipeline.shards.plan import Plan
 from dgf.pipeline.shards.schema import SCHEMA, Layout, read_layout
+from dgf.pipeline.weights import random_seed
 from dgf.workflows.settings import CaptionSettings
 from dgf.workflows.shard_run import folder_threads, run_shards, shard_device
 
@@ -134,7 +135,7 @@ def _spec(settings: CaptionSettings) -> CaptionerSpec:
         raise UserError("--model is for --backend hf.", "Add --backend hf, or give --oscar DIR.")
     if settings.oscar is None:
         raise UserError("No captioner was given.", FETCH)
-    if settings.oscar.partition(":")[0] == "random":
+    if random_seed(settings.oscar) is not None:
         return CaptionerSpec("oscar", settings.oscar, *decoding)
     return CaptionerSpec("oscar", str(Path(settings.oscar).absolute()), *decoding)
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from dgf.pipeline.array_pickle import read_arrays
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.weights import read_weights
 
 
 def text(value: str) -> bytes:
@@ -69,8 +71,8 @@ def test_what_is_not_data_is_refused(
     file = tmp_path / "model.pkl"
     file.write_bytes(b"\x80\x04" + content)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(Exception):  # noqa: B017: whatever it led to, which the caller makes one message of
-        read_arrays(file)
+    with pytest.raises(UserError, match=r"model\.pkl cannot be read as weights"):
+        read_weights(file)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # KB
     assert [path.name for path in tmp_path.iterdir()] == ["model.pkl"]
 
@@ -83,8 +85,8 @@ def test_a_far_memo_costs_nothing_and_a_refused_file_changes_no_later_one(tmp_pa
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # KB
     for content in HOSTILE.values():
         file.write_bytes(b"\x80\x04" + content)
-        with pytest.raises(Exception):  # noqa: B017
-            read_arrays(file)
+        with pytest.raises(UserError, match=r"model\.pkl cannot be read as weights"):
+            read_weights(file)
     file.write_bytes(pickle.dumps({"model": {"a": np.arange(4.0), "n": np.float32(3)}}))
     np.testing.assert_array_equal(read_arrays(file)["model"]["a"], np.arange(4.0))
     assert read_arrays(file)["model"]["n"] == 3

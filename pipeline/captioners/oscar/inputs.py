@@ -42,8 +42,7 @@ class Context:
     def positions(self) -> Tensor:
         """Positions of the tag pieces, (B, T)."""
         count = self.tags.shape[1]
-        places = torch.arange(self.tag_start, self.tag_start + count, device=self.tags.device)
-        return places.expand_as(self.tags)
+        return torch.arange(self.tag_start, self.tag_start + count, device=self.tags.device).expand_as(self.tags)
 
     @property
     def segments(self) -> Tensor:
@@ -60,16 +59,6 @@ class Context:
             region_mask=self.region_mask.to(device),
         )
 
-    def select(self, rows: Tensor) -> "Context":
-        """The photos with these indices, in this order."""
-        return replace(
-            self,
-            tags=self.tags[rows],
-            tag_mask=self.tag_mask[rows],
-            regions=self.regions[rows],
-            region_mask=self.region_mask[rows],
-        )
-
 
 def tag_pieces(tags: Sequence[str], tokenizer: BertTokenizer) -> list[int]:
     """Word pieces of the tags joined by spaces, duplicates kept, cut to 29, and [SEP]; nothing for no tags."""
@@ -78,7 +67,7 @@ def tag_pieces(tags: Sequence[str], tokenizer: BertTokenizer) -> list[int]:
 
 
 def build_context(photos: Sequence[CaptionInput], tokenizer: BertTokenizer, caption_length: int) -> Context:
-    """Pads a batch of photos to its longest tags and most regions.
+    """Pad a batch of photos to its longest tags and most regions.
 
     Args:
         photos: Regions (n, width) and tags of each; all of one width.

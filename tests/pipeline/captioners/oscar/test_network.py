@@ -52,7 +52,7 @@ def test_hidden_states_logits_and_pooled_are_the_published_ones(golden: Path, ca
         assert off(state, cases[f"oscar_tiny/train70/hidden_{number}"], valid) < HIDDEN
     assert off(logits, cases["oscar_tiny/train70/logits"], valid[:, :70]) < LOGITS
     with torch.inference_mode():
-        pooled = load_checkpoint(golden / "oscar_tiny").model.pooled(states[-1])
+        pooled = load_checkpoint(golden / "oscar_tiny").model.bert.pooler(states[-1])
     assert np.abs(pooled.numpy() - cases["oscar_tiny/train70/pooled"]).max() < HIDDEN
 
 
