@@ -60,11 +60,11 @@ def build_captioner(spec: CaptionerSpec, layout: Layout, device: str) -> Caption
 
             return HfCaptioner(spec, device)
         case "oscar":
-            from dgf.pipeline.captioners.oscar import OscarCaptioner, load_checkpoint, random_captioner
+            from dgf.pipeline.captioners.oscar import OscarCaptioner, load_oscar, random_captioner
 
             seed = _seed(spec)
             if seed is None:
-                checkpoint = load_checkpoint(Path(spec.source))
+                checkpoint = load_oscar(Path(spec.source))
             else:
                 checkpoint = random_captioner(seed, layout.class_names, layout.dim + BOX_FEATURES)
             return OscarCaptioner(checkpoint, spec, device)

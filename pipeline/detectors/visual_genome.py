@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CLASSES = 1600
 FEATURE_DIM = 2048
 MIN_SIZE, MAX_SIZE = 600, 1000
-VOCABULARY = "objects_vocab.txt"
+NAMES_FILE = "objects_vocab.txt"
 MIN_SCORE = 0.2
 MIN_BOXES = 10
 _ATTRIBUTES = (r"roi_heads\.box_predictor\.(cls_embedding|fc_attr|attr_score)\..*",)
@@ -100,13 +100,13 @@ def read_class_names(source: WeightSource) -> tuple[str, ...]:
     """
     if isinstance(source, int):
         return tuple(f"class {index}" for index in range(CLASSES))
-    path = source.parent / VOCABULARY
+    path = source.parent / NAMES_FILE
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{path}: the names of the {CLASSES} classes cannot be read: {error}",
-            f"Put the {VOCABULARY} that bottom-up attention publishes (data/genome/1600-400-20) beside the weights",
+            f"Put the {NAMES_FILE} that bottom-up attention publishes (data/genome/1600-400-20) beside the weights",
         ) from error
     names = tuple(line.split(",")[0].strip().lower() for line in lines if line.strip())
     if len(names) != CLASSES:

@@ -9,7 +9,7 @@ import torch
 from dgf.pipeline.captioners import CaptionInput
 from dgf.pipeline.captioners.oscar import (
     Cached,
-    Decoded,
+    DecodedCaption,
     OscarCheckpoint,
     Words,
     build_context,
@@ -67,7 +67,7 @@ def decode(
     beams: int = 5,
     length: int = 20,
     words: Words = Words(2, 0, (3,)),  # noqa: B008
-) -> list[list[Decoded]]:
+) -> list[list[DecodedCaption]]:
     with torch.inference_mode():
         model = next_word(checkpoint, photos, cached, beams, length)
         return [[best] for best in decode_captions(model, words, length, beams)]
@@ -75,7 +75,7 @@ def decode(
 
 def decode_several(
     checkpoint: OscarCheckpoint, photos: list[CaptionInput], *, cached: bool, keep: int
-) -> list[list[Decoded]]:
+) -> list[list[DecodedCaption]]:
     """By the published search, photo by photo."""
     with torch.inference_mode():
         return [

@@ -6,15 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgf.pipeline.captioners.oscar.decoding import Decoded, NextWord, Words
-from dgf.pipeline.captioners.oscar.inputs import Context
+from dgf.pipeline.captioners.oscar.decoding import DecodedCaption, NextWord, Words
+from dgf.pipeline.captioners.oscar.inputs import CaptionContext
 from dgf.pipeline.captioners.oscar.network import Oscar
 
 
 class Stepwise:
     """Next words the published way: each step runs the whole caption, tags and regions again, for every beam."""
 
-    def __init__(self, model: Oscar, context: Context, mask_token: int) -> None:
+    def __init__(self, model: Oscar, context: CaptionContext, mask_token: int) -> None:
         self.model, self.context, self.mask_token = model, context, mask_token
         self.history: Tensor | None = None  # (B, W, words so far)
 
@@ -51,7 +51,7 @@ class Stepwise:
 
 
 def stepwise_inputs(
-    history: Tensor, context: Context, mask_token: int
+    history: Tensor, context: CaptionContext, mask_token: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """What `Oscar.forward` reads to name the word after `history` (B, k), in the order of its arguments."""
     count, size = history.shape
@@ -69,15 +69,15 @@ def stepwise_inputs(
     return tokens, positions, segments, context.regions, sees
 
 
-def select(context: Context, rows: Tensor) -> Context:
+def select(context: CaptionContext, rows: Tensor) -> CaptionContext:
     """The photos with these indices, in this order."""
     tensors = {field.name: getattr(context, field.name) for field in fields(context) if field.name != "tag_start"}
     return replace(context, **{name: value[rows] for name, value in tensors.items()})
 
 
-def several_best(model: NextWord, words: Words, length: int, beams: int, keep: int) -> list[Decoded]:
+def several_best(model: NextWord, words: Words, length: int, beams: int, keep: int) -> list[DecodedCaption]:
     """The `keep` best captions of one photo, best first, by a beam search written down plainly."""
-    finished: list[Decoded] = []
+    finished: list[DecodedCaption] = []
     grown: list[tuple[float, tuple[int, ...], int]] = [(0.0, (), 0)]  # score, words, the beam each continues
     for size in range(1, length):
         tokens = torch.tensor([[ids[-1] if ids else words.cls for _, ids, _ in grown]])
@@ -91,7 +91,7 @@ def several_best(model: NextWord, words: Words, length: int, beams: int, keep: i
         for total, parent, word in best:
             ids = before[parent][1]
             if word in words.ends or size + 1 == length:
-                finished = sorted([*finished, Decoded(ids, total / size)], key=lambda found: -found.score)[:keep]
+                finished = sorted([*finished, DecodedCaption(ids, total / size)], key=lambda found: -found.score)[:keep]
             else:
                 grown.append((total, (*ids, word), parent))
             if len(grown) == beams:

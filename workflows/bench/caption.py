@@ -10,8 +10,8 @@ import torch
 from dgf.pipeline.captioners import CaptionInput
 from dgf.pipeline.captioners.oscar import (
     Cached,
-    Context,
-    Decoded,
+    CaptionContext,
+    DecodedCaption,
     Oscar,
     Words,
     build_context,
@@ -22,9 +22,9 @@ from dgf.pipeline.captioners.oscar import (
 )
 from dgf.workflows.devices import choose_device
 
-VOCABULARY = 30522
-REGIONS, WIDTH, TAGS, LENGTH = 50, 2054, 20, 20
-ROUNDS = 3
+_VOCABULARY = 30522
+_REGIONS, _WIDTH, _TAGS, LENGTH = 50, 2054, 20, 20
+_ROUNDS = 3
 
 
 def bench_caption(photos: int = 2, beams: int = 5, device: str = "auto", seed: int = 0) -> dict[str, Any]:
@@ -44,14 +44,14 @@ def bench_caption(photos: int = 2, beams: int = 5, device: str = "auto", seed: i
     """
     chosen = choose_device(device)
     vocabulary = small_vocabulary(())
-    vocabulary += [f"[unused{number}]" for number in range(VOCABULARY - len(vocabulary))]
+    vocabulary += [f"[unused{number}]" for number in range(_VOCABULARY - len(vocabulary))]
     tokenizer = make_tokenizer(vocabulary)
-    model = random_checkpoint(seed, tokenizer, WIDTH).model.to(chosen)
+    model = random_checkpoint(seed, tokenizer, _WIDTH).model.to(chosen)
     words = Words(tokenizer.cls_token_id, tokenizer.pad_token_id, (tokenizer.sep_token_id,))
     shown = _inputs(photos, seed)
     context = build_context(shown, tokenizer, LENGTH).to(chosen)
 
-    def decode() -> list[Decoded]:
+    def decode() -> list[DecodedCaption]:
         fresh = build_context(shown, tokenizer, LENGTH).to(chosen)
         cached = Cached(model, fresh, LENGTH, beams, tokenizer.mask_token_id)
         return decode_captions(cached, words, LENGTH, beams)
@@ -80,7 +80,7 @@ def bench_caption(photos: int = 2, beams: int = 5, device: str = "auto", seed: i
     return facts
 
 
-def run_bare_passes(model: Oscar, context: Context, beams: int) -> None:
+def run_bare_passes(model: Oscar, context: CaptionContext, beams: int) -> None:
     """Run every row that captions of full length need through the network, and nothing else.
 
     Tags and regions once, then two rows a beam a step, which look at as many rows as a cache of all steps has by
@@ -113,8 +113,8 @@ def _inputs(count: int, seed: int) -> list[CaptionInput]:
     return [
         CaptionInput(
             (str(number),),
-            random.standard_normal((REGIONS, WIDTH), np.float32),
-            tuple(random.choice(["man", "tree", "dress", "ball"], TAGS)),
+            random.standard_normal((_REGIONS, _WIDTH), np.float32),
+            tuple(random.choice(["man", "tree", "dress", "ball"], _TAGS)),
             lambda: np.zeros((1, 1, 3), np.uint8),
         )
         for number in range(count)
@@ -124,7 +124,7 @@ def _inputs(count: int, seed: int) -> list[CaptionInput]:
 def _fastest(run: Callable[[], object], device: torch.device) -> float:
     """The seconds of the fastest of a few rounds."""
     seconds = []
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         started = time.perf_counter()
         run()
         if device.type == "cuda":

@@ -6,19 +6,19 @@ from dgf.pipeline.captioners.oscar.checkpoint import (
     OscarCheckpoint,
     check_width,
     describe_checkpoint,
-    load_checkpoint,
+    load_oscar,
     make_tokenizer,
 )
-from dgf.pipeline.captioners.oscar.decoding import Decoded, Words, decode_captions
-from dgf.pipeline.captioners.oscar.inputs import Context, build_context
+from dgf.pipeline.captioners.oscar.decoding import DecodedCaption, Words, decode_captions
+from dgf.pipeline.captioners.oscar.inputs import CaptionContext, build_context
 from dgf.pipeline.captioners.oscar.network import Oscar
 from dgf.pipeline.captioners.oscar.random_weights import random_captioner, random_checkpoint, small_vocabulary
 
 __all__ = [
     "ENDED",
     "Cached",
-    "Context",
-    "Decoded",
+    "CaptionContext",
+    "DecodedCaption",
     "Oscar",
     "OscarCaptioner",
     "OscarCheckpoint",
@@ -27,7 +27,7 @@ __all__ = [
     "check_width",
     "decode_captions",
     "describe_checkpoint",
-    "load_checkpoint",
+    "load_oscar",
     "make_tokenizer",
     "random_captioner",
     "random_checkpoint",

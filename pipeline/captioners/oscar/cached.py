@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgf.pipeline.captioners.oscar.inputs import Context
+from dgf.pipeline.captioners.oscar.inputs import CaptionContext
 from dgf.pipeline.captioners.oscar.network import Oscar, additive
 
 
@@ -25,7 +25,7 @@ class Cached:
         mask_token: Id of [MASK].
     """
 
-    def __init__(self, model: Oscar, context: Context, length: int, beams: int, mask_token: int) -> None:
+    def __init__(self, model: Oscar, context: CaptionContext, length: int, beams: int, mask_token: int) -> None:
         self.model, self.mask_token = model, mask_token
         self.length, self.beams, self.size = length, beams, 0
         self.device = context.tags.device

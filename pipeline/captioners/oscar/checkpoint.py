@@ -16,12 +16,12 @@ from dgf.pipeline.shards.commit import file_digest
 from dgf.pipeline.shards.schema import BOX_FEATURES
 from dgf.pipeline.weights import list_mismatches, read_weights
 
-FILES = ("model.safetensors", "pytorch_model.bin")
+_FILES = ("model.safetensors", "pytorch_model.bin")
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-WORDS_IN = "bert.embeddings.word_embeddings.weight"
-WORDS_OUT = "cls.predictions.decoder.weight"
-HEAD_2020 = re.compile(r"^(transform\.|decoder\.weight$)")
-BUFFER = "bert.embeddings.position_ids"  # written by some later tools; it holds 0, 1, 2, ...
+_WORDS_IN = "bert.embeddings.word_embeddings.weight"
+_WORDS_OUT = "cls.predictions.decoder.weight"
+_HEAD_2020 = re.compile(r"^(transform\.|decoder\.weight$)")
+_BUFFER = "bert.embeddings.position_ids"  # written by some later tools; it holds 0, 1, 2, ...
 
 OscarLayout = Literal["2020", "2021"]
 
@@ -57,10 +57,10 @@ def weights_file(folder: Path) -> Path:
     for name in ("config.json", "vocab.txt"):
         if not (folder / name).is_file():
             raise UserError(f"{folder / name} is missing.", hint)
-    for name in FILES:
+    for name in _FILES:
         if (folder / name).is_file():
             return folder / name
-    raise UserError(f"{folder} has neither {FILES[0]} nor {FILES[1]}.", hint)
+    raise UserError(f"{folder} has neither {_FILES[0]} nor {_FILES[1]}.", hint)
 
 
 def describe_checkpoint(folder: Path) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def check_width(folder: Path, features: Path, dim: int) -> None:
         )
 
 
-def load_checkpoint(folder: Path) -> OscarCheckpoint:
+def load_oscar(folder: Path) -> OscarCheckpoint:
     """Load a checkpoint; a weight that is missing, left over or of another shape is an error that names it.
 
     Raises:
@@ -133,10 +133,10 @@ def rename_as_today(weights: dict[str, Tensor]) -> tuple[dict[str, Tensor], Osca
     renamed = {}
     layout: OscarLayout = "2021"
     for key, value in weights.items():
-        if HEAD_2020.match(key):
+        if _HEAD_2020.match(key):
             key, layout = f"cls.predictions.{key}", "2020"
         key = re.sub(r"\bgamma$", "weight", re.sub(r"\bbeta$", "bias", key))
-        if key != BUFFER:
+        if key != _BUFFER:
             renamed[key] = value
     return renamed, layout
 
@@ -148,11 +148,11 @@ def assign_weights(model: Oscar, weights: dict[str, Tensor], path: Path) -> None
         UserError: Names what is missing, left over, or shaped otherwise.
     """
     tied = model.config.tie_weights
-    if tied and WORDS_IN in weights:
-        head = weights.setdefault(WORDS_OUT, weights[WORDS_IN])  # safetensors stores a shared tensor once
-        if not torch.equal(head, weights[WORDS_IN]):
+    if tied and _WORDS_IN in weights:
+        head = weights.setdefault(_WORDS_OUT, weights[_WORDS_IN])  # safetensors stores a shared tensor once
+        if not torch.equal(head, weights[_WORDS_IN]):
             raise UserError(
-                f"{path}: config.json ties {WORDS_OUT} to {WORDS_IN}, but they differ.",
+                f"{path}: config.json ties {_WORDS_OUT} to {_WORDS_IN}, but they differ.",
                 "Set tie_weights to false in its config.json if the head was trained apart.",
             )
     if mismatches := list_mismatches(model.state_dict(), weights):

@@ -25,7 +25,7 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecodedCaption:
     """One caption: its word ids without [CLS] and [SEP], and the mean log-probability of its words and its end."""
 
     ids: tuple[int, ...]
@@ -54,12 +54,12 @@ class NextWord(Protocol):
         """Leave only the photos with these indices in the batch."""
 
 
-def decode_captions(model: NextWord, words: Words, length: int, beams: int) -> list[Decoded]:
+def decode_captions(model: NextWord, words: Words, length: int, beams: int) -> list[DecodedCaption]:
     """The best caption of every photo; one beam is greedy decoding."""
     return greedy(model, words, length) if beams == 1 else beam_search(model, words, length, beams)
 
 
-def greedy(model: NextWord, words: Words, length: int) -> list[Decoded]:
+def greedy(model: NextWord, words: Words, length: int) -> list[DecodedCaption]:
     """The best word each time, until one that ends the caption or until it has `length` tokens.
 
     The last token at full length is overwritten by [SEP], so that word is lost, yet its log-probability counts.
@@ -88,17 +88,17 @@ def greedy(model: NextWord, words: Words, length: int) -> list[Decoded]:
             alive, tokens = [alive[row] for row in rows], [tokens[row] for row in rows]
         parents = torch.zeros(len(alive), 1, dtype=torch.long)
     return [
-        Decoded(tuple(found if photo in ended else found[:-1]), sum(log) / len(log))
+        DecodedCaption(tuple(found if photo in ended else found[:-1]), sum(log) / len(log))
         for photo, (found, log) in enumerate(zip(ids, logs, strict=True))
     ]
 
 
-def beam_search(model: NextWord, words: Words, length: int, beams: int) -> list[Decoded]:
+def beam_search(model: NextWord, words: Words, length: int, beams: int) -> list[DecodedCaption]:
     """The best caption of every photo.
 
     At the last step every candidate becomes a caption whose last word is dropped and whose score is kept.
     """
-    found: dict[int, Decoded] = {}  # the best finished caption of each photo
+    found: dict[int, DecodedCaption] = {}  # the best finished caption of each photo
     photos = alive = list(range(model.photos))  # alive: the photo in each row of the batch
     ended: set[int] = set()
     tokens, parents = _column([words.cls] * model.photos), None
@@ -126,7 +126,7 @@ def beam_search(model: NextWord, words: Words, length: int, beams: int) -> list[
                 if word in words.ends or size + 1 == length:
                     score = total / size  # tokens with [CLS], without [SEP]
                     if photo not in found or score > found[photo].score:  # of equals, the first stays
-                        found[photo] = Decoded(ids[row][parent], score)
+                        found[photo] = DecodedCaption(ids[row][parent], score)
                 else:
                     grown.append((total, word, parent))
                 if len(grown) == beams:

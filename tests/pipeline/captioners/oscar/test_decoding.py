@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dgf.pipeline.captioners.oscar import Cached, Decoded, Words, build_context, decode_captions, load_checkpoint
+from dgf.pipeline.captioners.oscar import Cached, DecodedCaption, Words, build_context, decode_captions, load_oscar
 from support.oscar_examples import decode, decode_several, golden_photos, ragged, small
 
 LOGS = 1e-4
@@ -19,12 +19,12 @@ def golden(shared_dir: Path) -> Path:
     return shared_dir / "golden" / "oscar"
 
 
-def padded(found: list[list[Decoded]], length: int) -> np.ndarray:
+def padded(found: list[list[DecodedCaption]], length: int) -> np.ndarray:
     rows = [[[2, *one.ids, 3, *[0] * length][:length] for one in photo] for photo in found]
     return np.array(rows)
 
 
-def scores(found: list[list[Decoded]]) -> np.ndarray:
+def scores(found: list[list[DecodedCaption]]) -> np.ndarray:
     return np.array([[one.score for one in photo] for photo in found])
 
 
@@ -33,7 +33,7 @@ def scores(found: list[list[Decoded]]) -> np.ndarray:
     ("name", "length", "beams"), [("greedy", 20, 1), ("beam5", 20, 5), ("greedy_len40", 40, 1), ("beam5_len40", 40, 5)]
 )
 def test_published_words(golden: Path, name: str, length: int, beams: int, cached: bool) -> None:
-    checkpoint = load_checkpoint(golden / "oscar_tiny")
+    checkpoint = load_oscar(golden / "oscar_tiny")
     found = decode(checkpoint, golden_photos(golden), cached=cached, beams=beams, length=length)
     with np.load(golden / "oscar_cases.npz") as file:
         assert np.array_equal(padded(found, length), file[f"oscar_tiny/{name}/ids"])
@@ -43,7 +43,7 @@ def test_published_words(golden: Path, name: str, length: int, beams: int, cache
 @pytest.mark.parametrize("cached", [True, False], ids=["cached", "stepwise"])
 def test_published_three_best(golden: Path, cached: bool) -> None:
     # In float64: at step 6 of one photo the fifth and sixth beam are 1e-5 apart, which float32 may turn either way.
-    checkpoint = load_checkpoint(golden / "oscar_tiny")
+    checkpoint = load_oscar(golden / "oscar_tiny")
     checkpoint.model.double()
     found = decode_several(checkpoint, golden_photos(golden), cached=cached, keep=3)
     with np.load(golden / "oscar_cases.npz") as file:
@@ -54,7 +54,7 @@ def test_published_three_best(golden: Path, cached: bool) -> None:
 @pytest.mark.parametrize("cached", [True, False], ids=["cached", "stepwise"])
 @pytest.mark.parametrize(("name", "beams"), [("greedy", 1), ("beam5", 5)])
 def test_published_words_of_2020(golden: Path, name: str, beams: int, cached: bool) -> None:
-    checkpoint = load_checkpoint(golden / "extra" / "oscar_tiny_2020")
+    checkpoint = load_oscar(golden / "extra" / "oscar_tiny_2020")
     words = Words(2, 0, (3, 0))
     found = decode(checkpoint, golden_photos(golden), cached=cached, beams=beams, words=words)
     with np.load(golden / "extra" / "oscar_2020_cases.npz") as file:
@@ -65,7 +65,7 @@ def test_published_words_of_2020(golden: Path, name: str, beams: int, cached: bo
 
 
 def test_scores_of_each_greedy_step(golden: Path) -> None:
-    checkpoint = load_checkpoint(golden / "oscar_tiny")
+    checkpoint = load_oscar(golden / "oscar_tiny")
     with np.load(golden / "oscar_cases.npz") as file, torch.inference_mode():
         ids, logits = file["oscar_tiny/greedy/ids"][:, 0], file["oscar_tiny/greedy/step_logits"]
         context = build_context(golden_photos(golden), checkpoint.tokenizer, 20)
@@ -80,7 +80,7 @@ def test_scores_of_each_greedy_step(golden: Path) -> None:
 
 
 def test_checkpoint_with_normalised_regions_captions_alike_both_ways(golden: Path) -> None:
-    checkpoint = load_checkpoint(golden / "oscar_tiny_layernorm")
+    checkpoint = load_oscar(golden / "oscar_tiny_layernorm")
     found = [decode(checkpoint, golden_photos(golden), cached=cached) for cached in (True, False)]
     assert padded(found[0], 20).tolist() == padded(found[1], 20).tolist()
     assert np.abs(scores(found[0]) - scores(found[1])).max() < LOGS
