@@ -1,11 +1,12 @@
-"""Reads detectron2's `.pkl` of named arrays as data: nothing is unpickled.
+"""Read detectron2's `.pkl` of named arrays as data: no name in the file is ever looked up, imported or called.
 
-A pickle is a program. This reads its instructions one by one and follows only those that build dictionaries,
-lists, text, numbers and plain numpy arrays; any other instruction or name ends the reading. No name in the file
-is ever looked up, imported or called.
+A pickle is a program. Python's own reader runs it here with two things taken away: every instruction but those that
+build dictionaries, lists, tuples, text and numbers, and every name but those of plain numpy arrays, for which it gets
+stand-ins made in this file. The reader is the one written in Python: the one in C sets aside as much memory as a file
+of ten bytes asks for, and resolves extension codes by itself.
 """
 
-import pickletools
+import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,153 +14,130 @@ from typing import Any
 
 import numpy as np
 
-_KINDS = re.compile(r"[<>|=]?([fiu][1248]|b1)")
+_INSTRUCTIONS = (
+    *("PROTO", "FRAME", "STOP", "MARK", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD"),
+    *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "INT", "LONG", "FLOAT"),
+    *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING"),
+    *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
+    *("EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_LIST", "APPEND", "APPENDS"),
+    *("SETITEM", "SETITEMS"),
+    *("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET", "LONG_BINGET"),
+)
+_ELEMENTS = re.compile(r"[<>|=]?([fiu][1248]|b1)")
 
 
-class _Array:
-    """An array whose content comes later in the file."""
+class _Table(dict[Any, Any]):
+    """A dictionary by name: hashing a tuple of a million tuples would end the process."""
 
-    value: np.ndarray[Any, Any] | None = None
+    __slots__ = ()
+
+    def __setitem__(self, name: Any, value: Any) -> None:
+        if not isinstance(name, str | int):
+            raise ValueError(f"a dictionary in it has a key that is a {type(name).__name__}")
+        super().__setitem__(name, value)
 
 
 class _Kind:
-    """An element type whose byte order comes later in the file."""
+    """An element type; its byte order may come later in the file."""
 
-    def __init__(self, code: str) -> None:
-        if not _KINDS.fullmatch(code):
+    __slots__ = ("dtype",)
+
+    def __init__(self, code: str, *_: Any) -> None:
+        if not _ELEMENTS.fullmatch(code):
             raise ValueError(f"arrays of {code!r} are not read")
         self.dtype = np.dtype(code)
 
-
-_MARK = object()
-_VALUES = {
-    *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "INT", "LONG", "FLOAT"),
-    *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING"),
-    *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
-}
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
+    def __setstate__(self, state: Any) -> None:
+        self.dtype = self.dtype.newbyteorder(">" if state[1] == ">" else "<")
 
 
-def _bytes(value: Any) -> bytes:
-    return value.encode("latin-1") if isinstance(value, str) else bytes(value)
+class _Array:
+    """An array; its content may come later in the file."""
 
+    __slots__ = ("value",)
 
-def _from_buffer(buffer: Any, kind: _Kind, shape: tuple[int, ...], order: str) -> np.ndarray[Any, Any]:
-    flat = np.frombuffer(_bytes(buffer), kind.dtype)
-    return flat.reshape(shape, order="F" if order == "F" else "C")
+    def __init__(self) -> None:
+        self.value: np.ndarray[Any, Any] | None = None
 
-
-_CALLS: dict[str, Callable[..., Any]] = {
-    "multiarray _reconstruct": lambda *_: _Array(),
-    "multiarray scalar": lambda kind, data: np.frombuffer(_bytes(data), kind.dtype).reshape(()),
-    "numeric _frombuffer": _from_buffer,
-    "dtype": lambda code, *_: _Kind(code),
-    "_codecs encode": lambda text, *_: _bytes(text),
-    "collections OrderedDict": lambda *_: {},
-    "ndarray": lambda *_: _Array(),
-}
-
-
-def _call_name(name: str) -> str:
-    """The name of a constructor that is understood: numpy has moved its own between versions.
-
-    Raises:
-        ValueError: It is another name.
-    """
-    short = re.sub(r"^numpy(\._?core)?[. ]", "", name)
-    if short not in _CALLS:
-        raise ValueError(f"it asks for {name!r}, which is not data")
-    return short
-
-
-def _build(target: Any, state: Any) -> None:
-    if isinstance(target, _Array):
+    def __setstate__(self, state: Any) -> None:
         _, shape, kind, fortran, data = state
-        target.value = _from_buffer(data, kind, shape, "F" if fortran else "C")
-    elif isinstance(target, _Kind):
-        target.dtype = target.dtype.newbyteorder(">" if state[1] == ">" else "<")
-    else:
+        self.value = np.frombuffer(_bytes(data), kind.dtype).reshape(shape, order="F" if fortran else "C")
+
+
+class _Callable:
+    """A name that the file may call, and nothing else."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[..., Any]) -> None:
+        self._make = make
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._make(*arguments)
+
+    def __setstate__(self, state: Any) -> None:
         raise ValueError("it sets the state of something that is not an array")
 
 
-def _finish(value: Any) -> Any:
-    """Arrays in place of their placeholders, in native byte order."""
-    if isinstance(value, dict):
-        return {key: _finish(entry) for key, entry in value.items()}
-    if isinstance(value, _Array):
-        value = value.value
-    if isinstance(value, np.ndarray):
-        return value.astype(value.dtype.newbyteorder("="))
-    return value
+def _bytes(value: Any) -> bytes:
+    return value.encode("latin-1") if isinstance(value, str) else value
+
+
+def _array(data: Any, kind: _Kind, shape: Any = (), order: str = "C") -> _Array:
+    array = _Array()
+    array.__setstate__((1, shape, kind, order == "F", data))
+    return array
+
+
+_CALLABLES: dict[str, Callable[..., Any]] = {
+    "multiarray _reconstruct": lambda *_: _Array(),
+    "multiarray scalar": lambda kind, data: _array(data, kind),
+    "numeric _frombuffer": _array,
+    "dtype": _Kind,
+    "ndarray": lambda *_: _Array(),  # named as an argument of `_reconstruct`
+    "_codecs encode": lambda text, *_: _bytes(text),
+    "collections OrderedDict": lambda *_: _Table(),
+}
+
+
+def _refuse(_: Any) -> None:
+    raise ValueError("it holds an instruction that is not data")
+
+
+class _ArrayReader(pickle._Unpickler):
+    dispatch = (
+        dict.fromkeys(range(256), _refuse)
+        | {getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]] for name in _INSTRUCTIONS}
+        | {pickle.EMPTY_DICT[0]: lambda reader: reader.append(_Table())}
+        # Like bytes, since its own way sets aside as much memory as the file says.
+        | {pickle.BYTEARRAY8[0]: pickle._Unpickler.dispatch[pickle.BINBYTES8[0]]}
+    )
+
+    def find_class(self, module: str, name: str) -> _Callable:
+        # numpy has moved its own between versions
+        short = re.sub(r"^numpy(\._?core)?[. ]", "", f"{module} {name}")
+        if short not in _CALLABLES:
+            raise ValueError(f"it asks for {module}.{name}, which is not data")
+        return _Callable(_CALLABLES[short])
 
 
 def read_arrays(path: Path) -> Any:
-    """What the file holds: usually a dictionary with arrays by name under `model`.
+    """Read what a file holds: usually a dictionary with arrays by name under `model`.
 
     Raises:
-        ValueError: The file is damaged, or holds more than data.
+        Exception: Whatever the damaged byte led to; a ValueError where the file holds more than data.
     """
-    stack: list[Any] = []
-    memo: dict[int, Any] = {}
-
-    def since_mark() -> list[Any]:
-        start = max(index for index, value in enumerate(stack) if value is _MARK)
-        values = stack[start + 1 :]
-        del stack[start:]
-        return values
-
     with path.open("rb") as file:
-        argument: Any
-        for opcode, argument, _ in pickletools.genops(file):
-            match opcode.name:
-                case name if name in _VALUES:
-                    stack.append(argument)
-                case name if name in _CONSTANTS:
-                    stack.append(_CONSTANTS[name])
-                case "PROTO" | "FRAME":
-                    pass
-                case "MARK":
-                    stack.append(_MARK)
-                case "EMPTY_DICT":
-                    stack.append({})
-                case "EMPTY_LIST":
-                    stack.append([])
-                case "TUPLE":
-                    stack.append(tuple(since_mark()))
-                case "TUPLE1" | "TUPLE2" | "TUPLE3" as name:
-                    count = int(name[-1])
-                    stack[-count:] = [tuple(stack[-count:])]
-                case "GLOBAL":
-                    stack.append(_call_name(argument))
-                case "STACK_GLOBAL":
-                    stack[-2:] = [_call_name(f"{stack[-2]} {stack[-1]}")]
-                case "REDUCE":
-                    arguments = stack.pop()
-                    stack[-1] = _CALLS[stack[-1]](*arguments)
-                case "BUILD":
-                    state = stack.pop()
-                    _build(stack[-1], state)
-                case "SETITEM":
-                    entry = stack.pop()
-                    key = stack.pop()
-                    stack[-1][key] = entry
-                case "SETITEMS":
-                    pairs = since_mark()
-                    stack[-1].update(zip(pairs[::2], pairs[1::2], strict=True))
-                case "APPEND":
-                    entry = stack.pop()
-                    stack[-1].append(entry)
-                case "APPENDS":
-                    entries = since_mark()
-                    stack[-1].extend(entries)
-                case "MEMOIZE":
-                    memo[len(memo)] = stack[-1]
-                case "PUT" | "BINPUT" | "LONG_BINPUT":
-                    memo[argument] = stack[-1]
-                case "GET" | "BINGET" | "LONG_BINGET":
-                    stack.append(memo[argument])
-                case "STOP":
-                    return _finish(stack.pop())
-                case name:
-                    raise ValueError(f"instruction {name} is not data")
-    raise ValueError("it ends too early")
+        try:
+            return _finish(_ArrayReader(file, encoding="latin-1").load())
+        except EOFError as error:
+            raise ValueError("it ends too early") from error
+
+
+def _finish(value: Any) -> Any:
+    """Arrays in place of their stand-ins, in native byte order."""
+    if isinstance(value, dict):
+        return {key: _finish(entry) for key, entry in value.items()}
+    if not isinstance(value, _Array) or value.value is None:
+        return value
+    return value.value.astype(value.value.dtype.newbyteorder("="))

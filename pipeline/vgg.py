@@ -10,11 +10,16 @@ import torchvision
 from PIL import Image
 from torch import Tensor, nn
 
-from dgf.pipeline import weights as weight_files
+from dgf.pipeline.weights import (
+    WeightSource,
+    fill_network,
+    identify_weights,
+    read_weights,
+    resolve_weights,
+    seeded,
+)
 
 EDGE = 224
-_MEAN = (0.485, 0.456, 0.406)
-_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ def describe_vgg(spec: VggSpec) -> dict[str, object]:
     """
     return {
         "model": "torchvision:vgg16",
-        "weights": weight_files.identify(_resolve(spec)),
+        "weights": identify_weights(_vgg_weights(spec)),
         "fc7": spec.fc7,
         "preprocessing": f"whole photo to {EDGE}x{EDGE} bilinear antialiased, ImageNet mean and deviation",
         "precision": "float32 on cpu, bfloat16 autocast on cuda",
@@ -59,30 +64,29 @@ def describe_vgg(spec: VggSpec) -> dict[str, object]:
 
 
 def build_vgg(spec: VggSpec, device: str) -> "BlockExtractor":
-    """Builds VGG16 on a device.
+    """Build VGG16 on a device.
 
     Raises:
         UserError: The weights cannot be had or do not fit.
     """
-    source = _resolve(spec)
+    source = _vgg_weights(spec)
     if isinstance(source, int):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(source)
+        with seeded(source):
             network = torchvision.models.vgg16(weights=None)
     else:
         with torch.device("meta"):
             network = torchvision.models.vgg16(weights=None, init_weights=False)
         network.to_empty(device="cpu")
-        weight_files.fill(network, weight_files.read_state(source), source)
+        fill_network(network, read_weights(source), source)
     head = network.classifier[:5] if spec.fc7 else None  # up to the second ReLU
     return BlockExtractor(network.features, head, device)
 
 
-def _resolve(spec: VggSpec) -> weight_files.Source:
+def _vgg_weights(spec: VggSpec) -> WeightSource:
     members = torchvision.models.VGG16_Weights.__members__.items()
     # The weights for features alone want photos in another scale.
     published = {name.lower(): entry.url for name, entry in members if name != "IMAGENET1K_FEATURES"}
-    return weight_files.resolve(spec.weights, what="VGG16", published=lambda name: published.get(name.lower()))
+    return resolve_weights(spec.weights, what="VGG16", published=lambda name: published.get(name.lower()))
 
 
 class BlockExtractor:
@@ -93,14 +97,15 @@ class BlockExtractor:
         self._features = features.eval().requires_grad_(False).to(self.device)
         self._features.to(memory_format=torch.channels_last)
         self._head = head.eval().requires_grad_(False).to(self.device) if head is not None else None
-        self._mean = torch.tensor(_MEAN, device=self.device).view(3, 1, 1) * 255
-        self._std = torch.tensor(_STD, device=self.device).view(3, 1, 1) * 255
+        wanted = torchvision.models.VGG16_Weights.DEFAULT.transforms()  # what ImageNet's weights were trained with
+        self._mean = torch.tensor(wanted.mean, device=self.device).view(3, 1, 1) * 255
+        self._std = torch.tensor(wanted.std, device=self.device).view(3, 1, 1) * 255
 
     @staticmethod
     def prepare(photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Resizes one photo, (H, W, 3) uint8 RGB, to (224, 224, 3). Safe to call from several threads.
+        """Resize one photo, (H, W, 3) uint8 RGB, to (224, 224, 3). Safe to call from several threads.
 
-        The whole photo is squeezed into the square: a centre crop would lose entities at the edges, and the 49
+        The whole photo is squeezed into the square: a center crop would lose entities at the edges, and the 49
         blocks are to cover the photo.
         """
         return np.array(Image.fromarray(photo).resize((EDGE, EDGE), Image.Resampling.BILINEAR))
@@ -110,7 +115,7 @@ class BlockExtractor:
         return self.extract_prepared([self.prepare(photo) for photo in photos])
 
     def extract_prepared(self, photos: Sequence[npt.NDArray[np.uint8]]) -> Blocks:
-        """Runs B photos of (224, 224, 3) uint8 in one forward."""
+        """Run B photos of (224, 224, 3) uint8 in one forward."""
         pixels = torch.from_numpy(np.stack(photos))
         with (
             torch.inference_mode(),

@@ -4,25 +4,49 @@ import hashlib
 import os
 import re
 import urllib.error
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from dgf.pipeline.array_pickle import read_arrays
 from dgf.pipeline.errors import UserError
 
-Source = int | Path
+WeightSource = int | Path
 """A seed for random weights, or a file."""
 
 _NAMES_SHOWN = 5
 
 
-def resolve(weights: str, *, what: str, published: Callable[[str], str | None]) -> Source:
-    """Finds weights; fetches them only where their published name was given.
+def random_seed(text: str) -> int | None:
+    """The seed that `random` (0) or `random:SEED` asks for; None for any other text.
+
+    Raises:
+        UserError: SEED is not a whole number.
+    """
+    name, _, seed = text.partition(":")
+    if name != "random":
+        return None
+    if not re.fullmatch(r"[0-9]{0,18}", seed):  # more digits than torch takes
+        raise UserError(f"{text}: the seed is not a whole number of at most 18 digits.", "Write random or random:SEED.")
+    return int(seed or 0)
+
+
+@contextmanager
+def seeded(source: WeightSource) -> Iterator[None]:
+    """Draw torch's random numbers from a seed, and leave those of the process as they were."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(source if isinstance(source, int) else 0)
+        yield
+
+
+def resolve_weights(weights: str, *, what: str, published: Callable[[str], str | None]) -> WeightSource:
+    """Find weights; fetch them only where their published name was given.
 
     Args:
         weights: `random`, `random:SEED`, a published name, or a file.
@@ -32,14 +56,12 @@ def resolve(weights: str, *, what: str, published: Callable[[str], str | None]) 
     Raises:
         UserError: No such file or name, or it cannot be fetched.
     """
-    if weights == "random" or weights.startswith("random:"):
-        seed = weights.partition(":")[2] or "0"
-        if not re.fullmatch(r"\d{1,9}", seed):
-            raise UserError(f"weights {weights!r} of {what}: the seed is a whole number", "Write random:0")
-        return int(seed)
+    seed = random_seed(weights)
+    if seed is not None:
+        return seed
     address = published(weights)
     if address is not None:
-        return fetch(address, what)
+        return fetch_weights(address, what)
     path = Path(weights).expanduser()
     if path.is_file():
         return path
@@ -47,8 +69,8 @@ def resolve(weights: str, *, what: str, published: Callable[[str], str | None]) 
     raise UserError(f"weights {weights!r} of {what}: no such file", f"Give a file{names}, or `random`")
 
 
-def fetch(address: str, what: str) -> Path:
-    """The published file from torch's cache, or from the network into it.
+def fetch_weights(address: str, what: str) -> Path:
+    """Take the published file from torch's cache, or fetch it from the network into the cache.
 
     Raises:
         UserError: It is in no cache and cannot be fetched; says what to fetch and where to put it.
@@ -69,7 +91,7 @@ def fetch(address: str, what: str) -> Path:
     return path
 
 
-def identify(source: Source) -> str:
+def identify_weights(source: WeightSource) -> str:
     """`random:SEED` or `sha256:...` of the file."""
     if isinstance(source, int):
         return f"random:{source}"
@@ -77,29 +99,30 @@ def identify(source: Source) -> str:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """Reads named tensors from `.safetensors`, a file of torch (weights only), or a `.pkl` of named arrays.
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read named tensors from `.safetensors`, a file of torch (weights only), or a `.pkl` of named arrays.
 
     Nothing in a file is ever run or unpickled: see torch's weights-only reader, and `array_pickle`.
 
     Raises:
         UserError: The file is none of these, is damaged, or holds something else.
     """
+    loaded: Any
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            loaded: Any = load_file(path)
-        elif path.suffix == ".pkl":
-            loaded = read_arrays(path)
-        else:
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+        match path.suffix:
+            case ".safetensors":
+                loaded = load_file(path)
+            case ".pkl":
+                loaded = read_arrays(path)
+            case _:
+                loaded = torch.load(path, map_location="cpu", weights_only=True)
     # The readers raise whatever the damaged byte led them to.
     except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UserError(
-            f"{path}: cannot be read as weights: {reason}",
-            "A .safetensors file, a .pth file of tensors, or a .pkl file of arrays is wanted; fetch it again",
+            f"{path} cannot be read as weights: {reason}",
+            "A .safetensors file, a .pth or .bin file of tensors alone, or a .pkl file of arrays is wanted: fetch it "
+            "again, or save it as safetensors",
         ) from error
     while isinstance(loaded, Mapping) and isinstance(loaded.get("model", loaded.get("state_dict")), Mapping):
         loaded = loaded.get("model", loaded.get("state_dict"))
@@ -113,11 +136,30 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def fill(module: nn.Module, state: Mapping[str, Tensor], path: Path, *, ignore: Iterable[str] = ()) -> None:
-    """Copies a state into a network. Every name and shape must match.
+def list_mismatches(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+    """Names of a network's weights that are missing, left over, or of another shape; empty where all fit."""
+    kinds = {
+        "missing": [name for name in wanted if name not in given],
+        "left over": [name for name in given if name not in wanted],
+        "of another shape": [
+            f"{name} {tuple(given[name].shape)} instead of {tuple(value.shape)}"
+            for name, value in wanted.items()
+            if name in given and given[name].shape != value.shape
+        ],
+    }
+    return "; ".join(
+        f"{kind}: {', '.join(names[:_NAMES_SHOWN])}"
+        + (f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else "")
+        for kind, names in kinds.items()
+        if names
+    )
+
+
+def fill_network(network: nn.Module, state: Mapping[str, Tensor], path: Path, *, ignore: Iterable[str] = ()) -> None:
+    """Copy a state into a network. Every name and shape must match.
 
     Args:
-        module: The network.
+        network: The network.
         state: Named tensors.
         path: Where they come from, for messages.
         ignore: Regular expressions of names in the state that the network does without.
@@ -125,20 +167,13 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], path: Path, *, ignore: 
     Raises:
         UserError: Names the first that are missing, left over, or of another shape.
     """
-    skip = re.compile("|".join(f"(?:{pattern})" for pattern in (*ignore, r".*\.num_batches_tracked")))
-    own = module.state_dict()
+    skip = re.compile("|".join((*ignore, r".*\.num_batches_tracked")))
+    own = network.state_dict()
     given = {name: value for name, value in state.items() if name in own or not skip.fullmatch(name)}
-    faults = [f"{name} is missing" for name in own if name not in given and not skip.fullmatch(name)]
-    faults += [f"{name} is not part of the network" for name in given if name not in own]
-    faults += [
-        f"{name} has shape {tuple(given[name].shape)} instead of {tuple(value.shape)}"
-        for name, value in own.items()
-        if name in given and given[name].shape != value.shape
-    ]
-    if faults:
-        more = f"; and {len(faults) - _NAMES_SHOWN} more" if len(faults) > _NAMES_SHOWN else ""
+    wanted = {name: value for name, value in own.items() if name in given or not skip.fullmatch(name)}
+    if mismatches := list_mismatches(wanted, given):
         raise UserError(
-            f"{path}: these weights are of another network: {'; '.join(faults[:_NAMES_SHOWN])}{more}",
+            f"{path}: these weights are of another network: {mismatches}",
             "Give the weights of the model that was asked for",
         )
-    module.load_state_dict(given, strict=False)
+    network.load_state_dict(given, strict=False)

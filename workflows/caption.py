@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dgf.pipeline.captioners.base import NO_REGIONS, CaptionerSpec
+from dgf.pipeline.captioners import NO_REGIONS, CaptionerSpec, is_random
 from dgf.pipeline.captioners.caption_file import read_caption_file
-from dgf.pipeline.captioners.oscar.captioner import check_width
+from dgf.pipeline.captioners.oscar import check_width
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.base import WorkerPool
-from dgf.pipeline.jobs.captioning import CaptioningSpec, is_random
+from dgf.pipeline.jobs.captioning import CaptioningSpec
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
 from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.posts import read_dataset
 from dgf.pipeline.shards import SCHEMA, Failure, Layout, Plan, ShardFolder, read_layout
+from dgf.pipeline.weights import random_seed
 from dgf.workflows.devices import choose_workers
 from dgf.workflows.settings import CaptionSettings
 
@@ -156,7 +157,7 @@ def _captioner_spec(settings: CaptionSettings) -> CaptionerSpec:
         raise UserError("--model is for --backend hf.", "Add --backend hf, or give --oscar DIR.")
     if settings.oscar is None:
         raise UserError("No captioner was given.", _HOW_TO_GET_ONE)
-    if settings.oscar.partition(":")[0] == "random":
+    if random_seed(settings.oscar) is not None:
         return CaptionerSpec("oscar", settings.oscar, *decoding)
     return CaptionerSpec("oscar", str(Path(settings.oscar).absolute()), *decoding)
 

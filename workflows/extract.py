@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dgf.pipeline.detectors.base import DetectorSpec, input_size
+from dgf.pipeline.detectors import DetectorSpec, input_size
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.base import WorkerPool
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
@@ -17,6 +17,7 @@ from dgf.pipeline.posts import Dataset, Fault, read_dataset
 from dgf.pipeline.progress import photo_bar
 from dgf.pipeline.shards import GRID, SCHEMA, Failure, Plan, ShardFolder, make_plan
 from dgf.pipeline.vgg import VggSpec
+from dgf.pipeline.weights import random_seed
 from dgf.workflows.devices import choose_workers
 from dgf.workflows.settings import ExtractSettings, MissingImages
 
@@ -185,7 +186,7 @@ def _check_missing(dataset: Dataset, wanted: NamedPhotos, missing_images: Missin
 
 def _warn_of_random_weights(spec: FeatureSpec) -> None:
     for name, weights in (("detector", spec.detector.weights), ("VGG16", spec.vgg.weights)):
-        if weights.partition(":")[0] == "random":
+        if random_seed(weights) is not None:
             _log.warning(
                 "WARNING: the weights of the %s are RANDOM: these features mean nothing, they only try the way", name
             )

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dgf.pipeline.captioners.base import CaptionerSpec
+from dgf.pipeline.captioners import CaptionerSpec, is_random
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_atomic
 from dgf.pipeline.jobs.base import WorkerPool
-from dgf.pipeline.jobs.captioning import is_random
 from dgf.pipeline.jobs.extraction_spec import FeatureSpec
 from dgf.pipeline.photos import find_image
 from dgf.pipeline.posts import Dataset, read_dataset

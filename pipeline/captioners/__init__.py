@@ -1,1 +1,15 @@
 """Captioners: one protocol, one builder, a file a kind."""
+
+from dgf.pipeline.captioners.base import NO_REGIONS, Caption, Captioner, CaptionerSpec, CaptionInput
+from dgf.pipeline.captioners.builder import build_captioner, describe_captioner, is_random
+
+__all__ = [
+    "NO_REGIONS",
+    "Caption",
+    "CaptionInput",
+    "Captioner",
+    "CaptionerSpec",
+    "build_captioner",
+    "describe_captioner",
+    "is_random",
+]

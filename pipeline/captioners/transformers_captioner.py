@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from dgf.pipeline.captioners.base import Caption, CaptionerSpec, CaptionInput, missing
+from dgf.pipeline.captioners.base import Caption, CaptionerSpec, CaptionInput, check_precision, missing
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.photos import ImageError
 
@@ -31,23 +31,22 @@ class HfCaptioner:
         device: Where.
 
     Raises:
-        UserError: The folder is no such model, or its weights do not fill it.
+        UserError: The folder is not such a model, or its weights do not fill it.
     """
 
     def __init__(self, spec: CaptionerSpec, device: str) -> None:
-        if spec.precision == "bfloat16" and torch.device(device).type != "cuda":
-            raise UserError(f"--precision bfloat16 is for CUDA, the device is {device}.", "Leave it out.")
+        check_precision(spec, device)
         self._spec = spec
         self._device = torch.device(device)
         self._dtype = getattr(torch, spec.precision)
         folder = Path(spec.source)
         if not (folder / "config.json").is_file():
-            raise UserError(f"{folder} is no folder of a transformers model: config.json is missing.", HINT)
+            raise UserError(f"{folder} is not a folder of a transformers model: config.json is missing.", HINT)
         self._processor, self._tokenizer, model = _load(folder)
         self._model = model.to(self._device, self._dtype).eval()
 
     def caption(self, photos: Sequence[CaptionInput]) -> list[Caption]:
-        """One caption a photo; none for one that cannot be decoded."""
+        """Give one caption a photo; none for one that cannot be decoded."""
         pixels: list[NDArray[np.uint8]] = []
         reasons: list[str | None] = []
         for photo in photos:
@@ -83,12 +82,12 @@ class HfCaptioner:
         if self._spec.beams > 1:
             scores: Tensor = output.sequences_scores.float()
             return scores
-        logs = torch.stack(output.scores, dim=1).float().log_softmax(dim=-1)  # (B, words, V)
+        # (B, words)
+        logs: Tensor = self._model.compute_transition_scores(output.sequences, output.scores, normalize_logits=True)
         words = output.sequences[:, -logs.shape[1] :]
         ends = torch.isin(words, torch.tensor(self._ends(), device=words.device, dtype=words.dtype))
         counted = ends.cumsum(dim=1) - ends.long() == 0  # up to the first end, that one too
-        chosen = logs.gather(-1, words.unsqueeze(-1)).squeeze(-1).masked_fill(~counted, 0.0)
-        return chosen.sum(dim=1) / counted.sum(dim=1)
+        return logs.masked_fill(~counted, 0.0).sum(dim=1) / counted.sum(dim=1)
 
     def _ends(self) -> list[int]:
         candidates = (
@@ -103,7 +102,7 @@ class HfCaptioner:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps transformers' own lines out of the progress."""
+    """Keep transformers' own lines out of the progress."""
     verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()

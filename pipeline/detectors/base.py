@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from dgf.pipeline.errors import UserError
 
-DEFAULT_DETECTOR = "detectron2:COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"
 MAX_REGIONS = 100
+PRECISION = "float32 on cpu, float16 autocast on cuda"
+"""Of every detector, as its description says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +76,18 @@ class Prepared:
 
 
 class Detector(Protocol):
-    """A network that finds objects. Builders: `build_detector`."""
+    """A network that finds objects. Builder: `build_detector`."""
 
     class_names: tuple[str, ...]
     feature_dim: int
     input_size: InputSize
 
     def prepare(self, photo: npt.NDArray[np.uint8]) -> Prepared:
-        """Resizes one photo, (H, W, 3) uint8 RGB. Safe to call from several threads, so that it can run ahead."""
+        """Resize one photo, (H, W, 3) uint8 RGB. Safe to call from several threads, so that it can run ahead."""
         ...
 
     def detect_prepared(self, batch: Sequence[Prepared]) -> list[Detections]:
-        """Pads the photos together, runs them in one forward, and keeps at most `regions` boxes of each."""
+        """Pad the photos together, run them in one forward, and keep at most `regions` boxes of each."""
         ...
 
     def detect(self, photos: Sequence[npt.NDArray[np.uint8]]) -> list[Detections]:
@@ -107,7 +108,7 @@ class DetectorSpec:
         max_size: Limit of the longer edge, None for the model's own.
     """
 
-    spec: str = DEFAULT_DETECTOR
+    spec: str
     weights: str = "random"
     regions: int = 50
     min_size: int | None = None
@@ -132,56 +133,17 @@ class DetectorSpec:
         return self.spec.partition(":")[2]
 
 
-def _backend(spec: DetectorSpec) -> Any:
-    """The module that brings this detector; each has `input_size`, `describe` and `build`."""
-    # Imported when asked for: each backend brings its own heavy library.
-    match spec.backend:
-        case "detectron2":
-            from dgf.pipeline.detectors import detectron2_rcnn as detectron2_backend
+class DetectorBackend(Protocol):
+    """What a library makes of a `DetectorSpec`. Finder: `builder.find_backend`."""
 
-            return detectron2_backend
-        case "torchvision":
-            from dgf.pipeline.detectors import torchvision_rcnn as torchvision_backend
+    def input_size(self) -> InputSize:
+        """How the detector resizes photos."""
+        ...
 
-            return torchvision_backend
-        case "visual-genome":
-            from dgf.pipeline.detectors import visual_genome
+    def describe(self) -> dict[str, object]:
+        """What decides the output: model, weights digest, preprocessing, precision."""
+        ...
 
-            return visual_genome
-    raise UserError(
-        f"--detector {spec.spec}: no such detector",
-        f"One of {DEFAULT_DETECTOR} (or another of detectron2's zoo), detectron2:FILE.yaml, "
-        "torchvision:fasterrcnn_resnet50_fpn, visual-genome",
-    )
-
-
-def input_size(spec: DetectorSpec) -> InputSize:
-    """How the detector resizes photos, known without building it, so that photos can be batched by shape.
-
-    Raises:
-        UserError: The specification names no detector.
-    """
-    size: InputSize = _backend(spec).input_size(spec)
-    return size
-
-
-def describe_detector(spec: DetectorSpec) -> dict[str, object]:
-    """What decides the detector's output, for a fingerprint: model, weights digest, preprocessing, precision.
-
-    Cheap: nothing is built; a weights file is hashed.
-
-    Raises:
-        UserError: The specification names no detector, or its weights cannot be had.
-    """
-    description: dict[str, object] = _backend(spec).describe(spec)
-    return description
-
-
-def build_detector(spec: DetectorSpec, device: str) -> Detector:
-    """Builds the network with its weights on a device (`cpu`, `cuda`, `cuda:1`).
-
-    Raises:
-        UserError: The specification names no detector, its library is not installed, or its weights do not fit.
-    """
-    detector: Detector = _backend(spec).build(spec, device)
-    return detector
+    def build(self, device: str) -> Detector:
+        """Build the network with its weights."""
+        ...

@@ -1,6 +1,7 @@
 """Photos into a detector's input tensor, and its boxes back to pixels of the photos."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -10,8 +11,15 @@ from dgf.pipeline.detectors.base import Detections, InputSize, Prepared
 from dgf.pipeline.detectors.boxes import BestBoxes
 
 
-def padded_batch(batch: Sequence[Prepared], size: InputSize, mean: Tensor, std: Tensor, *, bgr: bool) -> Tensor:
-    """Normalises photos and pads them together with zeros.
+@contextmanager
+def half_inference(device: torch.device) -> Iterator[None]:
+    """Infer in the detectors' `PRECISION`."""
+    with torch.inference_mode(), torch.autocast(device.type, torch.float16, enabled=device.type == "cuda"):
+        yield
+
+
+def pad_photos(batch: Sequence[Prepared], size: InputSize, mean: Tensor, std: Tensor, *, bgr: bool) -> Tensor:
+    """Normalize photos and pad them together with zeros.
 
     Args:
         batch: B resized photos.
@@ -32,8 +40,8 @@ def padded_batch(batch: Sequence[Prepared], size: InputSize, mean: Tensor, std: 
     return padded
 
 
-def detections(found: BestBoxes, features: Tensor, photo: Prepared) -> Detections:
-    """Moves one photo's boxes to the host, in pixels of the original."""
+def to_detections(found: BestBoxes, features: Tensor, photo: Prepared) -> Detections:
+    """Move one photo's boxes to the host, in pixels of the original."""
     height, width = photo.size
     new_height, new_width = photo.pixels.shape[:2]
     scale = np.array([width / new_width, height / new_height] * 2, dtype=np.float32)

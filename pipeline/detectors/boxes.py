@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
+from torchvision.ops import batched_nms, clip_boxes_to_image
 
 
 class BestBoxes(NamedTuple):
@@ -21,12 +21,6 @@ class BestBoxes(NamedTuple):
     scores: Tensor
     classes: Tensor
     rows: Tensor
-
-
-def clip(boxes: Tensor, height: int, width: int) -> Tensor:
-    """Boxes (..., 4) cut to the photo."""
-    limit = boxes.new_tensor([width, height, width, height])
-    return torch.minimum(boxes.clamp(min=0), limit)
 
 
 def best_boxes(
@@ -57,7 +51,7 @@ def best_boxes(
         candidates: Pairs to look at first.
     """
     classes = scores.shape[1]
-    boxes = clip(boxes, height, width)
+    boxes = clip_boxes_to_image(boxes, (height, width))  # (P, C or 1, 4)
     usable = (boxes[..., 2:] > boxes[..., :2]).all(-1) & torch.isfinite(boxes).all(-1)  # (P, C or 1)
     flat = torch.where(usable & torch.isfinite(scores), scores, -1.0).flatten()  # (P * C,)
     possible = int((flat >= 0).sum())

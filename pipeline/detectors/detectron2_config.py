@@ -3,8 +3,6 @@
 import logging
 import re
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +11,9 @@ import torch
 import yaml
 from torch import nn
 
-from dgf.pipeline import weights as weight_files
 from dgf.pipeline.detectors.base import DetectorSpec, InputSize
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.weights import WeightSource, fill_network, read_weights, seeded
 
 if TYPE_CHECKING:
     from detectron2.config import CfgNode
@@ -25,25 +23,18 @@ _HEADS = ("StandardROIHeads", "Res5ROIHeads")
 _UNUSED = (r"roi_heads\.(mask|keypoint)_.*", r"pixel_(mean|std)", r"proposal_generator\.anchor_generator\..*")
 
 
-@contextmanager
-def quiet_import() -> Iterator[None]:
-    """Hides what detectron2's import says about its own age: nothing that a user could mend."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"pkg_resources is deprecated", category=UserWarning)
-        warnings.filterwarnings("ignore", message=r".*pkg_resources", category=DeprecationWarning)
-        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=FutureWarning)
-        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
-        yield
-
-
 def require_detectron2(spec: DetectorSpec) -> None:
-    """Imports detectron2.
+    """Import detectron2.
 
     Raises:
         UserError: It is not installed.
     """
     try:
-        with quiet_import():
+        with warnings.catch_warnings():  # of detectron2's own age: nothing that a user could fix
+            warnings.filterwarnings("ignore", message=r"pkg_resources is deprecated", category=UserWarning)
+            warnings.filterwarnings("ignore", message=r".*pkg_resources", category=DeprecationWarning)
+            warnings.filterwarnings("ignore", message=r".*torch\.jit", category=FutureWarning)
+            warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
             import detectron2.data
             import detectron2.model_zoo
             import detectron2.modeling  # noqa: F401
@@ -61,8 +52,8 @@ def require_detectron2(spec: DetectorSpec) -> None:
         torch.meshgrid(torch.zeros(1), torch.zeros(1))
 
 
-def read_config(spec: DetectorSpec) -> "CfgNode":
-    """The resolved configuration of a Faster R-CNN.
+def read_detectron2_config(spec: DetectorSpec) -> "CfgNode":
+    """Resolve the configuration of a Faster R-CNN.
 
     Raises:
         UserError: No such configuration, not a safe YAML file, or not a Faster R-CNN.
@@ -114,7 +105,7 @@ def _config_file(spec: DetectorSpec) -> Path:
 
 
 def _check_bases(path: Path, depth: int = 0) -> None:
-    """Refuses a base configuration that would be fetched, and bases without end."""
+    """Refuse a base configuration that would be fetched, and bases without end."""
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise ValueError("not a mapping")
@@ -125,7 +116,7 @@ def _check_bases(path: Path, depth: int = 0) -> None:
         _check_bases(path.parent / Path(base).expanduser(), depth + 1)
 
 
-def published_weights(spec: DetectorSpec, name: str) -> str | None:
+def published_detectron2_weights(spec: DetectorSpec, name: str) -> str | None:
     """Address of the zoo's weights of this very configuration, under the name `default`."""
     if name != "default":
         return None
@@ -138,19 +129,19 @@ def published_weights(spec: DetectorSpec, name: str) -> str | None:
         return None
 
 
-def network_size(config: "CfgNode") -> InputSize:
+def detectron2_input_size(config: "CfgNode") -> InputSize:
     """How this network resizes photos."""
     divisor = 32 if "fpn" in config.MODEL.BACKBONE.NAME else 1
     return InputSize(config.INPUT.MIN_SIZE_TEST, config.INPUT.MAX_SIZE_TEST, divisor)
 
 
-def build_network(
-    config: "CfgNode", source: weight_files.Source, spec: DetectorSpec, ignore: tuple[str, ...] = ()
+def build_detectron2_network(
+    config: "CfgNode", source: WeightSource, spec: DetectorSpec, ignore: tuple[str, ...] = ()
 ) -> nn.Module:
-    """Builds the network on the CPU, seeded, and fills it from a file where one is given.
+    """Build the network on the CPU, seeded, and fill it from a file where one is given.
 
     Args:
-        config: From `read_config`.
+        config: From `read_detectron2_config`.
         source: A seed or a file.
         spec: For messages.
         ignore: Regular expressions of names in the file that the network does without.
@@ -160,8 +151,7 @@ def build_network(
     """
     from detectron2.modeling import build_model
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(source if isinstance(source, int) else 0)
+    with seeded(source):
         try:
             network: nn.Module = build_model(config)
         except (ImportError, KeyError, AssertionError, ValueError, RuntimeError) as error:
@@ -170,14 +160,14 @@ def build_network(
                 "Deformable convolutions need detectron2's compiled part; take a configuration without them",
             ) from error
     if isinstance(source, int):
-        tame_random(network, config)
+        tame_random_detectron2(network, config)
     else:
-        weight_files.fill(network, weight_files.read_state(source), source, ignore=(*_UNUSED, *ignore))
+        fill_network(network, read_weights(source), source, ignore=(*_UNUSED, *ignore))
     return network
 
 
-def tame_random(network: nn.Module, config: "CfgNode") -> None:
-    """Scales random weights so that a photo gets boxes.
+def tame_random_detectron2(network: nn.Module, config: "CfgNode") -> None:
+    """Scale random weights so that a photo gets boxes.
 
     The frozen batch norms of an untrained ResNet normalise nothing: activations double with each block until no
     box is left in the photo. Residual branches are weakened, and inputs that are not divided by a deviation are
@@ -190,7 +180,7 @@ def tame_random(network: nn.Module, config: "CfgNode") -> None:
             value.mul_(float(np.mean(config.MODEL.PIXEL_STD)) / 58.0)
 
 
-def class_names(config: "CfgNode") -> tuple[str, ...]:
+def detectron2_class_names(config: "CfgNode") -> tuple[str, ...]:
     """Names of the classes of the data set that the configuration trains on, numbered where it is not known."""
     from detectron2.data import MetadataCatalog
 

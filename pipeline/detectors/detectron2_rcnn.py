@@ -11,32 +11,61 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from dgf.pipeline import weights as weight_files
-from dgf.pipeline.detectors import detectron2_config as configs
-from dgf.pipeline.detectors.base import Detections, Detector, DetectorSpec, InputSize, Prepared
-from dgf.pipeline.detectors.batching import detections, padded_batch
+from dgf.pipeline.detectors.base import PRECISION, Detections, Detector, DetectorSpec, InputSize, Prepared
+from dgf.pipeline.detectors.batching import half_inference, pad_photos, to_detections
 from dgf.pipeline.detectors.boxes import BestBoxes, best_boxes
+from dgf.pipeline.detectors.detectron2_config import (
+    build_detectron2_network,
+    detectron2_class_names,
+    detectron2_input_size,
+    published_detectron2_weights,
+    read_detectron2_config,
+)
+from dgf.pipeline.weights import WeightSource, identify_weights, resolve_weights
 
 if TYPE_CHECKING:
     from detectron2.config import CfgNode
 
-PRECISION = "float32 on cpu, float16 autocast on cuda"
 
+class Detectron2Backend:
+    """A configuration of detectron2 as a detector."""
 
-def input_size(spec: DetectorSpec) -> InputSize:
-    """How this detector resizes photos."""
-    return configs.network_size(configs.read_config(spec))
+    def __init__(self, spec: DetectorSpec) -> None:
+        self._spec = spec
+        self._config = read_detectron2_config(spec)
 
+    def input_size(self) -> InputSize:
+        """How this detector resizes photos."""
+        return detectron2_input_size(self._config)
 
-def describe(spec: DetectorSpec) -> dict[str, object]:
-    """What decides the output: configuration and weights by their digests."""
-    config = configs.read_config(spec)
-    return {
-        "model": f"detectron2:{spec.model}",
-        "weights": weight_files.identify(_resolve(spec)),
-        "features": "region map of the final box, averaged",
-        **describe_config(config, spec),
-    }
+    def describe(self) -> dict[str, object]:
+        """What decides the output: configuration and weights by their digests."""
+        return {
+            "model": f"detectron2:{self._spec.model}",
+            "weights": identify_weights(self._weights()),
+            "features": "region map of the final box, averaged",
+            **describe_config(self._config, self._spec),
+        }
+
+    def build(self, device: str) -> Detector:
+        """Build the network with its weights."""
+        network: Any = build_detectron2_network(self._config, self._weights(), self._spec)
+        settings = self._config.MODEL.ROI_HEADS
+        regions, nms = self._spec.regions, float(settings.NMS_THRESH_TEST)
+        head: RegionHead
+        if settings.NAME == "Res5ROIHeads":
+            head, dim = Res5Regions(network.roi_heads, regions, nms), network.roi_heads.res5[-1].out_channels
+        else:
+            head = PooledRegions(network.roi_heads, regions, nms)
+            dim = network.backbone.output_shape()[settings.IN_FEATURES[0]].channels
+        return Detectron2Detector(network, self._config, head, dim, detectron2_class_names(self._config), device)
+
+    def _weights(self) -> WeightSource:
+        return resolve_weights(
+            self._spec.weights,
+            what=f"detector {self._spec.spec}",
+            published=lambda name: published_detectron2_weights(self._spec, name),
+        )
 
 
 def describe_config(config: "CfgNode", spec: DetectorSpec) -> dict[str, object]:
@@ -50,27 +79,8 @@ def describe_config(config: "CfgNode", spec: DetectorSpec) -> dict[str, object]:
     }
 
 
-def build(spec: DetectorSpec, device: str) -> Detector:
-    """Builds the network with its weights."""
-    config = configs.read_config(spec)
-    network: Any = configs.build_network(config, _resolve(spec), spec)
-    names = configs.class_names(config)
-    nms = float(config.MODEL.ROI_HEADS.NMS_THRESH_TEST)
-    if config.MODEL.ROI_HEADS.NAME == "Res5ROIHeads":
-        res5 = Res5Regions(network.roi_heads, spec.regions, nms)
-        return Detectron2Detector(network, config, res5, network.roi_heads.res5[-1].out_channels, names, device)
-    dim = network.backbone.output_shape()[config.MODEL.ROI_HEADS.IN_FEATURES[0]].channels
-    return Detectron2Detector(network, config, PooledRegions(network.roi_heads, spec.regions, nms), dim, names, device)
-
-
-def _resolve(spec: DetectorSpec) -> weight_files.Source:
-    return weight_files.resolve(
-        spec.weights, what=f"detector {spec.spec}", published=lambda name: configs.published_weights(spec, name)
-    )
-
-
 class RegionHead(Protocol):
-    """What becomes of the proposals of a batch."""
+    """Chooses among the proposals of a batch."""
 
     def __call__(self, features: dict[str, Tensor], proposals: list[Any]) -> tuple[list[BestBoxes], list[Tensor]]:
         """From feature maps and detectron2's proposals to the boxes kept of each photo and their (n, D) features."""
@@ -113,7 +123,7 @@ class Res5Regions:
 
 
 def keep_boxes(predictor: Any, head: Tensor, proposals: list[Any], regions: int, nms: float) -> list[BestBoxes]:
-    """Scores and refines the proposals of a batch, and keeps the best boxes of each photo.
+    """Score and refine the proposals of a batch, and keep the best boxes of each photo.
 
     Args:
         predictor: detectron2's box predictor.
@@ -146,7 +156,7 @@ def _boxes(kept: list[BestBoxes]) -> list[Any]:
 
 
 def fold_norms(network: nn.Module) -> None:
-    """Merges frozen batch norms into the convolutions before them: the same sums, a tenth less work."""
+    """Merge frozen batch norms into the convolutions before them: the same sums, a tenth less work."""
     from detectron2.layers import FrozenBatchNorm2d
 
     for module in network.modules():
@@ -159,7 +169,7 @@ def fold_norms(network: nn.Module) -> None:
 
 
 class Detectron2Detector:
-    """A Faster R-CNN of detectron2 ready to read photos. Builder: `build`."""
+    """A Faster R-CNN of detectron2 ready to read photos. Builder: `Detectron2Backend.build`."""
 
     def __init__(
         self,
@@ -172,7 +182,7 @@ class Detectron2Detector:
     ) -> None:
         self.class_names = names
         self.feature_dim = int(feature_dim)
-        self.input_size = configs.network_size(config)
+        self.input_size = detectron2_input_size(config)
         self.device = torch.device(device)
         fold_norms(network)
         self._network = network.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
@@ -180,7 +190,7 @@ class Detectron2Detector:
         self._bgr = config.INPUT.FORMAT == "BGR"
 
     def prepare(self, photo: npt.NDArray[np.uint8]) -> Prepared:
-        """Resizes one photo as detectron2 does."""
+        """Resize one photo as detectron2 does."""
         height, width = photo.shape[:2]
         new_height, new_width = self.input_size.resized(height, width)
         resized = Image.fromarray(photo).resize((new_width, new_height), Image.Resampling.BILINEAR)
@@ -191,17 +201,14 @@ class Detectron2Detector:
         return self.detect_prepared([self.prepare(photo) for photo in photos])
 
     def detect_prepared(self, batch: Sequence[Prepared]) -> list[Detections]:
-        """Runs a batch in one forward: backbone, proposals, box head, and the features of the boxes kept."""
+        """Run a batch in one forward: backbone, proposals, box head, and the features of the boxes kept."""
         from detectron2.structures import ImageList
 
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, torch.float16, enabled=self.device.type == "cuda"),
-        ):
+        with half_inference(self.device):
             mean, std = self._network.pixel_mean, self._network.pixel_std
-            pixels = padded_batch(batch, self.input_size, mean, std, bgr=self._bgr)
+            pixels = pad_photos(batch, self.input_size, mean, std, bgr=self._bgr)
             images = ImageList(pixels, [photo.pixels.shape[:2] for photo in batch])
             features = self._network.backbone(pixels)
             proposals, _ = self._network.proposal_generator(images, features, None)
             kept, means = self._head(features, proposals)
-            return [detections(*found) for found in zip(kept, means, batch, strict=True)]
+            return [to_detections(*found) for found in zip(kept, means, batch, strict=True)]

@@ -1,6 +1,5 @@
 """Faster R-CNN of torchvision, which a plain install brings."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,77 +12,81 @@ from torchvision.models import detection
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from dgf.pipeline import weights as weight_files
-from dgf.pipeline.detectors.base import Detections, Detector, DetectorSpec, InputSize, Prepared
-from dgf.pipeline.detectors.batching import detections, padded_batch
+from dgf.pipeline.detectors.base import PRECISION, Detections, Detector, DetectorSpec, InputSize, Prepared
+from dgf.pipeline.detectors.batching import half_inference, pad_photos, to_detections
 from dgf.pipeline.detectors.boxes import BestBoxes, best_boxes
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.weights import (
+    WeightSource,
+    fill_network,
+    identify_weights,
+    read_weights,
+    resolve_weights,
+    seeded,
+)
 
-PRECISION = "float32 on cpu, float16 autocast on cuda"
 _SIZES = {
     "fasterrcnn_resnet50_fpn": (800, 1333),
     "fasterrcnn_resnet50_fpn_v2": (800, 1333),
     "fasterrcnn_mobilenet_v3_large_fpn": (800, 1333),
     "fasterrcnn_mobilenet_v3_large_320_fpn": (320, 640),
 }
-_MEAN = (0.485, 0.456, 0.406)
-_STD = (0.229, 0.224, 0.225)
 # The one published file that was trained with batch norms that add nothing to the variance.
 _NO_EPSILON = "sha256:258fb6c6"
 
 
-def input_size(spec: DetectorSpec) -> InputSize:
-    """How this detector resizes photos."""
-    if spec.model not in _SIZES:
-        raise UserError(f"--detector {spec.spec}: torchvision has no such model here", f"One of {', '.join(_SIZES)}")
-    min_size, max_size = _SIZES[spec.model]
-    return InputSize(spec.min_size or min_size, spec.max_size or max_size, divisor=32, floor=True)
+class TorchvisionBackend:
+    """A Faster R-CNN of torchvision as a detector."""
+
+    def __init__(self, spec: DetectorSpec) -> None:
+        if spec.model not in _SIZES:
+            raise UserError(
+                f"--detector {spec.spec}: torchvision has no such model here", f"One of {', '.join(_SIZES)}"
+            )
+        self._spec = spec
+        self._published = torchvision.models.get_model_weights(spec.model)
+
+    def input_size(self) -> InputSize:
+        """How this detector resizes photos."""
+        min_size, max_size = _SIZES[self._spec.model]
+        return InputSize(self._spec.min_size or min_size, self._spec.max_size or max_size, divisor=32, floor=True)
+
+    def describe(self) -> dict[str, object]:
+        """What decides the output: model and weights digest."""
+        size = self.input_size()
+        return {
+            "model": self._spec.spec,
+            "weights": identify_weights(self._weights()),
+            "regions": self._spec.regions,
+            "features": "region map of the final box, averaged",
+            "preprocessing": f"shorter edge {size.min_size}, at most {size.max_size}, bilinear, RGB",
+            "precision": PRECISION,
+        }
+
+    def build(self, device: str) -> Detector:
+        """Build the network with its weights."""
+        source = self._weights()
+        with seeded(source):
+            network = torchvision.models.get_model(self._spec.model, weights=None, weights_backbone=None)
+        if isinstance(source, int):
+            tame_random_torchvision(network)
+        else:
+            fill_network(network, read_weights(source), source)
+        freeze_norms(network, 0.0 if identify_weights(source).startswith(_NO_EPSILON) else None)
+        names = tuple(self._published.DEFAULT.meta["categories"][1:])
+        return TorchvisionDetector(network, self.input_size(), names, self._spec.regions, device)
+
+    def _weights(self) -> WeightSource:
+        published = {name.lower(): entry.url for name, entry in self._published.__members__.items()}
+        return resolve_weights(
+            self._spec.weights,
+            what=f"detector {self._spec.spec}",
+            published=lambda name: published.get(name.lower()),
+        )
 
 
-def describe(spec: DetectorSpec) -> dict[str, object]:
-    """What decides the output: model and weights digest."""
-    size = input_size(spec)
-    return {
-        "model": spec.spec,
-        "weights": weight_files.identify(_resolve(spec)),
-        "regions": spec.regions,
-        "features": "region map of the final box, averaged",
-        "preprocessing": f"shorter edge {size.min_size}, at most {size.max_size}, bilinear, RGB",
-        "precision": PRECISION,
-    }
-
-
-def _resolve(spec: DetectorSpec) -> weight_files.Source:
-    entries = torchvision.models.get_model_weights(spec.model).__members__
-    published = {name.lower(): entry.url for name, entry in entries.items()}
-    return weight_files.resolve(
-        spec.weights, what=f"detector {spec.spec}", published=lambda name: published.get(name.lower())
-    )
-
-
-def build(spec: DetectorSpec, device: str) -> Detector:
-    """Builds the network with its weights."""
-    size = input_size(spec)
-    source = _resolve(spec)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(source if isinstance(source, int) else 0)
-        network = torchvision.models.get_model(spec.model, weights=None, weights_backbone=None)
-    if isinstance(source, int):
-        tame_random(network)
-    else:
-        weight_files.fill(network, weight_files.read_state(source), source)
-    epsilon = 0.0 if not isinstance(source, int) and _is_v1(source) else None
-    freeze_norms(network, epsilon)
-    categories = torchvision.models.get_model_weights(spec.model).DEFAULT.meta["categories"]
-    return TorchvisionDetector(network, size, tuple(categories[1:]), spec.regions, device)
-
-
-def _is_v1(source: weight_files.Source) -> bool:
-    return weight_files.identify(source).startswith(_NO_EPSILON)
-
-
-def tame_random(network: nn.Module) -> None:
-    """Scales random weights so that a photo gets boxes: the norms of an untrained network normalise nothing.
+def tame_random_torchvision(network: nn.Module) -> None:
+    """Scale random weights so that a photo gets boxes: the norms of an untrained network normalise nothing.
 
     Residual branches of ResNets are weakened, and depthwise convolutions, which are drawn as if they saw every
     channel, are strengthened.
@@ -92,12 +95,12 @@ def tame_random(network: nn.Module) -> None:
         if isinstance(module, nn.Conv2d) and module.groups > 1:
             module.weight.data.mul_(module.groups**0.5)
     for name, value in network.state_dict().items():
-        if re.search(r"\.bn3\.weight$", name):
+        if name.endswith(".bn3.weight"):
             value.mul_(0.2)
 
 
 def freeze_norms(network: nn.Module, epsilon: float | None) -> None:
-    """Replaces batch norms by constant scales and shifts, which is what they are at inference."""
+    """Replace batch norms by constant scales and shifts, which is what they are at inference."""
     for module in list(network.modules()):
         for name, norm in list(module.named_children()):
             if not isinstance(norm, nn.BatchNorm2d):
@@ -108,7 +111,7 @@ def freeze_norms(network: nn.Module, epsilon: float | None) -> None:
 
 
 class TorchvisionDetector:
-    """A Faster R-CNN of torchvision ready to read photos. Builder: `build`."""
+    """A Faster R-CNN of torchvision ready to read photos. Builder: `TorchvisionBackend.build`."""
 
     def __init__(
         self, network: detection.FasterRCNN, size: InputSize, names: tuple[str, ...], regions: int, device: str
@@ -121,11 +124,11 @@ class TorchvisionDetector:
         self.feature_dim = int(network.backbone.out_channels)
         self._regions = regions
         self._nms = float(network.roi_heads.nms_thresh)
-        self._mean = torch.tensor(_MEAN, device=self.device).view(3, 1, 1) * 255
-        self._std = torch.tensor(_STD, device=self.device).view(3, 1, 1) * 255
+        self._mean = torch.tensor(network.transform.image_mean, device=self.device).view(3, 1, 1) * 255
+        self._std = torch.tensor(network.transform.image_std, device=self.device).view(3, 1, 1) * 255
 
     def prepare(self, photo: npt.NDArray[np.uint8]) -> Prepared:
-        """Resizes one photo as torchvision does: bilinear, not antialiased."""
+        """Resize one photo as torchvision does: bilinear, not antialiased."""
         height, width = photo.shape[:2]
         pixels = torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None].float()
         resized = nn.functional.interpolate(pixels, self.input_size.resized(height, width), mode="bilinear")
@@ -136,14 +139,11 @@ class TorchvisionDetector:
         return self.detect_prepared([self.prepare(photo) for photo in photos])
 
     def detect_prepared(self, batch: Sequence[Prepared]) -> list[Detections]:
-        """Runs a batch in one forward: backbone, proposals, box head, and the features of the boxes kept."""
+        """Run a batch in one forward: backbone, proposals, box head, and the features of the boxes kept."""
         heads = self._network.roi_heads
         sizes = [photo.pixels.shape[:2] for photo in batch]
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, torch.float16, enabled=self.device.type == "cuda"),
-        ):
-            pixels = padded_batch(batch, self.input_size, self._mean, self._std, bgr=False)
+        with half_inference(self.device):
+            pixels = pad_photos(batch, self.input_size, self._mean, self._std, bgr=False)
             features = self._network.backbone(pixels)
             proposals, _ = self._network.rpn(ImageList(pixels, sizes), features)
             maps = {name: level.float().contiguous() for name, level in features.items()}
@@ -151,7 +151,7 @@ class TorchvisionDetector:
             kept = self._keep(head, proposals, sizes)
             grids = heads.box_roi_pool(maps, [found.boxes for found in kept], sizes)  # (sum n, D, 7, 7)
             means = grids.mean((2, 3)).split([len(found.boxes) for found in kept])
-            return [detections(*found) for found in zip(kept, means, batch, strict=True)]
+            return [to_detections(*found) for found in zip(kept, means, batch, strict=True)]
 
     def _keep(self, head: Tensor, proposals: list[Tensor], sizes: list[tuple[int, int]]) -> list[BestBoxes]:
         counts = [len(found) for found in proposals]

@@ -12,28 +12,65 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from dgf.pipeline import weights as weight_files
-from dgf.pipeline.detectors import detectron2_config as configs
 from dgf.pipeline.detectors.base import Detector, DetectorSpec, InputSize
 from dgf.pipeline.detectors.boxes import BestBoxes, best_boxes
+from dgf.pipeline.detectors.detectron2_config import build_detectron2_network, require_detectron2
 from dgf.pipeline.detectors.detectron2_rcnn import Detectron2Detector, describe_config
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.weights import WeightSource, identify_weights, read_weights, resolve_weights
 
 if TYPE_CHECKING:
     from detectron2.config import CfgNode
 
 CLASSES = 1600
 FEATURE_DIM = 2048
-VOCABULARY = "objects_vocab.txt"
+MIN_SIZE, MAX_SIZE = 600, 1000
+NAMES_FILE = "objects_vocab.txt"
 MIN_SCORE = 0.2
 MIN_BOXES = 10
 _ATTRIBUTES = (r"roi_heads\.box_predictor\.(cls_embedding|fc_attr|attr_score)\..*",)
 _OTHER_PORT = "roi_heads.box_predictor.attr_linear1.weight"
 
 
-def read_config(spec: DetectorSpec) -> "CfgNode":
+class VisualGenomeBackend:
+    """The one network of this file as a detector."""
+
+    def __init__(self, spec: DetectorSpec) -> None:
+        self._spec = spec
+
+    def input_size(self) -> InputSize:
+        """How this detector resizes photos."""
+        return InputSize(self._spec.min_size or MIN_SIZE, self._spec.max_size or MAX_SIZE)
+
+    def describe(self) -> dict[str, object]:
+        """What decides the output: configuration, weights and class names."""
+        source = self._weights()
+        names = "\n".join(read_class_names(source))
+        return {
+            "model": "visual-genome",
+            "weights": identify_weights(source),
+            "classes": f"sha256:{hashlib.sha256(names.encode()).hexdigest()}",
+            "features": "res5 map of the proposal, averaged",
+            "boxes": f"proposals, score from {MIN_SCORE}, at least {MIN_BOXES}",
+            **describe_config(visual_genome_config(self._spec), self._spec),
+        }
+
+    def build(self, device: str) -> Detector:
+        """Build the network with its weights."""
+        config = visual_genome_config(self._spec)
+        source = self._weights()
+        names = read_class_names(source)
+        network: Any = build_caffe_network(config, source, self._spec)
+        head = ProposalRegions(network.roi_heads, self._spec.regions, float(config.MODEL.ROI_HEADS.NMS_THRESH_TEST))
+        return Detectron2Detector(network, config, head, FEATURE_DIM, names, device)
+
+    def _weights(self) -> WeightSource:
+        return resolve_weights(self._spec.weights, what="the Visual Genome detector", published=lambda name: None)
+
+
+def visual_genome_config(spec: DetectorSpec) -> "CfgNode":
     """The configuration of the network, from detectron2's defaults."""
-    configs.require_detectron2(spec)
+    require_detectron2(spec)
     from detectron2.config import get_cfg
 
     config = get_cfg()
@@ -51,48 +88,25 @@ def read_config(spec: DetectorSpec) -> "CfgNode":
     model.ROI_HEADS.NMS_THRESH_TEST = 0.3
     model.ROI_BOX_HEAD.POOLER_TYPE, model.ROI_BOX_HEAD.POOLER_RESOLUTION = "ROIPool", 14
     config.INPUT.FORMAT = "BGR"
-    config.INPUT.MIN_SIZE_TEST, config.INPUT.MAX_SIZE_TEST = spec.min_size or 600, spec.max_size or 1000
+    config.INPUT.MIN_SIZE_TEST, config.INPUT.MAX_SIZE_TEST = spec.min_size or MIN_SIZE, spec.max_size or MAX_SIZE
     return config
 
 
-def input_size(spec: DetectorSpec) -> InputSize:
-    """How this detector resizes photos."""
-    return InputSize(spec.min_size or 600, spec.max_size or 1000)
-
-
-def describe(spec: DetectorSpec) -> dict[str, object]:
-    """What decides the output: configuration, weights and class names."""
-    source = _resolve(spec)
-    names = "\n".join(class_names(source))
-    return {
-        "model": "visual-genome",
-        "weights": weight_files.identify(source),
-        "classes": f"sha256:{hashlib.sha256(names.encode()).hexdigest()}",
-        "features": "res5 map of the proposal, averaged",
-        "boxes": f"proposals, score from {MIN_SCORE}, at least {MIN_BOXES}",
-        **describe_config(read_config(spec), spec),
-    }
-
-
-def _resolve(spec: DetectorSpec) -> weight_files.Source:
-    return weight_files.resolve(spec.weights, what="the Visual Genome detector", published=lambda name: None)
-
-
-def class_names(source: weight_files.Source) -> tuple[str, ...]:
-    """The first name of each of the 1,600 lines of `objects_vocab.txt` beside the weights; numbers for random ones.
+def read_class_names(source: WeightSource) -> tuple[str, ...]:
+    """Read the first name in each line of `objects_vocab.txt` beside the weights; number the classes of random ones.
 
     Raises:
         UserError: The file is missing or has another number of lines.
     """
     if isinstance(source, int):
         return tuple(f"class {index}" for index in range(CLASSES))
-    path = source.parent / VOCABULARY
+    path = source.parent / NAMES_FILE
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"{path}: the names of the {CLASSES} classes cannot be read: {error}",
-            f"Put the {VOCABULARY} that bottom-up attention publishes (data/genome/1600-400-20) beside the weights",
+            f"Put the {NAMES_FILE} that bottom-up attention publishes (data/genome/1600-400-20) beside the weights",
         ) from error
     names = tuple(line.split(",")[0].strip().lower() for line in lines if line.strip())
     if len(names) != CLASSES:
@@ -100,30 +114,18 @@ def class_names(source: weight_files.Source) -> tuple[str, ...]:
     return names
 
 
-def build(spec: DetectorSpec, device: str) -> Detector:
-    """Builds the network with its weights."""
-    config = read_config(spec)
-    source = _resolve(spec)
-    names = class_names(source)
-    network: Any = build_network(config, source, spec)
-    head = ProposalRegions(network.roi_heads, spec.regions, float(config.MODEL.ROI_HEADS.NMS_THRESH_TEST))
-    return Detectron2Detector(network, config, head, FEATURE_DIM, names, device)
-
-
-def build_network(config: "CfgNode", source: weight_files.Source, spec: DetectorSpec) -> nn.Module:
-    """Builds detectron2's network and turns it into Caffe's: the stem's pooling, and a dilated res5.
+def build_caffe_network(config: "CfgNode", source: WeightSource, spec: DetectorSpec) -> nn.Module:
+    """Build detectron2's network and turn it into Caffe's: the stem's pooling, and a dilated res5.
 
     Raises:
         UserError: The weights do not fit.
     """
-    if isinstance(source, Path):
-        state = weight_files.read_state(source)
-        if _OTHER_PORT in state:
-            raise UserError(
-                f"{source}: weights of bottom-up-attention.pytorch, which orders classes and anchors otherwise",
-                "Give faster_rcnn_from_caffe_attr.pkl (or .._original.pkl) of the port py-bottom-up-attention",
-            )
-    network: Any = configs.build_network(config, source, spec, ignore=_ATTRIBUTES)
+    if isinstance(source, Path) and _OTHER_PORT in read_weights(source):
+        raise UserError(
+            f"{source}: weights of bottom-up-attention.pytorch, which orders classes and anchors otherwise",
+            "Give faster_rcnn_from_caffe_attr.pkl (or .._original.pkl) of the port py-bottom-up-attention",
+        )
+    network: Any = build_detectron2_network(config, source, spec, ignore=_ATTRIBUTES)
     caffe_style(network)
     built: nn.Module = network
     return built

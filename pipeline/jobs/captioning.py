@@ -9,18 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dgf.pipeline.captioners.base import Caption, Captioner, CaptionerSpec, CaptionInput
-from dgf.pipeline.captioners.caption_file import FileCaptioner, read_caption_file
-from dgf.pipeline.captioners.oscar.captioner import OscarCaptioner
-from dgf.pipeline.captioners.oscar.checkpoint import describe_checkpoint, load_checkpoint
-from dgf.pipeline.captioners.oscar.random_weights import random_captioner, seed_of
-from dgf.pipeline.captioners.transformers_captioner import HfCaptioner
-from dgf.pipeline.errors import UserError
-from dgf.pipeline.files import file_digest
+from dgf.pipeline.captioners import Caption, Captioner, CaptionerSpec, CaptionInput, build_captioner, describe_captioner
 from dgf.pipeline.jobs.base import Report, ShardContent, Turns, software_versions
 from dgf.pipeline.photos import decode, read_bytes
 from dgf.pipeline.shards import (
-    BOX_FEATURES,
     Failure,
     Layout,
     ShardFolder,
@@ -29,47 +21,6 @@ from dgf.pipeline.shards import (
     read_text,
     write_captions,
 )
-
-
-def is_random(spec: CaptionerSpec) -> bool:
-    """Whether the user asked for random weights."""
-    return spec.backend == "oscar" and spec.source.partition(":")[0] == "random"
-
-
-def describe_captioner(spec: CaptionerSpec) -> dict[str, Any]:
-    """What the words depend on: backend, digest of every file it reads, decoding. Cheap: nothing is loaded."""
-    decoding = {"beams": spec.beams, "length": spec.length, "precision": spec.precision}
-    path = Path(spec.source)
-    if spec.backend == "file":
-        if not path.is_file():
-            raise UserError(f"{path} is not a file.", "Give a JSONL file as --captions.")
-        return {"backend": "file", "sha256": file_digest(path)}
-    if is_random(spec):
-        return {"backend": "oscar", "weights": f"random:{seed_of(spec.source)}", **decoding}
-    if spec.backend == "oscar":
-        return {"backend": "oscar", **describe_checkpoint(path), **decoding}
-    kinds = (".json", ".txt", ".safetensors", ".bin", ".model")
-    files = sorted(file for file in path.glob("*") if file.suffix in kinds and file.is_file())
-    return {"backend": "hf", "sha256": {file.name: file_digest(file) for file in files}, **decoding}
-
-
-def build_captioner(spec: CaptionerSpec, layout: Layout, device: str) -> Captioner:
-    """Load a captioner.
-
-    Args:
-        spec: Which.
-        layout: Of the feature shards it will read.
-        device: Where.
-    """
-    if spec.backend == "file":
-        return FileCaptioner(read_caption_file(Path(spec.source)))
-    if spec.backend == "hf":
-        return HfCaptioner(spec, device)
-    if is_random(spec):
-        checkpoint = random_captioner(spec.source, layout.class_names, layout.dim + BOX_FEATURES)
-    else:
-        checkpoint = load_checkpoint(Path(spec.source))
-    return OscarCaptioner(checkpoint, spec, device)
 
 
 @dataclass(frozen=True, slots=True)

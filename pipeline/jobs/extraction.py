@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from dgf.pipeline.detectors.base import Detections, Prepared
+from dgf.pipeline.detectors import Detections, Prepared
 from dgf.pipeline.jobs.base import Report, ShardContent, Turns, software_versions
 from dgf.pipeline.jobs.reading import PhotoReader
 from dgf.pipeline.jobs.rows import Rows

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dgf.pipeline.detectors.base import DetectorSpec, build_detector, describe_detector
+from dgf.pipeline.detectors import DetectorSpec, build_detector, describe_detector
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.extraction import Extraction, Networks
 from dgf.pipeline.shards import Layout, ShardFolder

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dgf.pipeline.detectors.base import Detections
+from dgf.pipeline.detectors import Detections
 from dgf.pipeline.shards import Layout, Photo, to_float16
 
 

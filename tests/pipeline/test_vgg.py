@@ -30,7 +30,7 @@ def test_blocks_and_fc7_are_torchvisions(vgg: BlockExtractor) -> None:
         grid = network.features(pixels)
         fc7 = network.classifier[:5](network.avgpool(grid).flatten(1))
     np.testing.assert_allclose(found.fc7, fc7, atol=1e-4, rtol=1e-3)
-    # Block 7 * row + column is that place of the map.
+    # Block 7 * row + column is that position of the map.
     np.testing.assert_allclose(found.blocks[1, 7 * 2 + 5], grid[1, :, 2, 5], atol=1e-4, rtol=1e-3)
 
 
@@ -57,7 +57,7 @@ def test_weights_of_a_file(tmp_path: Path) -> None:
     torch.testing.assert_close(built._features[0].weight, state["features.0.weight"])  # type: ignore[index]
     assert built.extract([data.coffee()]).fc7 is None
     (tmp_path / "vgg.safetensors").write_bytes(b"\x08")
-    with pytest.raises(UserError, match=r"vgg\.safetensors: cannot be read"):
+    with pytest.raises(UserError, match=r"vgg\.safetensors cannot be read"):
         build_vgg(spec, "cpu")
 
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.weights import fill, identify, read_state, resolve
+from dgf.pipeline.weights import fill_network, identify_weights, random_seed, read_weights, resolve_weights
 
 
 def nothing_published(name: str) -> str | None:
@@ -17,25 +17,30 @@ def nothing_published(name: str) -> str | None:
 
 
 def test_random_is_a_seed() -> None:
-    assert resolve("random", what="it", published=nothing_published) == 0
-    assert resolve("random:12", what="it", published=nothing_published) == 12
-    assert identify(12) == "random:12"
+    assert resolve_weights("random", what="it", published=nothing_published) == 0
+    assert resolve_weights("random:12", what="it", published=nothing_published) == 12
+    assert identify_weights(12) == "random:12"
     with pytest.raises(UserError, match="seed"):
-        resolve("random:x", what="it", published=nothing_published)
+        resolve_weights("random:x", what="it", published=nothing_published)
+    seeds = [random_seed(text) for text in ("random", "random:", "random:7", "randomly", "a/random:7")]
+    assert seeds == [0, 0, 7, None, None]
+    for text in ("random:-1", "random:1.5", "random: 1", "random:1_0", "random:\u0661", "random:" + "9" * 19):
+        with pytest.raises(UserError, match="not a whole number"):
+            random_seed(text)
 
 
 def test_a_missing_file_is_named_and_a_name_alone_fetches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"absent\.pth"):
-        resolve(str(tmp_path / "absent.pth"), what="it", published=nothing_published)
+        resolve_weights(str(tmp_path / "absent.pth"), what="it", published=nothing_published)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     address = (tmp_path / "far" / "model.pth").as_uri()  # an address that gives nothing
     with pytest.raises(UserError, match="cannot be fetched") as error:
-        resolve("default", what="it", published=lambda name: address)
+        resolve_weights("default", what="it", published=lambda name: address)
     place = tmp_path / "hub" / "checkpoints" / "model.pth"
     assert str(place) in str(error.value) and not place.exists()
     place.write_bytes(b"x")
-    assert resolve("default", what="it", published=lambda name: address) == place
+    assert resolve_weights("default", what="it", published=lambda name: address) == place
 
 
 @pytest.mark.parametrize("protocol", [1, 2, 3, 4, 5])
@@ -44,7 +49,7 @@ def test_published_arrays_are_read_without_unpickling(tmp_path: Path, protocol: 
     arrays = OrderedDict(plain=values, turned=values.T, cut=values[:, ::2], foreign=values.astype(">f8"))
     file = tmp_path / "model.pkl"
     file.write_bytes(pickle.dumps({"model": arrays, "__author__": "someone"}, protocol=protocol))
-    state = read_state(file)
+    state = read_weights(file)
     assert list(state) == list(arrays)
     for name, value in arrays.items():
         np.testing.assert_array_equal(state[name].numpy(), value)
@@ -63,11 +68,11 @@ def test_nothing_in_a_file_is_run(tmp_path: Path, suffix: str, protocol: int, mo
     file = tmp_path / f"model{suffix}"
     file.write_bytes(pickle.dumps({"weight": Hostile()}, protocol=protocol))
     with pytest.raises(UserError, match=f"model{suffix}.*not data" if suffix == ".pkl" else f"model{suffix}"):
-        read_state(file)
+        read_weights(file)
     if suffix in (".pth", ".bin"):
         torch.save({"weight": Hostile()}, file)
         with pytest.raises(UserError, match=f"model{suffix}"):
-            read_state(file)
+            read_weights(file)
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
@@ -77,7 +82,7 @@ def test_nothing_in_a_file_is_run(tmp_path: Path, suffix: str, protocol: int, mo
 def test_damaged_arrays_are_one_message(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.pkl").write_bytes(content)
     with pytest.raises(UserError, match=r"model\.pkl"):
-        read_state(tmp_path / "model.pkl")
+        read_weights(tmp_path / "model.pkl")
 
 
 def test_every_name_and_shape_must_match(tmp_path: Path) -> None:
@@ -85,18 +90,20 @@ def test_every_name_and_shape_must_match(tmp_path: Path) -> None:
     good = {"weight": torch.ones(2, 3), "bias": torch.ones(2)}
     layer = torch.nn.Linear(3, 2)
     save_file(good, file)
-    fill(layer, read_state(file), file)
+    fill_network(layer, read_weights(file), file)
     assert layer.weight.sum() == 6
-    fill(layer, {**good, "head.x": torch.ones(1), "bn.num_batches_tracked": torch.ones(1)}, file, ignore=[r"head\..*"])
+    fill_network(
+        layer, {**good, "head.x": torch.ones(1), "bn.num_batches_tracked": torch.ones(1)}, file, ignore=[r"head\..*"]
+    )
     for state, message in (
-        ({"weight": good["weight"]}, "bias is missing"),
-        ({**good, "more": torch.ones(1)}, "more is not part"),
-        ({**good, "bias": torch.ones(3)}, r"bias has shape \(3,\) instead of \(2,\)"),
+        ({"weight": good["weight"]}, "missing: bias"),
+        ({**good, "more": torch.ones(1)}, "left over: more"),
+        ({**good, "bias": torch.ones(3)}, r"of another shape: bias \(3,\) instead of \(2,\)"),
     ):
         with pytest.raises(UserError, match=message):
-            fill(layer, state, file)
+            fill_network(layer, state, file)
 
 
 def test_digest_is_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
-    assert identify(tmp_path / "a") == "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert identify_weights(tmp_path / "a") == "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

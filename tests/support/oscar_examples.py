@@ -6,12 +6,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dgf.pipeline.captioners.base import CaptionInput
-from dgf.pipeline.captioners.oscar.cached import Cached, Stepwise
-from dgf.pipeline.captioners.oscar.checkpoint import OscarCheckpoint, make_tokenizer
-from dgf.pipeline.captioners.oscar.decoding import Decoded, Words, beam_search, greedy
-from dgf.pipeline.captioners.oscar.inputs import build_context
-from dgf.pipeline.captioners.oscar.random_weights import random_checkpoint, small_vocabulary
+from dgf.pipeline.captioners import CaptionInput
+from dgf.pipeline.captioners.oscar import (
+    Cached,
+    DecodedCaption,
+    OscarCheckpoint,
+    Words,
+    build_context,
+    decode_captions,
+    make_tokenizer,
+    random_checkpoint,
+    small_vocabulary,
+)
+from support.stepwise import Stepwise, several_best
 
 CLASSES = ("dog", "fire hydrant", "person", "Stop sign")
 SIZES = {
@@ -59,20 +66,32 @@ def decode(
     cached: bool = True,
     beams: int = 5,
     length: int = 20,
-    keep: int = 1,
     words: Words = Words(2, 0, (3,)),  # noqa: B008
-) -> list[list[Decoded]]:
+) -> list[list[DecodedCaption]]:
     with torch.inference_mode():
-        context = build_context(photos, checkpoint.tokenizer, length)
-        mask = checkpoint.tokenizer.mask_token_id
-        model = (
-            Cached(checkpoint.model, context, length, beams, mask)
-            if cached
-            else Stepwise(checkpoint.model, context, mask)
-        )
-        if beams == 1:
-            return [[found] for found in greedy(model, words, length)]
-        return beam_search(model, words, length, beams, keep=keep)
+        model = next_word(checkpoint, photos, cached, beams, length)
+        return [[best] for best in decode_captions(model, words, length, beams)]
+
+
+def decode_several(
+    checkpoint: OscarCheckpoint, photos: list[CaptionInput], *, cached: bool, keep: int
+) -> list[list[DecodedCaption]]:
+    """By the published search, photo by photo."""
+    with torch.inference_mode():
+        return [
+            several_best(next_word(checkpoint, [photo], cached, 5, 20), Words(2, 0, (3,)), 20, 5, keep)
+            for photo in photos
+        ]
+
+
+def next_word(
+    checkpoint: OscarCheckpoint, photos: list[CaptionInput], cached: bool, beams: int, length: int
+) -> Cached | Stepwise:
+    context = build_context(photos, checkpoint.tokenizer, length)
+    mask = checkpoint.tokenizer.mask_token_id
+    if cached:
+        return Cached(checkpoint.model, context, length, beams, mask)
+    return Stepwise(checkpoint.model, context, mask)
 
 
 def save(checkpoint: OscarCheckpoint, folder: Path, **config: object) -> Path:

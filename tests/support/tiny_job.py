@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from dgf.pipeline.detectors.base import Detections, Prepared
+from dgf.pipeline.detectors import Detections, Prepared
 from dgf.pipeline.jobs.base import Report, ShardContent, ShardResult, Turns
 from dgf.pipeline.jobs.cluster import run_job
 from dgf.pipeline.jobs.extraction import Extraction, Networks

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dgf.pipeline.captioners.oscar.captioner import ENDED
+from dgf.pipeline.captioners.oscar import ENDED
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.shards import (

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from dgf.cli.main import cli
-from dgf.pipeline.detectors.base import DetectorSpec, build_detector
+from dgf.pipeline.detectors import DetectorSpec, build_detector
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import file_digest
 from dgf.pipeline.photos import decode

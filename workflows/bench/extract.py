@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dgf.pipeline.detectors.base import DEFAULT_DETECTOR, DetectorSpec, input_size
+from dgf.pipeline.detectors import DetectorSpec, input_size
 from dgf.pipeline.jobs.base import use_threads
 from dgf.pipeline.jobs.cluster import run_job
 from dgf.pipeline.jobs.driver import usual_threads
@@ -23,6 +23,7 @@ from dgf.pipeline.shards import Plan, ShardFolder, make_plan
 from dgf.pipeline.vgg import VggSpec
 from dgf.workflows.devices import choose_device
 from dgf.workflows.extract import PHOTOS_AT_ONCE
+from dgf.workflows.settings import DEFAULT_DETECTOR
 
 _PHOTO_SIZE = (600, 800)
 

@@ -1,10 +1,10 @@
-"""Two ways to score Oscar's next word: with a cache, and step by step as published (its measure and its proof)."""
+"""Oscar's next word from a cache."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgf.pipeline.captioners.oscar.inputs import Context
+from dgf.pipeline.captioners.oscar.inputs import CaptionContext
 from dgf.pipeline.captioners.oscar.network import Oscar, additive
 
 
@@ -12,8 +12,8 @@ class Cached:
     """Next words from a cache in which beams share all they have in common.
 
     Tags and regions never look at the caption, so their keys and values are computed once a photo and serve every
-    beam. Each later call runs two rows a beam: the last word and a [MASK] in the place after it. Both write their
-    keys and values into slots: one for each place and beam, never moved. Which slots a beam sees is a table that
+    beam. Each later call runs two rows a beam: the last word and a [MASK] in the position after it. Both write their
+    keys and values into slots: one for each position and beam, never moved. Which slots a beam sees is a table that
     follows its ancestors, so re-ordering beams re-orders the table and copies no cache. The next word's slot is the
     one where the [MASK] wrote, so no [MASK] outlives its step.
 
@@ -25,7 +25,7 @@ class Cached:
         mask_token: Id of [MASK].
     """
 
-    def __init__(self, model: Oscar, context: Context, length: int, beams: int, mask_token: int) -> None:
+    def __init__(self, model: Oscar, context: CaptionContext, length: int, beams: int, mask_token: int) -> None:
         self.model, self.mask_token = model, mask_token
         self.length, self.beams, self.size = length, beams, 0
         self.device = context.tags.device
@@ -77,7 +77,7 @@ class Cached:
             torch.cat([positions, positions + 1], dim=1),
             tokens.new_zeros(len(tokens), 2 * width),
         )  # (B, 2W, H): the words, then the masks
-        end, here, after = (self.context_size + place for place in (end, here, after))
+        end, here, after = (self.context_size + slot for slot in (end, here, after))
         for number, (layer, (keys, values)) in enumerate(zip(self.model.layers, self.slots, strict=True), 1):
             for room, new in zip((keys, values), layer.keys_values(rows), strict=True):
                 room[:, :, here : here + width] = new[:, :, :width]
@@ -95,61 +95,3 @@ class Cached:
         self.sees, self.context_mask = self.sees[rows], self.context_mask[rows]
         for number, (keys, values) in enumerate(self.slots):
             self.slots[number] = keys[rows], values[rows]
-
-
-class Stepwise:
-    """Next words the published way: each step runs the whole caption, tags and regions again, for every beam."""
-
-    def __init__(self, model: Oscar, context: Context, mask_token: int) -> None:
-        self.model, self.context, self.mask_token = model, context, mask_token
-        self.history: Tensor | None = None  # (B, W, words so far)
-
-    @property
-    def photos(self) -> int:
-        """How many photos are in the batch."""
-        return len(self.context.tags)
-
-    @torch.inference_mode()
-    def step(self, tokens: Tensor, parents: Tensor | None) -> Tensor:
-        """See `NextWord.step`."""
-        tokens = tokens.to(self.context.tags.device)
-        if self.history is None or parents is None:
-            self.history = tokens.unsqueeze(-1)
-        else:
-            order = parents.to(tokens.device).unsqueeze(-1).expand(-1, -1, self.history.shape[-1])
-            self.history = torch.cat([self.history.gather(1, order), tokens.unsqueeze(-1)], dim=-1)
-        photos, width, size = self.history.shape
-        inputs, positions, segments, regions, sees = stepwise_inputs(
-            self.history.flatten(0, 1),
-            self.context.select(torch.arange(photos, device=tokens.device).repeat_interleave(width)),
-            self.mask_token,
-        )
-        rows = self.model(inputs, positions, segments, regions, sees)[-1][:, size]  # the [MASK]'s, (B * W, H)
-        logs = F.log_softmax(self.model.words(rows).float(), dim=-1)  # (B * W, V)
-        return logs.view(photos, width, -1)
-
-    def keep(self, rows: Tensor) -> None:
-        """See `NextWord.keep`."""
-        rows = rows.to(self.context.tags.device)
-        self.context = self.context.select(rows)
-        if self.history is not None:
-            self.history = self.history[rows]
-
-
-def stepwise_inputs(
-    history: Tensor, context: Context, mask_token: int
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """What `Oscar.forward` reads to name the word after `history` (B, k), in the order of its arguments."""
-    count, size = history.shape
-    caption = size + 1
-    tokens = torch.cat([history, history.new_full((count, 1), mask_token), context.tags], dim=1)
-    places = torch.arange(caption, device=history.device).expand(count, -1)
-    positions = torch.cat([places, context.positions], dim=1)
-    segments = torch.cat([torch.zeros_like(places), context.segments], dim=1)
-    there = context.mask  # (B, C)
-    total = caption + there.shape[1]
-    sees = torch.zeros(count, total, total, dtype=torch.bool, device=history.device)
-    sees[:, :caption, :caption] = torch.ones(caption, caption, dtype=torch.bool, device=history.device).tril()
-    sees[:, :caption, caption:] = there[:, None]
-    sees[:, caption:, caption:] = there[:, None] & there[:, :, None]
-    return tokens, positions, segments, context.regions, sees

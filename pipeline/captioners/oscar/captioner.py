@@ -1,17 +1,15 @@
 """Oscar as a captioner: regions and tags of a batch in, words out."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
-from dgf.pipeline.captioners.base import NO_REGIONS, Caption, CaptionerSpec, CaptionInput, missing
+from dgf.pipeline.captioners.base import NO_REGIONS, Caption, CaptionerSpec, CaptionInput, check_precision, missing
 from dgf.pipeline.captioners.oscar.cached import Cached
-from dgf.pipeline.captioners.oscar.checkpoint import OscarCheckpoint, read_config, weights_file
-from dgf.pipeline.captioners.oscar.decoding import Words, beam_search, greedy
+from dgf.pipeline.captioners.oscar.checkpoint import OscarCheckpoint
+from dgf.pipeline.captioners.oscar.decoding import Words, decode_captions
 from dgf.pipeline.captioners.oscar.inputs import FIRST_TAG_POSITION, MAX_TAG_PIECES, build_context
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.shards import BOX_FEATURES
 
 ENDED = "the captioner ended before its first word"
 
@@ -30,15 +28,14 @@ class OscarCaptioner:
 
     def __init__(self, checkpoint: OscarCheckpoint, spec: CaptionerSpec, device: str) -> None:
         config, tokenizer = checkpoint.model.config, checkpoint.tokenizer
-        places = max(FIRST_TAG_POSITION, spec.length) + MAX_TAG_PIECES + 1
-        if places > config.max_position_embeddings:
+        positions = max(FIRST_TAG_POSITION, spec.length) + MAX_TAG_PIECES + 1
+        if positions > config.max_position_embeddings:
             raise UserError(
-                f"Captions of {spec.length} word pieces need {places} positions, {spec.source} has "
+                f"Captions of {spec.length} word pieces need {positions} positions, {spec.source} has "
                 f"{config.max_position_embeddings}.",
                 f"Give --length {config.max_position_embeddings - MAX_TAG_PIECES - 1} or less.",
             )
-        if spec.precision == "bfloat16" and torch.device(device).type != "cuda":
-            raise UserError(f"--precision bfloat16 is for CUDA, the device is {device}.", "Leave it out.")
+        check_precision(spec, device)
         self._spec = spec
         self._device = torch.device(device)
         self._model = checkpoint.model.to(self._device, getattr(torch, spec.precision))
@@ -58,29 +55,8 @@ class OscarCaptioner:
         spec = self._spec
         context = build_context(photos, self._tokenizer, spec.length).to(self._device)
         model = Cached(self._model, context, spec.length, spec.beams, self._tokenizer.mask_token_id)
-        if spec.beams == 1:
-            best = greedy(model, self._words, spec.length)
-        else:
-            best = [found[0] for found in beam_search(model, self._words, spec.length, spec.beams)]
         captions = []
-        for decoded in best:
+        for decoded in decode_captions(model, self._words, spec.length, spec.beams):
             text = str(self._tokenizer.decode(list(decoded.ids), skip_special_tokens=True)).strip()
             captions.append(Caption(text, decoded.score) if text else missing(ENDED))
         return captions
-
-
-def check_width(folder: Path, features: Path, dim: int) -> None:
-    """See that a checkpoint reads regions as wide as the shards'.
-
-    Raises:
-        UserError: Names both widths, or what the checkpoint lacks.
-    """
-    weights_file(folder)
-    wanted, there = read_config(folder).img_feature_dim, dim + BOX_FEATURES
-    if wanted != there:
-        raise UserError(
-            f"{folder} reads regions of {wanted} numbers ({wanted - BOX_FEATURES} of the detector and {BOX_FEATURES} "
-            f"of the box), those in {features} have {there} ({dim} and {BOX_FEATURES}).",
-            f"Extract with a detector whose features have {wanted - BOX_FEATURES} numbers (for published checkpoints "
-            "`dgf extract-features --detector visual-genome`), or caption with --backend hf or --captions FILE.",
-        )

@@ -1,7 +1,7 @@
 """Greedy and beam decoding as the published captioning code does them, over any way to score the next word."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,24 +11,22 @@ SHRINK = 0.25  # finished photos leave the batch once they are this share of it:
 
 @dataclass(frozen=True)
 class Words:
-    """Ids that steer decoding, and what a score means.
+    """Ids that steer decoding.
 
     Args:
         cls: First token of every caption.
         pad: Fed to beams that no longer matter.
         ends: Words that end a caption. The 2020 release also ended at [PAD].
-        greedy_score: What greedy returns: the mean log-probability of its words, or (2020) their sum.
     """
 
     cls: int
     pad: int
     ends: tuple[int, ...]
-    greedy_score: Literal["mean", "sum"] = "mean"
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """One caption: its word ids without [CLS] and [SEP], and its score (see `greedy` and `beam_search`)."""
+class DecodedCaption:
+    """One caption: its word ids without [CLS] and [SEP], and the mean log-probability of its words and its end."""
 
     ids: tuple[int, ...]
     score: float
@@ -42,21 +40,26 @@ class NextWord(Protocol):
         """How many photos are in the batch."""
 
     def step(self, tokens: Tensor, parents: Tensor | None) -> Tensor:
-        """Appends a word to every beam and scores the next.
+        """Append a word to every beam and score the next.
 
         Args:
             tokens: The words (B, W); the number of beams W may change from the first call to the second.
-            parents: Which of the last call's beams each beam goes on from, (B, W); None in the first call.
+            parents: Which of the last call's beams each beam continues, (B, W); None in the first call.
 
         Returns:
             Log-probabilities of the next word, (B, W, V) float32.
         """
 
     def keep(self, rows: Tensor) -> None:
-        """Leaves only the photos with these indices in the batch."""
+        """Leave only the photos with these indices in the batch."""
 
 
-def greedy(model: NextWord, words: Words, length: int) -> list[Decoded]:
+def decode_captions(model: NextWord, words: Words, length: int, beams: int) -> list[DecodedCaption]:
+    """The best caption of every photo; one beam is greedy decoding."""
+    return greedy(model, words, length) if beams == 1 else beam_search(model, words, length, beams)
+
+
+def greedy(model: NextWord, words: Words, length: int) -> list[DecodedCaption]:
     """The best word each time, until one that ends the caption or until it has `length` tokens.
 
     The last token at full length is overwritten by [SEP], so that word is lost, yet its log-probability counts.
@@ -79,80 +82,61 @@ def greedy(model: NextWord, words: Words, length: int) -> list[Decoded]:
                 ids[photo].append(word)
         if len(ended) == len(ids):
             break
-        rows = _unfinished(alive, ended)
+        rows = _rows_to_keep(alive, ended)
         if rows is not None:
             model.keep(torch.tensor(rows))
             alive, tokens = [alive[row] for row in rows], [tokens[row] for row in rows]
         parents = torch.zeros(len(alive), 1, dtype=torch.long)
     return [
-        Decoded(
-            tuple(found if photo in ended else found[:-1]),
-            sum(log) / (len(log) if words.greedy_score == "mean" else 1),
-        )
+        DecodedCaption(tuple(found if photo in ended else found[:-1]), sum(log) / len(log))
         for photo, (found, log) in enumerate(zip(ids, logs, strict=True))
     ]
 
 
-class _Hypotheses:
-    """The best few finished captions of a photo."""
-
-    def __init__(self, keep: int, length: int, penalty: float) -> None:
-        self.keep, self.length, self.penalty = keep, length, penalty
-        self.found: list[Decoded] = []
-
-    def add(self, ids: tuple[int, ...], total: float) -> None:
-        score = total / (len(ids) + 1) ** self.penalty  # length with [CLS], without [SEP]
-        if len(self.found) == self.keep and score <= self.found[-1].score:
-            return
-        self.found.append(Decoded(ids, score))
-        self.found.sort(key=lambda caption: -caption.score)  # stable: of equals, the first found stays first
-        del self.found[self.keep :]
-
-    def done(self, best_total: float) -> bool:
-        full = len(self.found) == self.keep
-        return full and self.found[-1].score >= best_total / (self.length - 1) ** self.penalty
-
-
-def beam_search(
-    model: NextWord, words: Words, length: int, beams: int, *, keep: int = 1, penalty: float = 1.0
-) -> list[list[Decoded]]:
-    """The best `keep` captions of every photo, best first; a score is the sum of log-probabilities over length^penalty.
+def beam_search(model: NextWord, words: Words, length: int, beams: int) -> list[DecodedCaption]:
+    """The best caption of every photo.
 
     At the last step every candidate becomes a caption whose last word is dropped and whose score is kept.
     """
-    hypotheses = [_Hypotheses(keep, length, penalty) for _ in range(model.photos)]
-    alive = list(range(model.photos))
+    found: dict[int, DecodedCaption] = {}  # the best finished caption of each photo
+    photos = alive = list(range(model.photos))  # alive: the photo in each row of the batch
     ended: set[int] = set()
     tokens, parents = _column([words.cls] * model.photos), None
-    ids: list[list[tuple[int, ...]]] = [[()] for _ in alive]  # of every beam, by place in the batch
+    ids: list[list[tuple[int, ...]]] = [[()] for _ in alive]  # of every beam of every row
     totals = torch.zeros(model.photos, 1)
     for size in range(1, length):
+        # Score every continuation of every beam, and take the best 2W of each photo.
         scores = model.step(tokens, parents)  # (B, W, V)
         vocabulary = scores.shape[-1]
         scores = (scores + totals.to(scores.device).unsqueeze(-1)).flatten(1)  # (B, W * V)
-        best, places = (values.tolist() for values in scores.topk(min(2 * beams, scores.shape[1]), dim=1))
+        best, indices = (values.tolist() for values in scores.topk(min(2 * beams, scores.shape[1]), dim=1))
+        # Sort them into finished captions and the W beams of the next step.
         next_ids: list[list[tuple[int, ...]]] = []
         next_beams: list[list[tuple[float, int, int]]] = []
         for row, photo in enumerate(alive):
-            if photo in ended or hypotheses[photo].done(best[row][0]):
+            leader = found.get(photo)
+            if photo in ended or (leader and leader.score >= best[row][0] / (length - 1)):
                 ended.add(photo)
                 next_ids.append([()] * beams)
                 next_beams.append([(0.0, words.pad, 0)] * beams)
                 continue
             grown: list[tuple[float, int, int]] = []
-            for total, place in zip(best[row], places[row], strict=True):
-                parent, word = divmod(place, vocabulary)
+            for total, index in zip(best[row], indices[row], strict=True):
+                parent, word = divmod(index, vocabulary)
                 if word in words.ends or size + 1 == length:
-                    hypotheses[photo].add(ids[row][parent], total)
+                    score = total / size  # tokens with [CLS], without [SEP]
+                    if photo not in found or score > found[photo].score:  # of equals, the first stays
+                        found[photo] = DecodedCaption(ids[row][parent], score)
                 else:
                     grown.append((total, word, parent))
                 if len(grown) == beams:
                     break
             next_ids.append([(*ids[row][parent], word) for _, word, parent in grown])
             next_beams.append(grown)
-        if len(ended) == len(hypotheses) or size + 1 == length:
+        if len(ended) == len(photos) or size + 1 == length:
             break
-        rows = _unfinished(alive, ended)
+        # Let finished photos leave the batch, and set the next beams up.
+        rows = _rows_to_keep(alive, ended)
         if rows is not None:
             model.keep(torch.tensor(rows))
             alive = [alive[row] for row in rows]
@@ -161,14 +145,14 @@ def beam_search(
         totals = torch.tensor([[total for total, _, _ in row] for row in next_beams])
         tokens = torch.tensor([[word for _, word, _ in row] for row in next_beams])
         parents = torch.tensor([[parent for _, _, parent in row] for row in next_beams])
-    return [found.found for found in hypotheses]
+    return [found[photo] for photo in photos]
 
 
 def _column(tokens: list[int]) -> Tensor:
     return torch.tensor(tokens).unsqueeze(1)
 
 
-def _unfinished(alive: list[int], ended: set[int]) -> list[int] | None:
-    """Places of the photos still growing, where enough have ended that leaving them out pays."""
+def _rows_to_keep(alive: list[int], ended: set[int]) -> list[int] | None:
+    """Rows of the photos that still grow, where enough have ended that leaving them out pays."""
     rows = [row for row, photo in enumerate(alive) if photo not in ended]
     return rows if len(rows) <= (1 - SHRINK) * len(alive) else None

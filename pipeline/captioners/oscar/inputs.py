@@ -10,13 +10,13 @@ from transformers import BertTokenizer
 
 from dgf.pipeline.captioners.base import CaptionInput
 
-MAX_REGIONS = 50
+REGIONS_READ = 50
 MAX_TAG_PIECES = 29  # text of 50 for captions of 20 (70 for 40): what is left beside caption and [SEP]
 FIRST_TAG_POSITION = 40  # fixed in training, whatever the length of the caption
 
 
 @dataclass(frozen=True)
-class Context:
+class CaptionContext:
     """The part of a batch that no caption changes: B photos, T tag pieces with [SEP], R regions.
 
     Args:
@@ -42,15 +42,14 @@ class Context:
     def positions(self) -> Tensor:
         """Positions of the tag pieces, (B, T)."""
         count = self.tags.shape[1]
-        places = torch.arange(self.tag_start, self.tag_start + count, device=self.tags.device)
-        return places.expand_as(self.tags)
+        return torch.arange(self.tag_start, self.tag_start + count, device=self.tags.device).expand_as(self.tags)
 
     @property
     def segments(self) -> Tensor:
         """1 for a tag piece, 0 for padding, (B, T)."""
         return self.tag_mask.long()
 
-    def to(self, device: torch.device) -> "Context":
+    def to(self, device: torch.device) -> "CaptionContext":
         """The same on another device."""
         return replace(
             self,
@@ -60,16 +59,6 @@ class Context:
             region_mask=self.region_mask.to(device),
         )
 
-    def select(self, rows: Tensor) -> "Context":
-        """The photos with these indices, in this order."""
-        return replace(
-            self,
-            tags=self.tags[rows],
-            tag_mask=self.tag_mask[rows],
-            regions=self.regions[rows],
-            region_mask=self.region_mask[rows],
-        )
-
 
 def tag_pieces(tags: Sequence[str], tokenizer: BertTokenizer) -> list[int]:
     """Word pieces of the tags joined by spaces, duplicates kept, cut to 29, and [SEP]; nothing for no tags."""
@@ -77,8 +66,8 @@ def tag_pieces(tags: Sequence[str], tokenizer: BertTokenizer) -> list[int]:
     return [*pieces, tokenizer.sep_token_id] if pieces else []
 
 
-def build_context(photos: Sequence[CaptionInput], tokenizer: BertTokenizer, caption_length: int) -> Context:
-    """Pads a batch of photos to its longest tags and most regions.
+def build_context(photos: Sequence[CaptionInput], tokenizer: BertTokenizer, caption_length: int) -> CaptionContext:
+    """Pad a batch of photos to its longest tags and most regions.
 
     Args:
         photos: Regions (n, width) and tags of each; all of one width.
@@ -86,7 +75,7 @@ def build_context(photos: Sequence[CaptionInput], tokenizer: BertTokenizer, capt
         caption_length: L, the longest caption with [CLS] and [SEP].
     """
     pieces = [tag_pieces(photo.tags, tokenizer) for photo in photos]
-    counts = [min(len(photo.regions), MAX_REGIONS) for photo in photos]
+    counts = [min(len(photo.regions), REGIONS_READ) for photo in photos]
     width = photos[0].regions.shape[1]
     tags = np.zeros((len(photos), max(len(piece) for piece in pieces)), np.int64)
     tag_mask = np.zeros(tags.shape, bool)
@@ -97,7 +86,7 @@ def build_context(photos: Sequence[CaptionInput], tokenizer: BertTokenizer, capt
         tag_mask[row, : len(piece)] = True
         regions[row, :count] = photo.regions[:count]
         region_mask[row, :count] = True
-    return Context(
+    return CaptionContext(
         torch.from_numpy(tags),
         torch.from_numpy(tag_mask),
         torch.from_numpy(regions),

@@ -40,7 +40,7 @@ class OscarConfig:
         hidden_act: Activation by transformers' name.
         layer_norm_eps: Epsilon of every LayerNorm but the regions'.
         img_feature_dim: Values of one region: detector features and six of its box.
-        use_img_layernorm: Whether regions are normalised after their projection.
+        use_img_layernorm: Whether regions are normalized after their projection.
         img_layer_norm_eps: Epsilon of that LayerNorm.
         tie_weights: Whether the output projection is the word embedding.
         output_bias: Whether words have an output bias (the 2020 layout has none).
@@ -73,7 +73,7 @@ class OscarConfig:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "OscarConfig":
-        """Reads the keys it knows from a checkpoint's `config.json`; training-time keys are ignored.
+        """Read the keys it knows from a checkpoint's `config.json`; training-time keys are ignored.
 
         Raises:
             ValueError: A key has the wrong type, or the sizes do not go together.
@@ -147,8 +147,8 @@ class Layer(nn.Module):
         own = self.attention.self
         return self._split(own.key(rows)), self._split(own.value(rows))
 
-    def forward(self, rows: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-        """Rows (B, T, H) look at keys (B, heads, S, .); mask is added to the scores and broadcasts to (B, 1, T, S)."""
+    def forward(self, rows: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Rows (B, T, H) look at keys (B, heads, S, .); a mask, broadcast to (B, heads, T, S), is added to scores."""
         query = self._split(self.attention.self.query(rows))
         mixed = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)  # (B, heads, T, H / heads)
         attended = self.attention.output(mixed.transpose(1, 2).flatten(2), rows)
@@ -167,8 +167,9 @@ class _Trunk(nn.Module):
         super().__init__()
         bert = config.bert()
         self.embeddings = BertEmbeddings(bert)
+        del self.embeddings.position_ids, self.embeddings.token_type_ids  # `embed_words` is always given both
         self.encoder = _Encoder(bert)
-        self.pooler = BertPooler(bert)
+        self.pooler = BertPooler(bert)  # in every checkpoint, and read by no caption
         self.img_embedding = nn.Linear(config.img_feature_dim, config.hidden_size)
         if config.use_img_layernorm:
             self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.img_layer_norm_eps)
@@ -220,15 +221,10 @@ class Oscar(nn.Module):
         logits: Tensor = head.decoder(head.transform(rows))
         return logits if head.bias is None else logits + head.bias
 
-    def pooled(self, rows: Tensor) -> Tensor:
-        """The pooler's (B, H), which no caption depends on."""
-        result: Tensor = self.bert.pooler(rows)
-        return result
-
     def forward(
         self, tokens: Tensor, positions: Tensor, segments: Tensor, regions: Tensor, sees: Tensor
     ) -> list[Tensor]:
-        """Runs everything at once, without a cache.
+        """Run everything at once, without a cache.
 
         Args:
             tokens: Words (B, T).

@@ -1,4 +1,4 @@
-"""Oscar with random weights, asked for by name: the real architecture and a vocabulary of its own, to try the way."""
+"""Oscar with random weights, asked for by name: the real architecture and a vocabulary of its own, for a try."""
 
 import re
 import string
@@ -10,7 +10,6 @@ from transformers import BertTokenizer
 
 from dgf.pipeline.captioners.oscar.checkpoint import SPECIAL, OscarCheckpoint, make_tokenizer
 from dgf.pipeline.captioners.oscar.network import Oscar, OscarConfig
-from dgf.pipeline.errors import UserError
 
 COMMON = """
 a an the of on in at to and with is are was it its his her their this that two three four some many several few
@@ -23,20 +22,8 @@ suit hat dress red blue green white black brown yellow large small young old nig
 """Words that captions are often made of; with a detector's class names they are the vocabulary."""
 
 
-def seed_of(source: str) -> int:
-    """The seed in `random` (0) or `random:SEED`.
-
-    Raises:
-        UserError: SEED is not a whole number.
-    """
-    _, _, seed = source.partition(":")
-    if seed and not (seed.isascii() and seed.isdigit()):
-        raise UserError(f"--oscar {source}: the seed is not a whole number.", "Write random or random:SEED.")
-    return int(seed or 0)
-
-
 def small_vocabulary(class_names: Iterable[str]) -> list[str]:
-    """A WordPiece vocabulary: special words, characters, their continuations, common words, words of the classes."""
+    """List a WordPiece vocabulary: special words, characters and their continuations, common words, the classes'."""
     characters = string.digits + string.ascii_lowercase
     named = re.findall(r"[a-z0-9]+", " ".join(class_names).lower())
     pieces = [*SPECIAL, *string.punctuation, *characters, *(f"##{c}" for c in characters), *COMMON.split(), *named]
@@ -44,7 +31,7 @@ def small_vocabulary(class_names: Iterable[str]) -> list[str]:
 
 
 def random_checkpoint(seed: int, tokenizer: BertTokenizer, region_width: int, **sizes: float) -> OscarCheckpoint:
-    """Real architecture at base size (unless `sizes` say otherwise), weights drawn from `seed`.
+    """Build the real architecture at base size (unless `sizes` say otherwise), and draw its weights from `seed`.
 
     Args:
         seed: Of the weights.
@@ -65,6 +52,6 @@ def random_checkpoint(seed: int, tokenizer: BertTokenizer, region_width: int, **
     return OscarCheckpoint(model.eval(), tokenizer, "2021")
 
 
-def random_captioner(source: str, class_names: Iterable[str], region_width: int) -> OscarCheckpoint:
-    """What `--oscar random[:SEED]` stands for, given what the detector gives."""
-    return random_checkpoint(seed_of(source), make_tokenizer(small_vocabulary(class_names)), region_width)
+def random_captioner(seed: int, class_names: Iterable[str], region_width: int) -> OscarCheckpoint:
+    """What `--oscar random:SEED` stands for, given what the detector gives."""
+    return random_checkpoint(seed, make_tokenizer(small_vocabulary(class_names)), region_width)

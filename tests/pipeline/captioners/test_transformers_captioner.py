@@ -12,7 +12,7 @@ from transformers import (
     ViTImageProcessor,
 )
 
-from dgf.pipeline.captioners.base import CaptionerSpec, CaptionInput
+from dgf.pipeline.captioners import CaptionerSpec, CaptionInput
 from dgf.pipeline.captioners.transformers_captioner import WORDLESS, HfCaptioner
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.photos import ImageError

@@ -1,6 +1,6 @@
 import pytest
 
-from dgf.pipeline.detectors.base import DetectorSpec, InputSize, build_detector, describe_detector, input_size
+from dgf.pipeline.detectors import DetectorSpec, InputSize, build_detector, describe_detector, input_size
 from dgf.pipeline.detectors.boxes import best_boxes
 from dgf.pipeline.errors import UserError
 
@@ -40,7 +40,7 @@ def test_a_mask_r_cnn_becomes_a_faster_r_cnn_and_another_network_is_refused() ->
 @pytest.mark.parametrize("change", [{"regions": 0}, {"regions": 101}, {"min_size": 4}])
 def test_sizes_out_of_range_are_refused(change: dict[str, int]) -> None:
     with pytest.raises(UserError):
-        DetectorSpec(**change)  # type: ignore[arg-type]
+        DetectorSpec("visual-genome", **change)  # type: ignore[arg-type]
 
 
 def test_description_changes_with_whatever_changes_the_output() -> None:

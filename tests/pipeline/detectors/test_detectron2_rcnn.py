@@ -8,9 +8,9 @@ pytest.importorskip("detectron2")
 
 from skimage import data
 
+from dgf.pipeline.detectors import DetectorSpec, build_detector, describe_detector, input_size
 from dgf.pipeline.detectors import detectron2_config as configs
-from dgf.pipeline.detectors.base import DetectorSpec, build_detector, describe_detector, input_size
-from dgf.pipeline.detectors.detectron2_rcnn import Detectron2Detector, build, fold_norms
+from dgf.pipeline.detectors.detectron2_rcnn import Detectron2Detector, fold_norms
 from dgf.pipeline.errors import UserError
 
 R50_FPN = "detectron2:COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"
@@ -86,10 +86,10 @@ def test_features_are_those_of_the_boxes(detector: Detectron2Detector, photos: l
 def test_boxes_and_scores_are_detectron2s_own(photos: list[np.ndarray]) -> None:
     """detectron2's own inference, at a threshold of nothing, is the measure."""
     spec = DetectorSpec(R50_FPN, "random:3", regions=20, min_size=64, max_size=96)
-    config = configs.read_config(spec)
+    config = configs.read_detectron2_config(spec)
     config.MODEL.ROI_HEADS.SCORE_THRESH_TEST, config.TEST.DETECTIONS_PER_IMAGE = 0.0, 20
-    network = configs.build_network(config, 3, spec).eval()
-    built = build(spec, "cpu")
+    network = configs.build_detectron2_network(config, 3, spec).eval()
+    built = build_detector(spec, "cpu")
     prepared = built.prepare(photos[0])
     pixels = torch.from_numpy(prepared.pixels[..., ::-1].copy()).permute(2, 0, 1).float()
     with torch.inference_mode():
@@ -115,8 +115,8 @@ def test_odd_photos_pass(detector: Detectron2Detector, shape: tuple[int, int]) -
 
 
 def test_folded_norms_change_nothing_that_shows() -> None:
-    config = configs.read_config(SMALL)
-    network = configs.build_network(config, 5, SMALL).eval()
+    config = configs.read_detectron2_config(SMALL)
+    network = configs.build_detectron2_network(config, 5, SMALL).eval()
     for name, value in network.state_dict().items():  # norms as training leaves them
         if ".norm.running" in name:
             value.copy_(torch.rand(value.shape) + 0.5)
@@ -129,8 +129,8 @@ def test_folded_norms_change_nothing_that_shows() -> None:
 
 
 def test_weights_of_a_file_are_used_and_named_in_the_description(tmp_path: Path, photos: list[np.ndarray]) -> None:
-    config = configs.read_config(SMALL)
-    state = configs.build_network(config, 3, SMALL).state_dict()
+    config = configs.read_detectron2_config(SMALL)
+    state = configs.build_detectron2_network(config, 3, SMALL).state_dict()
     state["roi_heads.mask_head.mask_fcn1.weight"] = torch.zeros(1)  # of a Mask R-CNN: not run
     torch.save({"model": state}, tmp_path / "model.pth")
     spec = DetectorSpec(R50_FPN, str(tmp_path / "model.pth"), regions=20, min_size=96, max_size=160)
@@ -140,7 +140,7 @@ def test_weights_of_a_file_are_used_and_named_in_the_description(tmp_path: Path,
 
     del state["backbone.fpn_lateral2.weight"]
     torch.save(state, tmp_path / "model.pth")
-    with pytest.raises(UserError, match=r"model\.pth.*backbone\.fpn_lateral2\.weight is missing"):
+    with pytest.raises(UserError, match=r"model\.pth.*missing: backbone\.fpn_lateral2\.weight"):
         build_detector(spec, "cpu")
 
 

@@ -6,8 +6,8 @@ import torch
 import torchvision
 from skimage import data
 
-from dgf.pipeline.detectors.base import DetectorSpec, build_detector, input_size
-from dgf.pipeline.detectors.torchvision_rcnn import TorchvisionDetector, freeze_norms, tame_random
+from dgf.pipeline.detectors import DetectorSpec, build_detector, input_size
+from dgf.pipeline.detectors.torchvision_rcnn import TorchvisionDetector, freeze_norms, tame_random_torchvision
 from dgf.pipeline.errors import UserError
 
 MOBILE = "torchvision:fasterrcnn_mobilenet_v3_large_320_fpn"
@@ -53,7 +53,7 @@ def test_boxes_and_scores_are_torchvisions_own(model: str) -> None:
             box_detections_per_img=20,
             rpn_score_thresh=0.0,
         )
-    tame_random(network)
+    tame_random_torchvision(network)
     freeze_norms(network, None)
     photo = data.coffee()
     with torch.inference_mode():

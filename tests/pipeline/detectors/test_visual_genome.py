@@ -9,10 +9,9 @@ pytest.importorskip("detectron2")
 
 from skimage import data
 
-from dgf.pipeline.detectors import visual_genome
-from dgf.pipeline.detectors.base import Detector, DetectorSpec, build_detector, describe_detector
+from dgf.pipeline.detectors import Detector, DetectorSpec, build_detector, describe_detector, visual_genome
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.weights import fill
+from dgf.pipeline.weights import fill_network
 
 SMALL = DetectorSpec("visual-genome", "random:2", regions=20, min_size=64, max_size=96)
 
@@ -57,10 +56,10 @@ def published() -> dict[str, tuple[int, ...]]:
 
 @pytest.fixture(scope="module")
 def empty_network() -> torch.nn.Module:
-    config = visual_genome.read_config(SMALL)
+    config = visual_genome.visual_genome_config(SMALL)
     config.MODEL.DEVICE = "meta"
     with torch.device("meta"):
-        return visual_genome.build_network(config, 0, SMALL)
+        return visual_genome.build_caffe_network(config, 0, SMALL)
 
 
 def with_few_proposals(detector: Detector) -> Detector:
@@ -85,16 +84,16 @@ def test_names_and_shapes_are_those_published(empty_network: torch.nn.Module) ->
 def test_published_weights_fit_with_and_without_attributes(empty_network: torch.nn.Module) -> None:
     state = {name: torch.empty(shape, device="meta") for name, shape in published().items()}
     path = Path("faster_rcnn_from_caffe_attr.pkl")
-    fill(empty_network, state, path, ignore=visual_genome._ATTRIBUTES)
+    fill_network(empty_network, state, path, ignore=visual_genome._ATTRIBUTES)
     plain = {name: state[name] for name in empty_network.state_dict()}
-    fill(empty_network, plain, path, ignore=visual_genome._ATTRIBUTES)
+    fill_network(empty_network, plain, path, ignore=visual_genome._ATTRIBUTES)
     state["backbone.res4.22.conv3.weights"] = state.pop("backbone.res4.22.conv3.weight")
-    with pytest.raises(UserError, match=r"backbone\.res4\.22\.conv3\.weight is missing.*conv3\.weights is not part"):
-        fill(empty_network, state, path, ignore=visual_genome._ATTRIBUTES)
+    with pytest.raises(UserError, match=r"missing: backbone\.res4\.22\.conv3\.weight; left over: .*conv3\.weights"):
+        fill_network(empty_network, state, path, ignore=visual_genome._ATTRIBUTES)
 
 
 def test_layers_are_caffes(empty_network: torch.nn.Module) -> None:
-    config = visual_genome.read_config(SMALL)
+    config = visual_genome.visual_genome_config(SMALL)
     assert config.INPUT.FORMAT == "BGR" and config.MODEL.ROI_BOX_HEAD.POOLER_TYPE == "ROIPool"
     res5 = empty_network.roi_heads.res5  # type: ignore[union-attr]
     assert res5[0].conv1.stride == res5[0].shortcut.stride == (1, 1)  # type: ignore[index, union-attr]
@@ -144,15 +143,15 @@ def test_class_names_lie_beside_the_weights(tmp_path: Path) -> None:
         describe_detector(DetectorSpec("visual-genome", str(weights)))
     vocabulary.write_text("\n".join(f"Thing{index},other name" for index in range(1600)) + "\n")
     first = describe_detector(DetectorSpec("visual-genome", str(weights)))
-    assert visual_genome.class_names(weights)[7] == "thing7"
+    assert visual_genome.read_class_names(weights)[7] == "thing7"
     vocabulary.write_text("\n".join(f"Thing{index + 1}" for index in range(1600)))
     assert describe_detector(DetectorSpec("visual-genome", str(weights)))["classes"] != first["classes"]
 
 
 @pytest.mark.slow
 def test_a_file_as_published_gives_what_its_weights_say(tmp_path: Path, detector: Detector) -> None:
-    config = visual_genome.read_config(SMALL)
-    network = visual_genome.build_network(config, 2, SMALL)
+    config = visual_genome.visual_genome_config(SMALL)
+    network = visual_genome.build_caffe_network(config, 2, SMALL)
     state = {name: value.numpy() for name, value in network.state_dict().items()}
     extra = {name: np.zeros(shape, np.float32) for name, shape in published().items() if name not in state}
     file = tmp_path / "faster_rcnn_from_caffe_attr.pkl"

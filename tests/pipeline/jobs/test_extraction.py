@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dgf.pipeline.detectors.base import Detections, Prepared
+from dgf.pipeline.detectors import Detections, Prepared
 from dgf.pipeline.jobs import reading
 from dgf.pipeline.jobs.base import StoppedError, Turns
 from dgf.pipeline.jobs.extraction import Extraction, Networks

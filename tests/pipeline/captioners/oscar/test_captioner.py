@@ -9,13 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from dgf.pipeline.captioners.base import NO_REGIONS, CaptionerSpec
+from dgf.pipeline.captioners import NO_REGIONS, CaptionerSpec, build_captioner, describe_captioner
 from dgf.pipeline.captioners.caption_file import NOT_THERE, FileCaptioner, read_caption_file
-from dgf.pipeline.captioners.oscar.captioner import ENDED, OscarCaptioner, check_width
-from dgf.pipeline.captioners.oscar.checkpoint import OscarCheckpoint
-from dgf.pipeline.captioners.oscar.random_weights import random_captioner, small_vocabulary
+from dgf.pipeline.captioners.oscar import (
+    ENDED,
+    OscarCaptioner,
+    OscarCheckpoint,
+    check_width,
+    random_captioner,
+    small_vocabulary,
+)
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.captioning import build_captioner, describe_captioner
 from dgf.pipeline.shards import Layout
 from support.oscar_examples import decode, golden_photos, photo, ragged, save, small
 
@@ -73,7 +77,7 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
 
 
 def test_random_is_base_size_seeded_and_knows_the_classes() -> None:
-    one, same, other = (random_captioner(source, ("zebra",), 20) for source in ("random:7", "random:7", "random"))
+    one, same, other = (random_captioner(seed, ("zebra",), 20) for seed in (7, 7, 0))
     config = one.model.config
     assert (config.hidden_size, config.num_hidden_layers, config.num_attention_heads) == (768, 12, 12)
     assert config.vocab_size == len(small_vocabulary(("zebra",)))
@@ -83,7 +87,7 @@ def test_random_is_base_size_seeded_and_knows_the_classes() -> None:
     name = "bert.encoder.layer.3.output.dense.weight"
     assert not torch.equal(one.model.state_dict()[name], other.model.state_dict()[name])
     with pytest.raises(UserError, match="not a whole number"):
-        random_captioner("random:x", (), 20)
+        build_captioner(CaptionerSpec("oscar", "random:x"), Layout(10, 50, 8, False, ()), "cpu")
 
 
 def test_description_changes_with_every_file(tmp_path: Path) -> None:

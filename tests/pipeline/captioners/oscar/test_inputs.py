@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from dgf.pipeline.captioners.oscar.cached import stepwise_inputs
 from dgf.pipeline.captioners.oscar.checkpoint import load_tokenizer
 from dgf.pipeline.captioners.oscar.inputs import build_context, tag_pieces
 from support.oscar_examples import golden_photos, photo, small
+from support.stepwise import stepwise_inputs
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dgf.pipeline.captioners.oscar.checkpoint import load_checkpoint
+from dgf.pipeline.captioners.oscar import load_oscar
 from dgf.pipeline.captioners.oscar.network import OscarConfig
 from dgf.pipeline.errors import UserError
 from support.oscar_examples import save, small
@@ -29,7 +29,7 @@ def cases(golden: Path) -> dict[str, np.ndarray]:
 
 
 def forward(folder: Path, cases: dict[str, np.ndarray], layout: str) -> tuple[list[torch.Tensor], torch.Tensor]:
-    model = load_checkpoint(folder).model
+    model = load_oscar(folder).model
     tokens, segments, sees, regions = (
         torch.from_numpy(cases[name])
         for name in (f"{layout}/input_ids", f"{layout}/segment_ids", f"{layout}/attention_mask", "img_feats")
@@ -52,7 +52,7 @@ def test_hidden_states_logits_and_pooled_are_the_published_ones(golden: Path, ca
         assert off(state, cases[f"oscar_tiny/train70/hidden_{number}"], valid) < HIDDEN
     assert off(logits, cases["oscar_tiny/train70/logits"], valid[:, :70]) < LOGITS
     with torch.inference_mode():
-        pooled = load_checkpoint(golden / "oscar_tiny").model.pooled(states[-1])
+        pooled = load_oscar(golden / "oscar_tiny").model.bert.pooler(states[-1])
     assert np.abs(pooled.numpy() - cases["oscar_tiny/train70/pooled"]).max() < HIDDEN
 
 
@@ -64,7 +64,7 @@ def test_inference_layout(golden: Path, cases: dict[str, np.ndarray]) -> None:
 
 def test_layout_of_2020(golden: Path, cases: dict[str, np.ndarray]) -> None:
     folder = golden / "extra" / "oscar_tiny_2020"
-    assert load_checkpoint(folder).layout == "2020"
+    assert load_oscar(folder).layout == "2020"
     states, logits = forward(folder, cases, "train70")
     valid = cases["train70/valid_rows"]
     with np.load(golden / "extra" / "oscar_2020_cases.npz") as file:
@@ -84,7 +84,7 @@ def test_base_size_loads_with_no_key_left_over(golden: Path, tmp_path: Path, kin
     (tmp_path / "vocab.txt").write_text("\n".join(words))
     (tmp_path / "config.json").write_text(json.dumps(config))
     torch.save(weights, tmp_path / "pytorch_model.bin")
-    loaded = load_checkpoint(tmp_path)
+    loaded = load_oscar(tmp_path)
     assert loaded.layout == ("2020" if kind == "init_release_2020" else "2021")
     ours = loaded.model.state_dict()
     renamed = keys[kind].get("rename_to_head_release", {})
@@ -96,7 +96,7 @@ def test_base_size_loads_with_no_key_left_over(golden: Path, tmp_path: Path, kin
     weights["bert.encoder.layer.7.output.dense.weights"] = weights.pop("bert.encoder.layer.7.output.dense.weight")
     torch.save(weights, tmp_path / "pytorch_model.bin")
     with pytest.raises(UserError) as caught:
-        load_checkpoint(tmp_path)
+        load_oscar(tmp_path)
     assert "missing: bert.encoder.layer.7.output.dense.weight;" in caught.value.message
     assert "left over: bert.encoder.layer.7.output.dense.weights" in caught.value.message
 
@@ -109,7 +109,7 @@ def test_every_weight_is_accounted_for(tmp_path: Path) -> None:
             continue
         torch.save({key: value for key, value in weights.items() if key != name}, folder / "pytorch_model.bin")
         with pytest.raises(UserError, match="missing: " + name.replace(".", r"\.")):
-            load_checkpoint(folder)
+            load_oscar(folder)
 
 
 def test_safetensors_old_names_and_a_shared_tensor_stored_once(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_safetensors_old_names_and_a_shared_tensor_stored_once(tmp_path: Path) -
         if name != "cls.predictions.decoder.weight"
     }
     save_file(old, folder / "model.safetensors")
-    loaded = load_checkpoint(folder).model
+    loaded = load_oscar(folder).model
     for name, value in checkpoint.model.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value)
     head = loaded.cls.predictions.decoder.weight
@@ -186,10 +186,10 @@ def test_broken_checkpoints_say_what_is_wrong(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     folder = save(small(), tmp_path / "oscar")
-    load_checkpoint(folder)
+    load_oscar(folder)
     _break(folder, how)
     with pytest.raises(UserError, match=told) as caught:
-        load_checkpoint(folder)
+        load_oscar(folder)
     assert str(folder) in caught.value.message and caught.value.hint
     assert not (tmp_path / "owned").exists()
 
