@@ -1,1 +1,16 @@
 """The `dgf` command: parse, call one workflow function, print."""
+
+__all__ = [
+    "bench",
+    "caption",
+    "demo",
+    "env",
+    "eval",
+    "extract_features",
+    "inspect",
+    "main",
+    "options",
+    "predict",
+    "train",
+    "validate",
+]

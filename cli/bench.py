@@ -10,11 +10,11 @@ from dgf.workflows.settings import BenchCaptionSettings, BenchExtractSettings, B
 
 
 @click.group(epilog="Example: dgf bench read --features features")
-def command() -> None:
+def bench_command() -> None:
     """Measure a part of dgf beside its limit; prints one line of JSON."""
 
 
-@command.command("read", epilog="Example: dgf bench read --features features")
+@bench_command.command("read", epilog="Example: dgf bench read --features features")
 @options_of(BenchReadSettings)
 def bench_read_command(**given: Any) -> None:
     """Shuffled batches from shards, beside reading the same bytes in order."""
@@ -23,7 +23,7 @@ def bench_read_command(**given: Any) -> None:
     click.echo(json.dumps(bench_read(**given)))
 
 
-@command.command("extract", epilog="Example: dgf bench extract --photos 32 --device cuda")
+@bench_command.command("extract", epilog="Example: dgf bench extract --photos 32 --device cuda")
 @options_of(BenchExtractSettings)
 def bench_extract_command(**given: Any) -> None:
     """Photos to committed shards, beside the networks alone on ready tensors."""
@@ -32,7 +32,7 @@ def bench_extract_command(**given: Any) -> None:
     click.echo(json.dumps(bench_extract(**given)))
 
 
-@command.command("caption", epilog="Example: dgf bench caption --photos 4 --beams 5")
+@bench_command.command("caption", epilog="Example: dgf bench caption --photos 4 --beams 5")
 @options_of(BenchCaptionSettings)
 def bench_caption_command(photos: int, beams: int, device: str) -> None:
     """Oscar with its cache, beside bare passes of its network."""
@@ -41,7 +41,7 @@ def bench_caption_command(photos: int, beams: int, device: str) -> None:
     click.echo(json.dumps(bench_caption(photos, beams, device)))
 
 
-@command.command("train", epilog="Example: dgf bench train --language-model random:gpt2 --batch 32")
+@bench_command.command("train", epilog="Example: dgf bench train --language-model random:gpt2 --batch 32")
 @options_of(BenchTrainSettings)
 def bench_train_command(language_model: str, preset: str, batch: int, steps: int, device: str) -> None:
     """Training steps of the whole network, beside the bare language model on as many positions."""

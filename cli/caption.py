@@ -4,27 +4,27 @@ from typing import Any
 
 import click
 
-from dgf.cli import options
+from dgf.cli.options import check_workers, examples, options_of
 from dgf.workflows.settings import CaptionSettings
 
-EPILOG = """\b
-Examples:
-  dgf caption MNRE --features features --out captions --oscar checkpoints/coco_captioning_base
-  dgf caption MNRE --features features --out captions --backend hf --model models/blip --workers 2
-  dgf caption MNRE --features features --out captions --captions mine.jsonl
-The same command again continues where it was interrupted.
-"""
 SHOWN = 20
 
 
-@click.command(epilog=EPILOG)
-@options.options_of(CaptionSettings)
+@click.command(
+    epilog=examples(
+        "dgf caption MNRE --features features --out captions --oscar checkpoints/coco_captioning_base",
+        "dgf caption MNRE --features features --out captions --backend hf --model models/blip --workers 2",
+        "dgf caption MNRE --features features --out captions --captions mine.jsonl",
+        note="The same command again continues where it was interrupted.",
+    )
+)
+@options_of(CaptionSettings)
 @click.pass_context
-def command(ctx: click.Context, /, **given: Any) -> None:
+def caption_command(ctx: click.Context, /, **given: Any) -> None:
     """A caption for every photo of DATA that has features."""
     from dgf.workflows.caption import caption_photos
 
-    options.check_workers(ctx, given["scheduler"], given["workers"])
+    check_workers(ctx, given["scheduler"], given["workers"])
     summary = caption_photos(CaptionSettings(**given))
     for failure in summary.failures[:SHOWN]:
         click.echo(f"no caption  {failure.image_id}: {failure.reason}")

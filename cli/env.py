@@ -7,7 +7,7 @@ import click
 
 @click.command(epilog="Example: dgf env --json > environment.json")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
-def command(as_json: bool) -> None:
+def env_command(as_json: bool) -> None:
     """Versions, devices and threads of this installation."""
     from dgf.workflows.environment import describe_environment
 

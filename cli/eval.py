@@ -5,22 +5,21 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import options_of
+from dgf.cli.options import examples, options_of
 from dgf.workflows.settings import EvalOptions
 
-EPILOG = """\b
-Examples:
-  dgf eval runs/paper
-  dgf eval runs/paper --split val --out reports/val
-  dgf eval runs/seed0 runs/seed1 runs/seed2
-  dgf eval runs/paper --data posts.jsonl --features features --captions captions --split posts
-"""
 
-
-@click.command(epilog=EPILOG)
+@click.command(
+    epilog=examples(
+        "dgf eval runs/paper",
+        "dgf eval runs/paper --split val --out reports/val",
+        "dgf eval runs/seed0 runs/seed1 runs/seed2",
+        "dgf eval runs/paper --data posts.jsonl --features features --captions captions --split posts",
+    )
+)
 @options_of(EvalOptions)
 @click.pass_context
-def command(
+def eval_command(
     ctx: click.Context,
     /,
     runs: tuple[Path, ...],

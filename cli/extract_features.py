@@ -4,26 +4,25 @@ from typing import Any
 
 import click
 
-from dgf.cli import options
+from dgf.cli.options import check_workers, examples, options_of
 from dgf.workflows.settings import ExtractSettings
 
-EPILOG = """\b
-Examples:
-  dgf extract-features MNRE --out features --weights default --vgg-weights default
-  dgf extract-features posts.jsonl --out features --detector torchvision:fasterrcnn_resnet50_fpn --workers 2
-  dgf extract-features MNRE --out features --scheduler tcp://10.0.0.1:8786 --device cuda
-The same command again continues where it was interrupted.
-"""
 
-
-@click.command(epilog=EPILOG)
-@options.options_of(ExtractSettings)
+@click.command(
+    epilog=examples(
+        "dgf extract-features MNRE --out features --weights default --vgg-weights default",
+        "dgf extract-features posts.jsonl --out features --detector torchvision:fasterrcnn_resnet50_fpn --workers 2",
+        "dgf extract-features MNRE --out features --scheduler tcp://10.0.0.1:8786 --device cuda",
+        note="The same command again continues where it was interrupted.",
+    )
+)
+@options_of(ExtractSettings)
 @click.pass_context
-def command(ctx: click.Context, /, **given: Any) -> None:
+def extract_features_command(ctx: click.Context, /, **given: Any) -> None:
     """Objects, image blocks and regions of every photo of DATA, each distinct photo once."""
     from dgf.workflows.extract import extract_photos
 
-    options.check_workers(ctx, given["scheduler"], given["workers"])
+    check_workers(ctx, given["scheduler"], given["workers"])
     summary = extract_photos(ExtractSettings(**given))
     times = summary.seconds
     for fault in summary.faults:

@@ -4,14 +4,14 @@ from typing import Any
 
 import click
 
-from dgf.cli import options
+from dgf.cli.options import options_of
 from dgf.workflows.settings import InspectSettings
 
 
 @click.command(epilog="Example: dgf inspect features/ --verify --sheet sheet.png --data mnre/ --captions captions/")
-@options.options_of(InspectSettings)
+@options_of(InspectSettings)
 @click.pass_context
-def command(ctx: click.Context, /, **given: Any) -> None:
+def inspect_command(ctx: click.Context, /, **given: Any) -> None:
     """Sum up, verify and draw a folder of features or captions."""
     from dgf.workflows.inspect_shards import inspect_folder
 

@@ -22,7 +22,7 @@ COMMANDS = {
     "demo": "dgf.cli.demo",
     "env": "dgf.cli.env",
 }
-"""Every command and the module whose `command` it is, in the order in which a newcomer meets them."""
+"""Every command and its module, which calls it NAME_command, in the order in which a newcomer meets them."""
 
 FAILED = 1
 INTERRUPTED = 130
@@ -39,17 +39,18 @@ class Commands(click.Group):
         """The command of that name, None where there is none (click then says so)."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        module = importlib.import_module(COMMANDS[cmd_name])
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command; a failure ends in one message on stderr and an exit code, not in a traceback."""
+        """Run the command; a failure ends in one message on stderr and an exit code, not in a traceback."""
         try:
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException, click.Abort):
             raise
         except KeyboardInterrupt:
-            say("\ninterrupted: finished work is kept; the same command goes on from it (train: add --resume)")
+            say("\ninterrupted: finished work is kept; the same command continues from it (train: add --resume)")
             ctx.exit(INTERRUPTED)
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
@@ -85,17 +86,18 @@ def explain(error: Exception) -> str:
 
 
 def say(message: str) -> None:
-    """Prints to stderr, which stays apart from the results on stdout."""
+    """Print to stderr, which stays apart from the results on stdout."""
     click.echo(message, file=sys.stderr)
 
 
 def _place(error: Exception) -> str:
     """The innermost line of dgf's own code that the exception passed through."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        parts = frame.filename.replace("\\", "/").rsplit("/", 2)[-2:]
-        if parts[0] in ("cli", "workflows", "pipeline", "model"):
-            return f" (at {'/'.join(parts)}:{frame.lineno}, in {frame.name})"
-    return ""
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        module = str(frame.f_globals.get("__name__"))
+        if module.startswith("dgf."):
+            place = f" (at {'/'.join(module.split('.')[1:])}.py:{line}, in {frame.f_code.co_name})"
+    return place
 
 
 @click.group(

@@ -5,22 +5,21 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import options_of
+from dgf.cli.options import examples, options_of
 from dgf.workflows.settings import TrainOptions
 
-EPILOG = """\b
-Examples:
-  dgf train MNRE --features features --captions captions --out runs/paper
-  dgf train MNRE --missing-images text-only --preset finetune --out runs/text \\
-      language_model=path/to/model seed=1
-  dgf train --resume --out runs/paper
-"""
 
-
-@click.command(epilog=EPILOG)
+@click.command(
+    epilog=examples(
+        "dgf train MNRE --features features --captions captions --out runs/paper",
+        "dgf train MNRE --missing-images text-only --preset finetune --out runs/text \\",
+        "    language_model=path/to/model seed=1",
+        "dgf train --resume --out runs/paper",
+    )
+)
 @options_of(TrainOptions)
 @click.pass_context
-def command(
+def train_command(
     ctx: click.Context,
     /,
     words: tuple[str, ...],

@@ -7,18 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dgf.cli.options import options_of
+from dgf.cli.options import examples, options_of
 from dgf.workflows.settings import ValidateSettings
 
 if TYPE_CHECKING:
     from dgf.workflows.validate import Validation
 
-EPILOG = """\b
-Examples:
-  dgf validate data/mnre
-  dgf validate posts.jsonl --photos pixels
-  dgf validate data/mnre --json > facts.json
-"""
 
 _SHOWN_PHOTOS = 20
 
@@ -36,11 +30,17 @@ _LABELS = {
 }
 
 
-@click.command(epilog=EPILOG)
+@click.command(
+    epilog=examples(
+        "dgf validate data/mnre",
+        "dgf validate posts.jsonl --photos pixels",
+        "dgf validate data/mnre --json > facts.json",
+    )
+)
 @options_of(ValidateSettings)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.pass_context
-def command(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
+def validate_command(ctx: click.Context, /, as_json: bool, **given: Any) -> None:
     """Show what is in DATA: rows, photos, relations, quirks, and every fault with its file and line.
 
     Exit code 0: nothing to fix. 1: rows at fault. 3: rows left out (--on-error skip), or photos missing or broken.

@@ -2,7 +2,8 @@
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,113 @@ def test_imports_run_one_way(path: Path) -> None:
     package = path.relative_to(REPOSITORY).parts[0]
     wrong = [name for name in imports_anywhere(path) for other in FORBIDDEN[package] if within(name, other)]
     assert not wrong
+
+
+def module_of(path: Path) -> str:
+    """`dgf.pipeline.posts` for its `__init__.py`, `dgf.pipeline.posts.base` for that file."""
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
+    return ".".join(["dgf", *(parts[:-1] if parts[-1] == "__init__" else parts)])
+
+
+def circles(imports: Mapping[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that import one another in a loop, at any level of their code."""
+    reached = {name: set(targets) for name, targets in imports.items()}
+    for middle in imports:  # Warshall's closure
+        for name in imports:
+            if middle in reached[name]:
+                reached[name] |= reached[middle]
+    looped = {name for name in imports if name in reached[name]}
+    return sorted({tuple(sorted(m for m in looped if m in reached[name] and name in reached[m])) for name in looped})
+
+
+def graph(files: Sequence[Path]) -> dict[str, set[str]]:
+    modules = {module_of(path) for path in files}
+    return {module_of(path): {name for name in imports_anywhere(path) if name in modules} for path in files}
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    assert circles(graph(FILES)) == []
+
+
+def test_a_circle_is_seen() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [("b", "c")]
+
+
+def listed(init: Path) -> set[str]:
+    """The names in a folder's `__all__`."""
+    for node in ast.parse(init.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return set(ast.literal_eval(node.value))
+    return set()
+
+
+DOORS = {module_of(path): listed(path) for path in FILES if path.name == "__init__.py"}
+
+
+def past_the_door(importer: str, names: Iterable[str], doors: Mapping[str, set[str]]) -> list[str]:
+    """What a module imports of folders it is not in that their `__init__` does not list."""
+    wrong = []
+    for name in names:
+        for folder, public in doors.items():
+            inner = name.removeprefix(f"{folder}.").split(".")[0]
+            if name.startswith(f"{folder}.") and not within(importer, folder) and inner not in public:
+                wrong.append(name)
+    return wrong
+
+
+@pytest.mark.parametrize("path", FILES, ids=label)
+def test_a_folder_is_entered_through_the_names_its_door_lists(path: Path) -> None:
+    assert past_the_door(module_of(path), imports_anywhere(path), DOORS) == []
+
+
+def test_a_way_past_the_door_is_seen() -> None:
+    doors = {"dgf.pipeline": {"posts"}, "dgf.pipeline.posts": {"Post"}}
+    names = ["dgf.pipeline.posts", "dgf.pipeline.posts.Post", "dgf.pipeline.posts.base", "dgf.pipeline.vgg"]
+    assert past_the_door("dgf.workflows.train", names, doors) == names[2:]
+    assert past_the_door("dgf.pipeline.posts.jsonl", names[:3], doors) == []
+
+
+@pytest.mark.parametrize("door", sorted(DOORS))
+def test_a_door_has_a_sentence_and_lists_only_what_is_there(door: str) -> None:
+    folder = REPOSITORY.joinpath(*door.split(".")[1:])
+    tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
+    bound = {
+        alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    rooms = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    assert ast.get_docstring(tree)
+    assert DOORS[door] and DOORS[door] <= bound | rooms
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in FILES}), ids=label)
+def test_a_folder_is_small_enough_to_be_read(folder: Path) -> None:
+    assert len(list(folder.glob("*.py"))) <= (20 if folder.name == "cli" else 14)
+
+
+def public_names(path: Path) -> Iterator[str]:
+    """What a file defines at its top level, apart from private names."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        found: list[str] = []
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found = [node.name]
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found = [target.id for target in targets if isinstance(target, ast.Name)]
+        yield from (name for name in found if not name.startswith("_"))
+
+
+def test_no_two_files_define_the_same_name() -> None:
+    files = defaultdict(list)
+    for path in FILES:
+        for name in set(public_names(path)):
+            files[name].append(label(path))
+    assert {name: paths for name, paths in files.items() if len(paths) > 1} == {}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if "cli" not in path.parts], ids=label)
+def test_only_the_command_line_prints(path: Path) -> None:
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    assert [node.lineno for node in calls if ast.unparse(node.func) in ("print", "sys.stdout.write")] == []
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "cli").glob("*.py")), ids=label)

@@ -1,1 +1,20 @@
 """What a user does; the only place where pipeline and model meet."""
+
+__all__ = [
+    "bench",
+    "caption",
+    "config",
+    "data",
+    "demo",
+    "devices",
+    "environment",
+    "evaluate",
+    "extract",
+    "inspect_shards",
+    "predict",
+    "scoring",
+    "settings",
+    "train",
+    "training",
+    "validate",
+]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dgf.pipeline.captioners import CaptionerSpec, is_random
 from dgf.pipeline.errors import UserError
@@ -21,37 +21,8 @@ from dgf.workflows.data import open_corpus
 from dgf.workflows.devices import choose_device
 from dgf.workflows.extract import extract
 from dgf.workflows.scoring import answer
+from dgf.workflows.settings import PredictSettings
 from dgf.workflows.training.run_folder import RunFolder
-
-
-@dataclass(frozen=True, slots=True)
-class PredictSettings:
-    """What `dgf predict` was asked.
-
-    Args:
-        run: The run folder.
-        posts: A data set; relations in it are ignored.
-        out: JSONL to write; None to get the lines back.
-        work: Folder for these posts' features and captions, in which a killed run goes on; None for a temporary one.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        workers: Worker processes that extract and caption.
-        batch_size: Rows at once.
-        missing_images: Posts whose photo is not there.
-        on_error: Bad rows.
-        weights: Of the detector, VGG16 and Oscar (`detector`, `vgg`, `oscar`) where they lie elsewhere than when the
-            run's features were made.
-    """
-
-    run: Path
-    posts: Path
-    out: Path | None = None
-    work: Path | None = None
-    device: str = "auto"
-    workers: int = 0
-    batch_size: int = 64
-    missing_images: Literal["error", "skip", "text-only"] = "error"
-    on_error: Literal["stop", "skip"] = "stop"
-    weights: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +35,7 @@ class PredictSummary:
 
 
 def predict_posts(settings: PredictSettings) -> PredictSummary:
-    """Extracts and captions what the posts show in the way the run was trained on, then predicts.
+    """Extract and caption what the posts show in the way the run was trained on, then predict.
 
     Raises:
         UserError: If the run, the posts or the weights do not serve.
@@ -80,7 +51,7 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
         features, captions = _see(settings, dataset, folder.read_data(), work, workers)
         config = _for_posts(config, settings, features, captions)
         corpus = open_corpus(config, dataset, device)
-        posts = [replace(post, relation=None) for split in corpus.dataset.splits.values() for post in split]
+        posts = [replace(post, relation=None) for post in dataset.posts]
         answers = answer(folder, config, corpus, posts, device=device, batch_size=settings.batch_size, title="predict")
         lines = tuple(json.dumps(row, ensure_ascii=False) for row in answers.rows())
     if settings.out is not None:
@@ -93,11 +64,9 @@ def _see(
     settings: PredictSettings, dataset: Dataset, facts: Mapping[str, Any], work: Path, workers: WorkerPool
 ) -> tuple[Path | None, Path | None]:
     """Features and captions of the posts' photos; none where the run has none or no photo is there."""
-    posts = [post for split in dataset.splits.values() for post in split]
-    if facts["extraction"] is None or all(find_image(dataset, post) is None for post in posts):
+    if facts["extraction"] is None or all(find_image(dataset, post) is None for post in dataset.posts):
         return None, None
-    weights = settings.weights or {}
-    named = {"weights": weights.get("detector"), "vgg_weights": weights.get("vgg")}
+    named = {"weights": settings.weights, "vgg_weights": settings.vgg_weights}
     command = {**facts["extraction"], **{option: name for option, name in named.items() if name is not None}}
     features, captions = work / "features", work / "captions"
     spec = FeatureSpec.of_command(command)
@@ -106,7 +75,7 @@ def _see(
         return None, None
     if facts["captioning"] is None:
         return features, None
-    caption(dataset.image_root, features, _captioner(facts["captioning"], weights.get("oscar")), captions, workers)
+    caption(dataset.image_root, features, _captioner(facts["captioning"], settings.oscar), captions, workers)
     return features, captions
 
 

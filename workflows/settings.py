@@ -59,7 +59,7 @@ Threads = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, Doc("Recreate the folder: delete what an earlier run left there.")]
-OnError = Annotated[Literal["stop", "skip"], Doc("Bad rows: stop, or leave them out and list them.")]
+BadRows = Annotated[Literal["stop", "skip"], Doc("Bad rows: stop, or leave them out and list them.")]
 MissingImages = Annotated[
     Literal["error", "skip", "text-only"],
     Doc("Posts whose photo is not there: stop, leave them out, or run them on text. None gets another picture."),
@@ -98,7 +98,7 @@ class ExtractSettings:
     shard_size: Annotated[int, Ge(1), Doc("Most photos in a shard.")] = 256
     batch_size: Annotated[int | None, Ge(1), Doc("Most photos in a batch.  [default: 16 on a GPU, 4 on a CPU]")] = None
     threads: Threads = None
-    on_error: OnError = "stop"
+    on_error: BadRows = "stop"
     missing_images: MissingImages = "error"
     overwrite: Overwrite = False
 
@@ -217,7 +217,7 @@ class PredictSettings:
     vgg_weights: Annotated[str | None, Doc("Of VGG16, likewise.")] = None
     oscar: Annotated[str | None, Placeholder("DIR"), Doc("Oscar's or the other captioner's folder, likewise.")] = None
     missing_images: MissingImages = "error"
-    on_error: OnError = "stop"
+    on_error: BadRows = "stop"
     workers: Workers = 0
     batch_size: RowsAtOnce = 64
     device: Device = "auto"

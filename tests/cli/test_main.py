@@ -28,7 +28,7 @@ def run_failing(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> Result
         raise error
 
     module = ModuleType("failing")
-    module.command = command  # type: ignore[attr-defined]
+    module.fail_command = command  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "failing", module)
     monkeypatch.setitem(COMMANDS, "fail", "failing")
     return CliRunner().invoke(cli, ["fail"])
@@ -68,7 +68,7 @@ def test_the_traceback_is_shown_on_request(monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_interrupt_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run_failing(KeyboardInterrupt(), monkeypatch)
     assert result.exit_code == 130
-    assert "the same command goes on" in result.stderr
+    assert "the same command continues" in result.stderr
 
 
 @pytest.mark.parametrize("code", [0, 1, 3])
@@ -132,7 +132,7 @@ def test_ctrl_c_in_a_real_process_ends_with_130(tmp_path: Path) -> None:
         "def command():\n"
         "    print('started', flush=True)\n"
         "    time.sleep(60)\n"
-        "module.command = command\n"
+        "module.wait_command = command\n"
         "sys.modules['waiting'] = module\n"
         "COMMANDS['wait'] = 'waiting'\n"
         "sys.argv = ['dgf', 'wait']\n"

@@ -4,7 +4,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from dgf.cli.main import cli
-from dgf.cli.validate import command
+from dgf.cli.validate import validate_command as command
 
 POST = {"tokens": ["a", "b"], "head": {"span": [0, 1]}, "tail": {"span": [1, 2]}, "relation": "None"}
 

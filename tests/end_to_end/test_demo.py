@@ -7,16 +7,17 @@ import pytest
 from click.testing import CliRunner
 
 from dgf.cli.main import cli
-from dgf.workflows.demo.run import DemoSettings, demo
+from dgf.workflows.demo.run import demo
+from dgf.workflows.settings import DemoSettings
 
 FEW = {"train": 6, "val": 3, "test": 3}
 
 
 @pytest.mark.slow
 def test_the_demo_ends_with_a_report_and_a_second_run_goes_on_from_it(tmp_path: Path) -> None:
-    settings = DemoSettings(tmp_path / "demo", FEW, ("optim.epochs=1",))
+    settings = DemoSettings(("optim.epochs=1",), tmp_path / "demo")
     said: list[str] = []
-    summary = demo(settings, said.append)
+    summary = demo(settings, said.append, FEW)
     assert "RANDOM" in said[0]
     assert sum(line.strip().startswith(f"[{step}/5]") for line in said for step in range(1, 6)) == 5
     report = json.loads((summary.report / "report.json").read_text(encoding="utf-8"))
@@ -25,7 +26,7 @@ def test_the_demo_ends_with_a_report_and_a_second_run_goes_on_from_it(tmp_path: 
 
     before = (summary.report / "predictions.jsonl").read_bytes()
     weights = (summary.run / "model.safetensors").read_bytes()
-    again = demo(settings, said.append)
+    again = demo(settings, said.append, FEW)
     assert (again.report / "predictions.jsonl").read_bytes() == before
     assert (again.run / "model.safetensors").read_bytes() == weights
     assert again.seconds < summary.seconds
@@ -35,5 +36,5 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("\\title{}", encoding="utf-8")
     result = CliRunner().invoke(cli, ["demo", "--out", str(tmp_path)])
     assert result.exit_code == 1
-    assert f"error: {tmp_path}: holds something that is no demo" in result.stderr
+    assert f"error: {tmp_path}: holds something that is not a demo" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from dgf.cli.inspect import command
+from dgf.cli.inspect import inspect_command as command
 from dgf.pipeline.photos import digest
 from dgf.pipeline.shards import Failure, Layout, ShardFolder, ShardStats, write_captions, write_features
 from dgf.workflows.inspect_shards import inspect_folder

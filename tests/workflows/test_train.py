@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 from torch import Tensor
 
-from dgf.cli.eval import command as eval_command
-from dgf.cli.train import command as train_command
+from dgf.cli.eval import eval_command
+from dgf.cli.train import train_command
 from dgf.model.batch import Batch
 from dgf.model.checkpoint import load_model
 from dgf.model.dgf_pt.network import DGF

@@ -17,33 +17,17 @@ from dgf.workflows.demo.posts import write_posts
 from dgf.workflows.evaluate import EvalSettings, evaluate
 from dgf.workflows.extract import extract_photos
 from dgf.workflows.scoring import table
-from dgf.workflows.settings import CaptionSettings, ExtractSettings
+from dgf.workflows.settings import DEFAULT_DETECTOR, CaptionSettings, DemoSettings, ExtractSettings
 from dgf.workflows.train import TrainSettings, train
 
-ROWS = {"train": 36, "val": 12, "test": 12}
+DEMO_ROWS = {"train": 36, "val": 12, "test": 12}
 RANDOM = "random:0"
-DETECTRON2 = "detectron2:COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"
 TORCHVISION = "torchvision:fasterrcnn_resnet50_fpn"
 MIN_SIZE = 160  # of the photos' 360: the features mean nothing either way
 REGIONS = 20
 WARNING = """\
 NOTE: every weight of the detector, VGG16, Oscar and the language model is RANDOM (seeded): no published weights are
 fetched. This shows that the parts work together; its figures say nothing about the method."""
-
-
-@dataclass(frozen=True, slots=True)
-class DemoSettings:
-    """What `dgf demo` was asked.
-
-    Args:
-        out: Folder for everything it makes; a second run goes on from what is there.
-        rows: Posts of each split.
-        overrides: `key=value` words for training, on top of the preset `demo`.
-    """
-
-    out: Path
-    rows: dict[str, int]
-    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +41,13 @@ class DemoSummary:
     seconds: float
 
 
-def demo(settings: DemoSettings, say: Callable[[str], None]) -> DemoSummary:
-    """Draws posts, then extracts, captions, trains and evaluates; tells each step as the command that does the same.
+def demo(settings: DemoSettings, say: Callable[[str], None], rows: dict[str, int] = DEMO_ROWS) -> DemoSummary:
+    """Draw posts, then extract, caption, train and evaluate; tell each step as the command that does the same.
 
     Args:
         settings: What was asked.
         say: Takes lines for the user.
+        rows: Posts of each split.
 
     Raises:
         UserError: If `out` holds something else.
@@ -71,13 +56,13 @@ def demo(settings: DemoSettings, say: Callable[[str], None]) -> DemoSummary:
     out = settings.out
     posts, features, captions, run = (out / name for name in ("posts", "features", "captions", "run"))
     if out.exists() and not (out.is_dir() and (posts.is_dir() or not any(out.iterdir()))):
-        raise UserError(f"{out}: holds something that is no demo", "Name another --out.")
+        raise UserError(f"{out}: holds something that is not a demo", "Name another --out.")
     say(WARNING)
 
-    say(f"\n[1/5] {sum(settings.rows.values())} posts about a small drawn world: {posts}")
-    write_posts(posts, settings.rows)
+    say(f"\n[1/5] {sum(rows.values())} posts about a small drawn world: {posts}")
+    write_posts(posts, rows)
 
-    detector = DETECTRON2 if importlib.util.find_spec("detectron2") else TORCHVISION
+    detector = DEFAULT_DETECTOR if importlib.util.find_spec("detectron2") else TORCHVISION
     say(
         f"\n[2/5] dgf extract-features {posts} --out {features} --detector {detector} --weights {RANDOM} "
         f"--vgg-weights {RANDOM} --min-size {MIN_SIZE} --regions {REGIONS}"
@@ -115,7 +100,7 @@ def demo(settings: DemoSettings, say: Callable[[str], None]) -> DemoSummary:
 
 
 def draw_predictions(posts: Path, predictions: Path, picture: Path) -> None:
-    """Draws every test photo with its post above and the predicted relation below it."""
+    """Draw every test photo with its post above and the predicted relation below it."""
     dataset = read_dataset(posts)
     by_id = {post.id: post for post in dataset.splits["test"]}
     tiles = []
