@@ -1,9 +1,10 @@
-"""Which captioner answers a specification; each is imported when asked for, with its own heavy library."""
+"""Which captioner answers a specification; those with a heavy library are imported when asked for."""
 
 from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.captioners.base import Captioner, CaptionerSpec
+from dgf.pipeline.captioners.caption_file import FileCaptioner, read_caption_file
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.shards.commit import file_digest
 from dgf.pipeline.shards.schema import BOX_FEATURES, Layout
@@ -52,8 +53,6 @@ def build_captioner(spec: CaptionerSpec, layout: Layout, device: str) -> Caption
     """
     match spec.backend:
         case "file":
-            from dgf.pipeline.captioners.caption_file import FileCaptioner, read_caption_file
-
             return FileCaptioner(read_caption_file(Path(spec.source)))
         case "hf":
             from dgf.pipeline.captioners.transformers_captioner import HfCaptioner

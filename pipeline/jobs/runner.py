@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from dgf.pipeline.detectors.base import Detections, Prepared
+from dgf.pipeline.detectors import Detections, Prepared
 from dgf.pipeline.jobs.cluster import Report, ShardResult
 from dgf.pipeline.photos.images import ImageError, decode, read_bytes
 from dgf.pipeline.shards.commit import Failure, ShardStats, commit, committed
@@ -37,7 +37,7 @@ AHEAD = 2
 
 
 class RegionNetwork(Protocol):
-    """What the runner needs of a detector (`dgf.pipeline.detectors.base.Detector`)."""
+    """What the runner needs of a detector (`dgf.pipeline.detectors.Detector`)."""
 
     def prepare(self, photo: npt.NDArray[np.uint8]) -> Prepared:
         """Resizes one photo, in any thread."""

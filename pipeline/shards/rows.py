@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from dgf.pipeline.detectors.base import Detections
+from dgf.pipeline.detectors import Detections
 from dgf.pipeline.shards.plan import Photo
 from dgf.pipeline.shards.schema import Array, Layout, to_float16
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from dgf.pipeline.detectors.base import Detections, Prepared
+from dgf.pipeline.detectors import Detections, Prepared
 from dgf.pipeline.jobs.cluster import Report, ShardResult, run_job
 from dgf.pipeline.jobs.runner import ExtractWork, Runner
 from dgf.pipeline.shards.commit import claim, committed, fingerprint

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dgf.pipeline.captioners.oscar.captioner import ENDED
+from dgf.pipeline.captioners.oscar import ENDED
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features.store import FeatureStore
 from dgf.pipeline.shards.commit import ShardStats, claim, commit, write_manifest

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dgf.pipeline.detectors.base import Detections, Prepared
+from dgf.pipeline.detectors import Detections, Prepared
 from dgf.pipeline.jobs import runner as runner_module
 from dgf.pipeline.jobs.runner import Runner, StoppedError
 from dgf.pipeline.photos.images import decode
