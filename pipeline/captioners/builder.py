@@ -51,6 +51,8 @@ def build_captioner(spec: CaptionerSpec, layout: Layout, device: str) -> Caption
     Raises:
         UserError: It cannot be loaded, or does not go with the device.
     """
+    if spec.precision == "bfloat16" and not device.startswith("cuda"):
+        raise UserError(f"--precision bfloat16 is for CUDA, the device is {device}.", "Leave it out.")
     match spec.backend:
         case "file":
             return FileCaptioner(read_caption_file(Path(spec.source)))
