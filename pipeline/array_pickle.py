@@ -129,15 +129,23 @@ def read_arrays(path: Path) -> Any:
     """
     with path.open("rb") as file:
         try:
-            return _finish(_ArrayReader(file, encoding="latin-1").load())
+            content = _ArrayReader(file, encoding="latin-1").load()
         except EOFError as error:
             raise ValueError("it ends too early") from error
+    finished: dict[int, Any] = {}  # by identity: what a file names many times is made once
+    room = path.stat().st_size
 
+    def finish(value: Any) -> Any:
+        """Arrays in place of their stand-ins, in native byte order."""
+        nonlocal room
+        if isinstance(value, _Table | _Array) and id(value) not in finished:
+            if isinstance(value, _Table):
+                finished[id(value)] = {key: finish(entry) for key, entry in value.items()}
+            elif value.value is not None:
+                room -= value.value.nbytes
+                if room < 0:
+                    raise ValueError("its arrays are larger than the file")
+                finished[id(value)] = value.value.astype(value.value.dtype.newbyteorder("="))
+        return finished.get(id(value), value)
 
-def _finish(value: Any) -> Any:
-    """Arrays in place of their stand-ins, in native byte order."""
-    if isinstance(value, dict):
-        return {key: _finish(entry) for key, entry in value.items()}
-    if not isinstance(value, _Array) or value.value is None:
-        return value
-    return value.value.astype(value.value.dtype.newbyteorder("="))
+    return finish(content)

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dgf.pipeline.captioners import NO_REGIONS, CaptionerSpec, is_random
-from dgf.pipeline.captioners.caption_file import read_caption_file
+from dgf.pipeline.captioners import NO_REGIONS, CaptionerSpec, is_random, read_caption_file
 from dgf.pipeline.captioners.oscar import check_width
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.base import WorkerPool

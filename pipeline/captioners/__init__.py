@@ -2,6 +2,7 @@
 
 from dgf.pipeline.captioners.base import NO_REGIONS, Caption, Captioner, CaptionerSpec, CaptionInput
 from dgf.pipeline.captioners.builder import build_captioner, describe_captioner, is_random
+from dgf.pipeline.captioners.caption_file import read_caption_file
 
 __all__ = [
     "NO_REGIONS",
@@ -12,4 +13,6 @@ __all__ = [
     "build_captioner",
     "describe_captioner",
     "is_random",
+    "oscar",
+    "read_caption_file",
 ]

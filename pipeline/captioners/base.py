@@ -7,8 +7,6 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dgf.pipeline.errors import UserError
-
 NO_REGIONS = "no regions"
 """Reason of a photo in which the detector found nothing: from nothing, Oscar says the same for every photo."""
 
@@ -75,13 +73,3 @@ class CaptionerSpec:
 def missing(reason: str) -> Caption:
     """No caption, and why."""
     return Caption("", float("nan"), reason)
-
-
-def check_precision(spec: CaptionerSpec, device: str) -> None:
-    """See that the device has the precision.
-
-    Raises:
-        UserError: It has not.
-    """
-    if spec.precision == "bfloat16" and not device.startswith("cuda"):
-        raise UserError(f"--precision bfloat16 is for CUDA, the device is {device}.", "Leave it out.")

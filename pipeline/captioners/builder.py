@@ -1,9 +1,10 @@
-"""Which captioner answers a specification; each is imported when asked for, with its own heavy library."""
+"""Which captioner answers a specification; those with a heavy library are imported when asked for."""
 
 from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.captioners.base import Captioner, CaptionerSpec
+from dgf.pipeline.captioners.caption_file import FileCaptioner, read_caption_file
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import file_digest
 from dgf.pipeline.shards import BOX_FEATURES, Layout
@@ -50,10 +51,10 @@ def build_captioner(spec: CaptionerSpec, layout: Layout, device: str) -> Caption
     Raises:
         UserError: It cannot be loaded, or does not go with the device.
     """
+    if spec.precision == "bfloat16" and not device.startswith("cuda"):
+        raise UserError(f"--precision bfloat16 is for CUDA, the device is {device}.", "Leave it out.")
     match spec.backend:
         case "file":
-            from dgf.pipeline.captioners.caption_file import FileCaptioner, read_caption_file
-
             return FileCaptioner(read_caption_file(Path(spec.source)))
         case "hf":
             from dgf.pipeline.captioners.transformers_captioner import HfCaptioner

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from dgf.pipeline.captioners.base import Caption, CaptionerSpec, CaptionInput, check_precision, missing
+from dgf.pipeline.captioners.base import Caption, CaptionerSpec, CaptionInput, missing
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.photos import ImageError
 
@@ -35,7 +35,6 @@ class HfCaptioner:
     """
 
     def __init__(self, spec: CaptionerSpec, device: str) -> None:
-        check_precision(spec, device)
         self._spec = spec
         self._device = torch.device(device)
         self._dtype = getattr(torch, spec.precision)

@@ -32,11 +32,7 @@ def find_backend(spec: DetectorSpec) -> DetectorBackend:
 
 
 def input_size(spec: DetectorSpec) -> InputSize:
-    """How the detector resizes photos, known without building it, so that photos can be batched by shape.
-
-    Raises:
-        UserError: The specification does not name a detector.
-    """
+    """How the detector resizes photos, known without building it, so that photos can be batched by shape."""
     return find_backend(spec).input_size()
 
 

@@ -169,7 +169,7 @@ def build_detectron2_network(
 def tame_random_detectron2(network: nn.Module, config: "CfgNode") -> None:
     """Scale random weights so that a photo gets boxes.
 
-    The frozen batch norms of an untrained ResNet normalise nothing: activations double with each block until no
+    The frozen batch norms of an untrained ResNet normalize nothing: activations double with each block until no
     box is left in the photo. Residual branches are weakened, and inputs that are not divided by a deviation are
     brought to unit scale in the stem.
     """

@@ -86,7 +86,7 @@ class TorchvisionBackend:
 
 
 def tame_random_torchvision(network: nn.Module) -> None:
-    """Scale random weights so that a photo gets boxes: the norms of an untrained network normalise nothing.
+    """Scale random weights so that a photo gets boxes: the norms of an untrained network normalize nothing.
 
     Residual branches of ResNets are weakened, and depthwise convolutions, which are drawn as if they saw every
     channel, are strengthened.

@@ -12,15 +12,7 @@ import numpy.typing as npt
 from dgf.pipeline.captioners import Caption, Captioner, CaptionerSpec, CaptionInput, build_captioner, describe_captioner
 from dgf.pipeline.jobs.base import Report, ShardContent, Turns, software_versions
 from dgf.pipeline.photos import decode, read_bytes
-from dgf.pipeline.shards import (
-    Failure,
-    Layout,
-    ShardFolder,
-    ShardStats,
-    read_layout,
-    read_text,
-    write_captions,
-)
+from dgf.pipeline.shards import Failure, Layout, ShardFolder, ShardStats, read_layout, read_text, write_captions
 
 
 @dataclass(frozen=True, slots=True)

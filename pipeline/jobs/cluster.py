@@ -157,16 +157,20 @@ def _run_there(job: ShardJob, indices: Sequence[int], address: str, progress: _P
 
 
 def _take(future: "Future[Any]", index: int, progress: _Progress, lost: UserError) -> bool:
-    """Hand on the outcome of a shard; False if its workers died."""
-    if future.status == "finished":
-        progress.on_result(future.result())
-    elif future.status == "error":
-        error = future.exception()
-        if isinstance(error, KilledWorker):
-            return False
-        progress.failed(index, error if error is not None else RuntimeError("unknown"))
-    else:  # cancelled or lost: nobody but us cancels, and we do not
-        raise lost
+    """Hand on the outcome of a shard; False if its workers died.
+
+    The worker that holds a finished result may die before it is fetched: Dask then runs the task again, and this waits.
+    """
+    try:
+        result = future.result()
+    except KilledWorker:
+        return False
+    except LOST as error:  # nobody but us cancels, and we do not
+        raise lost from error
+    except Exception as error:
+        progress.failed(index, error)
+    else:
+        progress.on_result(result)
     return True
 
 

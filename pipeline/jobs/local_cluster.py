@@ -28,15 +28,15 @@ def local_cluster(workers: int, per_worker: int, device: str) -> Iterator[SpecCl
         for number in range(workers)
     }
     head = {"host": "127.0.0.1", "dashboard": True, "dashboard_address": "127.0.0.1:0"}
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}),
-        SpecCluster(
-            workers=specification,
-            scheduler={"cls": Scheduler, "options": head},
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-    ):
-        yield cluster
+    with dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}):
+        cluster = SpecCluster(
+            workers=specification, scheduler={"cls": Scheduler, "options": head}, silence_logs=logging.CRITICAL
+        )
+        try:
+            yield cluster
+        finally:
+            with contextlib.suppress(AssertionError):  # a worker that is just being started again cannot be joined
+                cluster.close()
 
 
 def _gpus() -> list[str]:

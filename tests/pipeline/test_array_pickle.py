@@ -46,12 +46,20 @@ HOSTILE = {
     "objects": b"cnumpy\ndtype\n" + text("O8") + b"K\x00K\x01\x87R.",
     "a structure": b"cnumpy\ndtype\n" + text("V8") + b"K\x00K\x01\x87R.",
     "more numbers than bytes": ARRAY + b"(K\x01J\xff\xff\xff\x7f\x85" + FLOAT + b"\x89C\x04abcdtb.",
-    "more bytes than memory": b"c_codecs\nencode\n\x8a\x05\x00\x00\x00\x00\x10\x85R" + b"K\x01s.",
+    "a number for the bytes of an array": ARRAY + b"(K\x01K\x01\x85" + FLOAT + b"\x89J\x00\x00\x00\x40tb.",
     "numbers as bytes": b"cnumpy.core.multiarray\nscalar\n" + FLOAT + b"J\x00\x00\x00\x40\x86R.",
     "bytes that are not there": b"\x8e" + struct.pack("<Q", 1 << 34) + b".",
     "an array of bytes that is not there": b"\x96" + struct.pack("<Q", 1 << 34) + b".",
     "a memo that was never written": b"}h\x07.",
     "a dictionary that holds itself": b"}q\x00" + text("a") + b"h\x00s.",
+    "many arrays of the same bytes": b"}"
+    + text("bytes")
+    + b"B"
+    + struct.pack("<I", 1_000_000)
+    + bytes(1_000_000)
+    + b"q\x00s"
+    + b"".join(text(str(n)) + ARRAY + b"(K\x01J\x90\xd0\x03\x00\x85" + FLOAT + b"\x89h\x00tbs" for n in range(100))
+    + b".",
     "a tuple too deep to hash": b"})" + b"\x85" * 1_000_000 + b"K\x01s.",
 }
 
@@ -83,6 +91,14 @@ def test_a_far_memo_costs_nothing_and_a_refused_file_changes_no_later_one(tmp_pa
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert read_arrays(file) == {}
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # KB
+    double = b"".join(
+        b"}q%c" % n + (text("a") + b"h%cs" % (n - 1) + text("b") + b"h%cs" % (n - 1)) for n in range(1, 41)
+    )
+    file.write_bytes(b"\x80\x02}q\x00" + double + b".")  # a dictionary of two of two of two ...
+    content = read_arrays(file)
+    for _ in range(40):
+        assert content["a"] is content["b"]
+        content = content["a"]
     for content in HOSTILE.values():
         file.write_bytes(b"\x80\x04" + content)
         with pytest.raises(UserError, match=r"model\.pkl cannot be read as weights"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dgf.pipeline.captioners.caption_file import read_caption_file
+from dgf.pipeline.captioners import read_caption_file
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.lines import MAX_LINE_BYTES, FaultLog, read_lines
 from dgf.pipeline.posts import read_dataset

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from dgf.pipeline.captioners.base import NO_REGIONS, Caption, CaptionerSpec, CaptionInput, check_precision, missing
+from dgf.pipeline.captioners.base import NO_REGIONS, Caption, CaptionerSpec, CaptionInput, missing
 from dgf.pipeline.captioners.oscar.cached import Cached
 from dgf.pipeline.captioners.oscar.checkpoint import OscarCheckpoint
 from dgf.pipeline.captioners.oscar.decoding import Words, decode_captions
@@ -23,7 +23,7 @@ class OscarCaptioner:
         device: Where.
 
     Raises:
-        UserError: The spec does not go with the checkpoint or the device.
+        UserError: The checkpoint has too few positions for captions of that length.
     """
 
     def __init__(self, checkpoint: OscarCheckpoint, spec: CaptionerSpec, device: str) -> None:
@@ -35,7 +35,6 @@ class OscarCaptioner:
                 f"{config.max_position_embeddings}.",
                 f"Give --length {config.max_position_embeddings - MAX_TAG_PIECES - 1} or less.",
             )
-        check_precision(spec, device)
         self._spec = spec
         self._device = torch.device(device)
         self._model = checkpoint.model.to(self._device, getattr(torch, spec.precision))

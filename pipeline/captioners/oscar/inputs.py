@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from transformers import BertTokenizer
 
 from dgf.pipeline.captioners.base import CaptionInput
@@ -51,13 +53,8 @@ class CaptionContext:
 
     def to(self, device: torch.device) -> "CaptionContext":
         """The same on another device."""
-        return replace(
-            self,
-            tags=self.tags.to(device),
-            tag_mask=self.tag_mask.to(device),
-            regions=self.regions.to(device),
-            region_mask=self.region_mask.to(device),
-        )
+        moved: Any = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **moved)
 
 
 def tag_pieces(tags: Sequence[str], tokenizer: BertTokenizer) -> list[int]:
@@ -75,21 +72,14 @@ def build_context(photos: Sequence[CaptionInput], tokenizer: BertTokenizer, capt
         caption_length: L, the longest caption with [CLS] and [SEP].
     """
     pieces = [tag_pieces(photo.tags, tokenizer) for photo in photos]
-    counts = [min(len(photo.regions), REGIONS_READ) for photo in photos]
-    width = photos[0].regions.shape[1]
-    tags = np.zeros((len(photos), max(len(piece) for piece in pieces)), np.int64)
-    tag_mask = np.zeros(tags.shape, bool)
-    regions = np.zeros((len(photos), max(counts), width), np.float32)
-    region_mask = np.zeros(regions.shape[:2], bool)
-    for row, (photo, piece, count) in enumerate(zip(photos, pieces, counts, strict=True)):
-        tags[row, : len(piece)] = piece
-        tag_mask[row, : len(piece)] = True
-        regions[row, :count] = photo.regions[:count]
-        region_mask[row, :count] = True
-    return CaptionContext(
-        torch.from_numpy(tags),
-        torch.from_numpy(tag_mask),
-        torch.from_numpy(regions),
-        torch.from_numpy(region_mask),
-        max(FIRST_TAG_POSITION, caption_length),
-    )
+    regions = [photo.regions[:REGIONS_READ].astype(np.float32) for photo in photos]
+    tags, tag_mask = _pad([torch.tensor(piece, dtype=torch.long) for piece in pieces])
+    padded, region_mask = _pad([torch.from_numpy(found) for found in regions])
+    return CaptionContext(tags, tag_mask, padded, region_mask, max(FIRST_TAG_POSITION, caption_length))
+
+
+def _pad(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """B tensors of different lengths padded with zeros, (B, N, ...), and which of their rows are there, (B, N)."""
+    padded = pad_sequence(rows, batch_first=True)
+    counts = torch.tensor([len(row) for row in rows])
+    return padded, torch.arange(padded.shape[1]) < counts.unsqueeze(1)

@@ -1,11 +1,11 @@
 """The Oscar captioning network: BERT that reads caption, tags and regions (Li et al. 2020; DGF-PT section 4.2).
 
 Parameter names are those of the published checkpoints (`bert.embeddings...`, `cls.predictions...`). The blocks are
-transformers' BERT parts; attention is our own, because a cache for beams must decide which rows see which.
+transformers' BERT parts; how they attend is our own, because a cache for beams must decide which rows see which.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
 
 import torch
@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from transformers import BertConfig
 from transformers.activations import ACT2FN
 from transformers.models.bert.modeling_bert import (
+    BertAttention,
     BertEmbeddings,
     BertIntermediate,
     BertOutput,
     BertPooler,
     BertPredictionHeadTransform,
-    BertSelfOutput,
 )
 
 HIDDEN = -10000.0  # what the published mask adds where a row must not look
@@ -98,34 +98,7 @@ class OscarConfig:
 
     def bert(self) -> BertConfig:
         """The configuration that transformers' BERT parts read; dropout is off, since this network only infers."""
-        return BertConfig(
-            vocab_size=self.vocab_size,
-            hidden_size=self.hidden_size,
-            num_hidden_layers=self.num_hidden_layers,
-            num_attention_heads=self.num_attention_heads,
-            intermediate_size=self.intermediate_size,
-            hidden_act=self.hidden_act,
-            hidden_dropout_prob=0.0,
-            attention_probs_dropout_prob=0.0,
-            max_position_embeddings=self.max_position_embeddings,
-            type_vocab_size=self.type_vocab_size,
-            layer_norm_eps=self.layer_norm_eps,
-        )
-
-
-class _Projections(nn.Module):
-    def __init__(self, config: BertConfig) -> None:
-        super().__init__()
-        self.query = nn.Linear(config.hidden_size, config.hidden_size)
-        self.key = nn.Linear(config.hidden_size, config.hidden_size)
-        self.value = nn.Linear(config.hidden_size, config.hidden_size)
-
-
-class _Attention(nn.Module):
-    def __init__(self, config: BertConfig) -> None:
-        super().__init__()
-        self.self = _Projections(config)
-        self.output = BertSelfOutput(config)
+        return BertConfig(**asdict(self), hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 
 
 class Layer(nn.Module):
@@ -133,7 +106,7 @@ class Layer(nn.Module):
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
-        self.attention = _Attention(config)
+        self.attention = BertAttention(config)
         self.intermediate = BertIntermediate(config)
         self.output = BertOutput(config)
         self.heads = config.num_attention_heads
@@ -156,19 +129,13 @@ class Layer(nn.Module):
         return result  # (B, T, H)
 
 
-class _Encoder(nn.Module):
-    def __init__(self, config: BertConfig) -> None:
-        super().__init__()
-        self.layer = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
-
-
 class _Trunk(nn.Module):
     def __init__(self, config: OscarConfig) -> None:
         super().__init__()
         bert = config.bert()
         self.embeddings = BertEmbeddings(bert)
         del self.embeddings.position_ids, self.embeddings.token_type_ids  # `embed_words` is always given both
-        self.encoder = _Encoder(bert)
+        self.encoder = nn.ModuleDict({"layer": nn.ModuleList(Layer(bert) for _ in range(bert.num_hidden_layers))})
         self.pooler = BertPooler(bert)  # in every checkpoint, and read by no caption
         self.img_embedding = nn.Linear(config.img_feature_dim, config.hidden_size)
         if config.use_img_layernorm:
@@ -183,12 +150,6 @@ class _Predictions(nn.Module):
         self.bias = nn.Parameter(torch.zeros(config.vocab_size)) if config.output_bias else None
 
 
-class _Head(nn.Module):
-    def __init__(self, config: OscarConfig) -> None:
-        super().__init__()
-        self.predictions = _Predictions(config)
-
-
 class Oscar(nn.Module):
     """Oscar for captions: embeddings of words and regions, BERT layers, and a head that names the next word."""
 
@@ -196,14 +157,15 @@ class Oscar(nn.Module):
         super().__init__()
         self.config = config
         self.bert = _Trunk(config)
-        self.cls = _Head(config)
+        head = _Predictions(config)
         if config.tie_weights:
-            self.cls.predictions.decoder.weight = self.bert.embeddings.word_embeddings.weight
+            head.decoder.weight = self.bert.embeddings.word_embeddings.weight
+        self.cls: Any = nn.ModuleDict({"predictions": head})
 
     @property
     def layers(self) -> Sequence[Layer]:
         """The layers, first to last."""
-        return cast(Sequence[Layer], self.bert.encoder.layer)
+        return cast(Sequence[Layer], self.bert.encoder["layer"])
 
     def embed_words(self, tokens: Tensor, positions: Tensor, segments: Tensor) -> Tensor:
         """Word, position and segment embeddings of tokens (B, T), as (B, T, H)."""

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from dgf.pipeline.errors import UserError
@@ -211,6 +212,30 @@ def test_a_shard_whose_task_raised_once_is_run_again(own_root: Path, expected: d
     assert (own_root / "poison-0").is_dir(), "the task never raised"
     assert digests(tmp_path / "out") == expected
     assert sorted(result.index for result in results) == list(range(len(expected)))
+
+
+def test_results_that_died_with_their_worker_are_made_again(
+    own_root: Path, expected: dict[str, str], tmp_path: Path
+) -> None:
+    results: list[ShardResult] = []
+    clock = threading.Event()
+    with claim_photos(own_root, tmp_path / "out") as (folder, plan):
+
+        def kill_the_worker_once_it_holds_every_result(result: ShardResult) -> None:
+            results.append(result)
+            if len(results) == 1:
+                while len(folder.markers()) < len(plan.shards):
+                    clock.wait(0.01)
+                clock.wait(0.1)
+                for process in psutil.Process().children(recursive=True):
+                    if "spawn_main" in " ".join(process.cmdline()):
+                        process.kill()
+                clock.wait(0.1)  # the scheduler hears of it before the next result is asked for
+
+        job = ShardJob(folder, TinySpec(own_root))
+        run_job(job, range(len(plan.shards)), workers=1, on_result=kill_the_worker_once_it_holds_every_result)
+    assert sorted(result.index for result in results) == list(range(len(expected)))
+    assert digests(tmp_path / "out") == expected
 
 
 @pytest.mark.parametrize("workers", [0, 1])

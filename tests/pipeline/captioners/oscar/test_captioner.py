@@ -65,7 +65,7 @@ def test_scores_are_means_and_padding_ends_a_caption_in_the_layout_of_2020() -> 
 
 def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="bfloat16 is for CUDA"):
-        OscarCaptioner(small(), replace(SPEC, precision="bfloat16"), "cpu")
+        build_captioner(replace(SPEC, precision="bfloat16"), Layout(10, 50, 8, False, ()), "cpu")
     with pytest.raises(UserError, match="need 530 positions, somewhere has 512") as caught:
         OscarCaptioner(small(), replace(SPEC, length=500), "cpu")
     assert "--length 482" in str(caught.value)

@@ -79,7 +79,7 @@ def test_scores_of_each_greedy_step(golden: Path) -> None:
             assert (ours[:, 0] - theirs)[torch.from_numpy(running)].abs().max() < 1e-3
 
 
-def test_checkpoint_with_normalised_regions_captions_alike_both_ways(golden: Path) -> None:
+def test_checkpoint_with_normalized_regions_captions_alike_both_ways(golden: Path) -> None:
     checkpoint = load_oscar(golden / "oscar_tiny_layernorm")
     found = [decode(checkpoint, golden_photos(golden), cached=cached) for cached in (True, False)]
     assert padded(found[0], 20).tolist() == padded(found[1], 20).tolist()
@@ -88,9 +88,9 @@ def test_checkpoint_with_normalised_regions_captions_alike_both_ways(golden: Pat
 
 
 @pytest.mark.parametrize("beams", [1, 5])
-@pytest.mark.parametrize("normalised", [0, 1])
-def test_same_words_cached_or_not_and_in_any_batch(beams: int, normalised: int) -> None:
-    checkpoint = small(seed=7, use_img_layernorm=normalised)
+@pytest.mark.parametrize("normalized", [0, 1])
+def test_same_words_cached_or_not_and_in_any_batch(beams: int, normalized: int) -> None:
+    checkpoint = small(seed=7, use_img_layernorm=normalized)
     photos = ragged(32)
     together = decode(checkpoint, photos, beams=beams)
     alone = [decode(checkpoint, [photo], beams=beams)[0] for photo in photos]
