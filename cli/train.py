@@ -47,7 +47,7 @@ def train_command(
         config = resolve_config(preset, config_file, words[1:], {"path": str(Path(path).absolute()), **given})
     elif resume and not words:
         if config_file is not None or any(value is not None for value in data.values()):
-            raise click.UsageError("without DATA, --resume continues as the run was begun: leave out other options", ctx)
+            raise click.UsageError("without DATA, --resume continues the run as it was: leave out other options", ctx)
         config = RunFolder(out).load_config()
     else:
         raise click.UsageError("DATA is missing: name the data set before any KEY=VALUE", ctx)
