@@ -19,16 +19,7 @@ from dgf.workflows.settings import EvalOptions
 )
 @options_of(EvalOptions)
 @click.pass_context
-def eval_command(
-    ctx: click.Context,
-    /,
-    runs: tuple[Path, ...],
-    split: str,
-    out: Path | None,
-    batch_size: int,
-    device: str,
-    **data: Any,
-) -> None:
+def eval_command(ctx: click.Context, /, runs: tuple[Path, ...], out: Path | None, **given: Any) -> None:
     """Score runs on a split; several runs (seeds) also give mean and deviation.
 
     Data and features are those the run was trained on unless told otherwise. The report folder holds report.json and
@@ -39,14 +30,11 @@ def eval_command(
 
     if out is not None and len(runs) > 1:
         raise click.UsageError("--out names one report: leave it out for several runs", ctx)
-    given: dict[str, str | None] = {
-        key: str(value.absolute()) if isinstance(value, Path) else value
-        for key, value in data.items()
-        if value is not None
-    }
-    if "path" in given:  # another data set has its own features or none
-        given = {"features": None, "captions": None, "types": None, **given}
-    evaluations = [evaluate(EvalSettings(run, split, out, device, batch_size, given)) for run in runs]
+    how = {name: given.pop(name) for name in ("split", "batch_size", "device")}
+    data = {k: str(v.absolute()) if isinstance(v, Path) else v for k, v in given.items() if v is not None}
+    if "path" in data:  # another data set has its own features or none
+        data = {"features": None, "captions": None, "types": None, **data}
+    evaluations = [evaluate(EvalSettings(run, out=out, data=data, **how)) for run in runs]
     for evaluation in evaluations:
         click.echo(table(evaluation.report, evaluation.scores))
         click.echo(f"\nreport: {evaluation.out}\n")
