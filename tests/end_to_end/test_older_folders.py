@@ -106,5 +106,9 @@ def test_a_run_that_was_cut_short_ends_in_the_weights_of_the_undisturbed_one(old
     dgf("train", "--resume", "--out", older / "half-run", "--device", "cpu")
     found, expected = (load_file(older / name / "model.safetensors") for name in ("half-run", "run"))
     assert found.keys() == expected.keys()
+    tokenizers = [
+        json.loads((older / name / "tokenizer" / "tokenizer.json").read_text()) for name in ("half-run", "run")
+    ]
+    assert tokenizers[0] == tokenizers[1]
     for name, tensor in expected.items():
         torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-4)

@@ -45,8 +45,8 @@ class Captions:
 def tokenize_captions(store: FeatureStore, tokenizer: PreTrainedTokenizerBase) -> Captions:
     """Tokenize every caption of the store once."""
     texts = store.captions(range(len(store)))
-    encoded = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=MAX_CAPTION)["input_ids"]
-    return Captions(tuple(tuple(ids) for ids in encoded))
+    encoded = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+    return Captions(tuple(tuple(ids[:MAX_CAPTION]) for ids in encoded))
 
 
 def pool_captions(
