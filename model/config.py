@@ -91,15 +91,6 @@ def check_values(config: type[Config], values: object, section: str = "") -> tup
         return None, faults + [f"{section}{'.'.join(map(str, each['loc']))}: {_describe(each)}" for each in wrong]
 
 
-def make_config(config: type[Config], values: Mapping[str, Any]) -> Config:
-    """Make a configuration of plain values.
-
-    Raises:
-        ModelError: If a key is unknown or a value does not serve; every fault is named.
-    """
-    return accept(*check_values(config, values))
-
-
 def accept(config: Config | None, faults: list[str]) -> Config:
     """Return a configuration that has no faults.
 
