@@ -10,10 +10,9 @@ from dgf.pipeline.captioners import NO_REGIONS, CaptionerSpec, is_random
 from dgf.pipeline.captioners.caption_file import read_caption_file
 from dgf.pipeline.captioners.oscar import check_width
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.base import WorkerPool
+from dgf.pipeline.jobs.base import ShardJob, WorkerPool
 from dgf.pipeline.jobs.captioning import CaptioningSpec
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
-from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.posts import read_dataset
 from dgf.pipeline.shards import SCHEMA, Failure, Layout, Plan, ShardFolder, read_layout
 from dgf.pipeline.weights import random_seed

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from dgf.pipeline.detectors import DetectorSpec, input_size
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.base import WorkerPool
+from dgf.pipeline.jobs.base import ShardJob, WorkerPool
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
 from dgf.pipeline.jobs.extraction_spec import ExtractionSpec, FeatureSpec
-from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.photos import NamedPhotos, find_photos
 from dgf.pipeline.posts import Dataset, Fault, read_dataset
 from dgf.pipeline.progress import photo_bar

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dgf.pipeline.jobs.base import ShardResult, WorkerPool
+from dgf.pipeline.jobs.base import ShardJob, ShardResult, WorkerPool
 from dgf.pipeline.jobs.cluster import run_job
-from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.progress import photo_bar
 from dgf.pipeline.shards import Failure, Marker, recorded_threads
 

@@ -12,12 +12,11 @@ import numpy as np
 from PIL import Image
 
 from dgf.pipeline.detectors import DetectorSpec, input_size
-from dgf.pipeline.jobs.base import use_threads
+from dgf.pipeline.jobs.base import ShardJob, use_threads
 from dgf.pipeline.jobs.cluster import run_job
 from dgf.pipeline.jobs.driver import usual_threads
 from dgf.pipeline.jobs.extraction import Extraction, Networks
 from dgf.pipeline.jobs.extraction_spec import FeatureSpec
-from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.photos import decode
 from dgf.pipeline.shards import Plan, ShardFolder, make_plan
 from dgf.pipeline.vgg import VggSpec
