@@ -45,21 +45,21 @@ class Rows:
         objects = min(regions, self._layout.objects)
         dim = self._layout.dim
         features = to_float16(found.features[:regions])
-        row = {name: array[self.count : self.count + 1][0] for name, array in self._arrays.items() if array.ndim > 1}
-        row["image_sha256"][:] = np.frombuffer(bytes.fromhex(photo.sha256), np.uint8)
-        row["image_size"][:] = photo.size
-        row["objects/features"][:objects] = features[:objects]
-        row["objects/boxes"][:objects] = found.boxes[:objects]
-        row["objects/scores"][:objects] = found.scores[:objects]
-        row["objects/classes"][:objects] = found.classes[:objects]
-        self._arrays["objects/count"][self.count] = objects
-        row["image/blocks"][:] = to_float16(blocks)
+        row, arrays = self.count, self._arrays
+        arrays["image_sha256"][row] = np.frombuffer(bytes.fromhex(photo.sha256), np.uint8)
+        arrays["image_size"][row] = photo.size
+        arrays["objects/features"][row, :objects] = features[:objects]
+        arrays["objects/boxes"][row, :objects] = found.boxes[:objects]
+        arrays["objects/scores"][row, :objects] = found.scores[:objects]
+        arrays["objects/classes"][row, :objects] = found.classes[:objects]
+        arrays["objects/count"][row] = objects
+        arrays["image/blocks"][row] = to_float16(blocks)
         if fc7 is not None:
-            row["image/fc7"][:] = to_float16(fc7)
-        row["regions/features"][:regions, :dim] = features
-        row["regions/features"][:regions, dim:] = box_features(found.boxes[:regions], photo.size)
-        row["regions/tags"][:regions] = found.classes[:regions]
-        self._arrays["regions/count"][self.count] = regions
+            arrays["image/fc7"][row] = to_float16(fc7)
+        arrays["regions/features"][row, :regions, :dim] = features
+        arrays["regions/features"][row, :regions, dim:] = box_features(found.boxes[:regions], photo.size)
+        arrays["regions/tags"][row, :regions] = found.classes[:regions]
+        arrays["regions/count"][row] = regions
         self.image_ids.append(photo.image_id)
         return True
 
