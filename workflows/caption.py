@@ -9,10 +9,9 @@ from pathlib import Path
 from dgf.pipeline.captioners import NO_REGIONS, CaptionerSpec, is_random, read_caption_file
 from dgf.pipeline.captioners.oscar import check_width
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.base import WorkerPool
+from dgf.pipeline.jobs.base import ShardJob, WorkerPool
 from dgf.pipeline.jobs.captioning import CaptioningSpec
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
-from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.posts import read_dataset
 from dgf.pipeline.shards import SCHEMA, Failure, Layout, Plan, ShardFolder, read_layout
 from dgf.pipeline.weights import random_seed
@@ -36,8 +35,7 @@ class CaptionSummary:
 
     Args:
         out: Folder of the shards.
-        photos: Photos that have features.
-        captioned: Of these, with a caption.
+        photos: Photos that have features, `captioned` of them with a caption.
         computed: Rows done in this run.
         without_regions: Photos in which the detector found nothing: no caption, and no failure.
         failures: Photos without a caption for another reason, and why.
@@ -57,8 +55,7 @@ class CaptionSummary:
 
 def caption_photos(settings: CaptionSettings) -> CaptionSummary:
     """Do what `dgf caption` was asked; see `caption`."""
-    spec = _captioner_spec(settings)
-    workers = choose_workers(settings)
+    spec, workers = _captioner_spec(settings), choose_workers(settings)
     root = read_dataset(settings.data, on_error="skip").image_root
     return caption(
         root,
@@ -83,14 +80,7 @@ def caption(
 ) -> CaptionSummary:
     """Caption what is not yet captioned; a second call with the same arguments continues where the first ended.
 
-    Args:
-        image_root: Folder of the photos.
-        features: Finished folder of feature shards.
-        spec: Which captioner.
-        out: Folder for the caption shards.
-        workers: Where they are computed.
-        batch_size: Photos captioned at once; None for the device's usual.
-        overwrite: Recreate a folder that was made with other settings.
+    A `batch_size` of None is the device's usual; `overwrite` recreates a folder that was made with other settings.
 
     Raises:
         UserError: Anything in the weights or the folders that the user can fix.
@@ -138,11 +128,8 @@ def caption(
 
 def _captioner_spec(settings: CaptionSettings) -> CaptionerSpec:
     """Which captioner was asked for; there is no default, since nothing is fetched unasked."""
-    given = [
-        name
-        for name, value in (("--oscar", settings.oscar), ("--model", settings.model), ("--captions", settings.captions))
-        if value is not None
-    ]
+    options = {"--oscar": settings.oscar, "--model": settings.model, "--captions": settings.captions}
+    given = [name for name, value in options.items() if value is not None]
     if len(given) > 1:
         raise UserError(f"{' and '.join(given)} are different captioners.", "Give one of them.")
     if settings.captions is not None:
@@ -156,17 +143,11 @@ def _captioner_spec(settings: CaptionSettings) -> CaptionerSpec:
         raise UserError("--model is for --backend hf.", "Add --backend hf, or give --oscar DIR.")
     if settings.oscar is None:
         raise UserError("No captioner was given.", _HOW_TO_GET_ONE)
-    if random_seed(settings.oscar) is not None:
-        return CaptionerSpec("oscar", settings.oscar, *decoding)
-    return CaptionerSpec("oscar", str(Path(settings.oscar).absolute()), *decoding)
+    located = settings.oscar if random_seed(settings.oscar) is not None else str(Path(settings.oscar).absolute())
+    return CaptionerSpec("oscar", located, *decoding)
 
 
 def _read_layout(features: ShardFolder) -> Layout:
-    """Sizes of a finished folder of features.
-
-    Raises:
-        UserError: It is not finished, or holds no photo.
-    """
     markers = features.finished()
     if not markers:
         raise UserError(f"{features.path} holds no photo.", "There is nothing to caption.")

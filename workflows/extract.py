@@ -8,10 +8,9 @@ from pathlib import Path
 
 from dgf.pipeline.detectors import DetectorSpec, input_size
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.base import WorkerPool
+from dgf.pipeline.jobs.base import ShardJob, WorkerPool
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
 from dgf.pipeline.jobs.extraction_spec import ExtractionSpec, FeatureSpec
-from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.photos import NamedPhotos, find_photos
 from dgf.pipeline.posts import Dataset, Fault, read_dataset
 from dgf.pipeline.progress import photo_bar
@@ -34,14 +33,10 @@ class ExtractSummary:
 
     Args:
         out: Folder of the shards.
-        posts: Rows read.
-        named: Different photo ids that were found.
+        posts: Rows read; `faults` are those that were skipped.
+        named: Different photo ids that were found; `missing` are those that name no file.
         photos: Distinct photos by content.
-        rows: Photos that have features.
-        computed: Of these, in this run.
-        failures: Photos without features, and why.
-        missing: Ids that name no file.
-        faults: Rows of the data set that were skipped.
+        rows: Photos that have features, `computed` of them in this run; `failures` have none.
         seconds: Of this run's shards, by stage, and `total` of the whole run.
     """
 
@@ -65,15 +60,11 @@ def extract_photos(settings: ExtractSettings) -> ExtractSummary:
             "Give `default` for the published ones (fetched once), a file, or `random` to try the way.",
         )
     sizes = (settings.regions, settings.min_size, settings.max_size)
-    spec = FeatureSpec(
-        DetectorSpec(settings.detector, settings.weights, *sizes),
-        VggSpec(settings.vgg_weights, settings.fc7),
-        settings.top_k,
-    )
+    detector = DetectorSpec(settings.detector, settings.weights, *sizes)
+    spec = FeatureSpec(detector, VggSpec(settings.vgg_weights, settings.fc7), settings.top_k)
     workers = choose_workers(settings)
-    dataset = read_dataset(settings.data, on_error=settings.on_error)
     return extract(
-        dataset,
+        read_dataset(settings.data, on_error=settings.on_error),
         spec,
         settings.out,
         workers,
@@ -97,15 +88,7 @@ def extract(
 ) -> ExtractSummary:
     """Extract what is not yet extracted; a second call with the same arguments continues where the first ended.
 
-    Args:
-        dataset: Whose photos.
-        spec: What features are made with.
-        out: Folder for the shards.
-        workers: Where they are computed.
-        shard_size: Most photos in a shard.
-        batch_size: Most photos in a batch; None for the device's usual.
-        missing_images: Whether posts whose photo is not there are an error.
-        overwrite: Recreate a folder that was made with other settings.
+    A `batch_size` of None is the device's usual; `overwrite` recreates a folder that was made with other settings.
 
     Raises:
         UserError: Anything in the data, the weights or the folder that the user can fix.
@@ -150,15 +133,8 @@ def extract(
         done = run_shards(job, plan.sizes, workers, title="extract", per_worker=2)
         refused = (Failure(*item) for item in wanted.refused.items())
         failures = sorted((*refused, *plan.failures, *done.failures), key=lambda failure: failure.image_id)
-        folder.write_manifest(
-            done.markers,
-            {
-                "photos": sum(plan.sizes),
-                "failures": [asdict(failure) for failure in failures],
-                "missing": list(wanted.missing),
-                "command": spec.command,
-            },
-        )
+        more = {"photos": sum(plan.sizes), "failures": [asdict(failure) for failure in failures]}
+        folder.write_manifest(done.markers, {**more, "missing": list(wanted.missing), "command": spec.command})
     return ExtractSummary(
         out=out,
         posts=len(dataset.posts),

@@ -34,16 +34,13 @@ class InspectSummary:
     Args:
         folder: Its path.
         kind: `features` or `captions`.
-        rows: Photos with a row.
-        shards: Finished shards.
+        rows: Photos with a row; `failures` have none.
+        shards: Finished shards, of so many `bytes`.
         unfinished: Numbers of planned shards that are not finished.
-        bytes: Of the finished shards.
-        fingerprint: Of the settings.
-        settings: That were fingerprinted.
+        fingerprint: Of the `settings`.
         versions: Of the software that wrote the first shard.
         layout: Sizes of the arrays, and classes; empty for captions.
         seconds: Of work by stage, over all shards.
-        failures: Photos without a row, and why.
         faults: What `verify` found: shard, fault.
         verified: Whether it looked.
     """
@@ -80,16 +77,18 @@ def inspect_folder(settings: InspectSettings) -> InspectSummary:
     markers = folder.markers()
     summed_up = (folder.path / MANIFEST).is_file()
     if settings.sheet is not None:
-        draw_sheet(settings, folder, markers)
+        _draw_sheet(settings, settings.sheet, folder, markers)
     versions, layout = _look_at_shard(folder, markers[0]) if markers else ({}, {})
     # The manifest also knows the photos that no shard had.
     failures = folder.failures if summed_up else tuple(f for marker in markers for f in marker.stats.failures)
+    plan = Plan.load_if_there(folder.path)  # captions follow the plan of their features
+    planned = range(len(plan.shards)) if plan else ()
     return InspectSummary(
         folder=folder.path,
         kind=folder.kind,
         rows=sum(marker.stats.rows for marker in markers),
         shards=len(markers),
-        unfinished=_unfinished(folder, markers),
+        unfinished=tuple(sorted(set(planned) - {marker.index for marker in markers})),
         bytes=sum(marker.bytes for marker in markers),
         fingerprint=folder.fingerprint,
         settings=folder.settings,
@@ -97,12 +96,12 @@ def inspect_folder(settings: InspectSettings) -> InspectSummary:
         layout=layout,
         seconds=sum_seconds(markers),
         failures=failures,
-        faults=tuple(find_faults(folder, markers, folder.manifest if summed_up else {})) if settings.verify else (),
+        faults=tuple(_find_faults(folder, markers, folder.manifest if summed_up else {})) if settings.verify else (),
         verified=settings.verify,
     )
 
 
-def find_faults(folder: ShardFolder, markers: list[Marker], manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _find_faults(folder: ShardFolder, markers: list[Marker], manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Read every shard again: yields the file and the first fault of each that is not what its marker says."""
     listed = {str(shard["file"]): str(shard["sha256"]) for shard in manifest.get("shards", ())}
     for marker in markers:
@@ -115,13 +114,9 @@ def find_faults(folder: ShardFolder, markers: list[Marker], manifest: Mapping[st
         yield name, "is in the manifest and has no marker"
 
 
-def draw_sheet(settings: InspectSettings, folder: ShardFolder, markers: list[Marker]) -> None:
-    """Draw the first photos of the folder with what was found in them.
-
-    Raises:
-        UserError: No data set is given, or no row is there.
-    """
-    if settings.sheet is None or settings.data is None:
+def _draw_sheet(settings: InspectSettings, sheet: Path, folder: ShardFolder, markers: list[Marker]) -> None:
+    """Draw the first photos of the folder with what was found in them."""
+    if settings.data is None:
         raise UserError("--sheet needs the photos", "Give --data DATA, the data set the folder was made from.")
     root = read_dataset(settings.data, on_error="skip").image_root
     captions = _read_captions(settings.captions) if settings.captions is not None else {}
@@ -135,9 +130,9 @@ def draw_sheet(settings: InspectSettings, folder: ShardFolder, markers: list[Mar
     if not tiles:
         raise UserError(f"{folder.path}: no finished shard has a row", "There is nothing to draw yet.")
     try:
-        write_sheet(tiles, settings.sheet)
+        write_sheet(tiles, sheet)
     except OSError as error:
-        raise UserError(f"{settings.sheet}: cannot be written: {error.strerror}", "Give another --sheet.") from error
+        raise UserError(f"{sheet}: cannot be written: {error.strerror}", "Give another --sheet.") from error
 
 
 def _draw_row(file: h5py.File, kind: str, row: int, image_id: str, root: Path, text: str) -> Tile:
@@ -183,17 +178,5 @@ def _look_at_shard(folder: ShardFolder, marker: Marker) -> tuple[Mapping[str, st
             layout = read_layout(file)
     except (UserError, ValueError):  # --verify says what is wrong with it
         return {}, {}
-    sizes = {
-        "objects": layout.objects,
-        "regions": layout.regions,
-        "dim": layout.dim,
-        "classes": len(layout.class_names),
-    }
-    return versions, sizes | {"fc7": int(layout.fc7)}
-
-
-def _unfinished(folder: ShardFolder, markers: list[Marker]) -> tuple[int, ...]:
-    plan = Plan.load_if_there(folder.path)
-    if plan is None:  # captions follow the plan of their features
-        return ()
-    return tuple(sorted(set(range(len(plan.shards))) - {marker.index for marker in markers}))
+    sizes = {"objects": layout.objects, "regions": layout.regions, "dim": layout.dim}
+    return versions, {**sizes, "classes": len(layout.class_names), "fc7": int(layout.fc7)}

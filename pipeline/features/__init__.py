@@ -1,6 +1,5 @@
 """Finished shards as tensors, by row."""
 
-from dgf.pipeline.features.batch import Features
-from dgf.pipeline.features.store import FeatureStore
+from dgf.pipeline.features.store import Features, FeatureStore
 
 __all__ = ["FeatureStore", "Features"]

@@ -1,12 +1,16 @@
-"""Where everything lies in a finished folder of shards, and whether the folder is fit to be read."""
+"""Where everything lies in a finished folder of shards, whether it is fit to be read, and its files in memory."""
 
+import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import h5py
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.shards import BLOCKS, FC7, Layout, ShardFolder, fingerprint_of, read_layout, read_text
@@ -20,7 +24,7 @@ _NOT_THE_NETWORKS = ("photos", "batches", "device", "threads")
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A folder of feature shards, checked.
+    """A folder of feature shards, checked; no file is kept open.
 
     Args:
         folder: Where.
@@ -49,6 +53,44 @@ class Index:
     counts: NDArray[np.int8]
     fingerprint: str
     made_with: str
+
+    def shard_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number of the shard of each row; -1 for row -1."""
+        return np.searchsorted(self.firsts, rows, side="right") - 1
+
+    def filled(self) -> list[int]:
+        """Shards that have rows."""
+        return np.flatnonzero(np.diff(self.firsts)).tolist()
+
+    def stretches(self, shard: int) -> list[tuple[Path, str, int, int]]:
+        """Where the features of a shard lie: (file, array, offset, bytes), in their order."""
+        rows = int(self.firsts[shard + 1] - self.firsts[shard])
+        return [
+            (self.paths[shard], name, int(self.offsets[name][shard]), 2 * rows * math.prod(shape))
+            for name, shape in self.shapes.items()
+        ]
+
+    def map(self, shard: int) -> dict[str, Tensor]:
+        """The arrays of a shard, (rows, ...) each, mapped."""
+        path, count = self.paths[shard], int(self.firsts[shard + 1] - self.firsts[shard])
+        try:
+            # A private mapping: nothing written to these tensors would reach the file.
+            file = torch.from_file(str(path), shared=False, size=path.stat().st_size // 2, dtype=torch.float16)
+        except (OSError, RuntimeError) as error:
+            raise UserError(
+                f"{path}: cannot be read any more ({error})", "Run the command that made the folder again."
+            ) from None
+        starts = {name: int(offsets[shard]) // 2 for name, offsets in self.offsets.items()}
+        return {
+            name: file[starts[name] : starts[name] + count * math.prod(shape)].view(count, *shape)
+            for name, shape in self.shapes.items()
+        }
+
+    def advise(self, shard: int) -> None:
+        """Ask the system to fetch a shard's arrays in long reads, in the background."""
+        for path, _, offset, length in self.stretches(shard):
+            with path.open("rb") as file:
+                os.posix_fadvise(file.fileno(), offset, length, os.POSIX_FADV_WILLNEED)
 
 
 def read_index(path: Path, image: Literal["all", "blocks", "fc7"]) -> Index:
@@ -126,13 +168,9 @@ def captions_by_row(path: Path, index: Index) -> tuple[str, ...]:
         with folder.open_shard(marker) as file:
             captions.update(zip(read_text(file, "image_id"), read_text(file, "caption"), strict=True))
         captions.update((failure.image_id, "") for failure in marker.stats.failures)
-    lacking = [image_id for image_id in index.image_ids if image_id not in captions]
-    if lacking:
-        raise UserError(
-            f"{path}: no caption for {len(lacking)} of the {len(index.image_ids)} photos in {index.folder}, "
-            f"such as {lacking[0]}",
-            hint,
-        )
+    if lacking := [image_id for image_id in index.image_ids if image_id not in captions]:
+        some = f"{len(lacking)} of the {len(index.image_ids)} photos in {index.folder}, such as {lacking[0]}"
+        raise UserError(f"{path}: no caption for {some}", hint)
     return tuple(captions[image_id] for image_id in index.image_ids)
 
 

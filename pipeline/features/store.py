@@ -8,6 +8,7 @@ contiguous and uncompressed, so they are mapped into memory, and a batch is its 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Literal
@@ -18,15 +19,33 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dgf.pipeline.features.batch import Features, allocate_features
 from dgf.pipeline.features.index import Index, captions_by_row, read_index
-from dgf.pipeline.features.mapping import ShardFiles
 from dgf.pipeline.shards import BLOCKS
 
 Place = Literal["files", "host", "device"]
 
 SHARE = 0.5
 """Share of the free memory that the features may take."""
+
+
+@dataclass(slots=True)
+class Features:
+    """The pictures of a batch; a row of -1 is zeros and masked.
+
+    Args:
+        objects: (B, K, D) float16.
+        object_mask: (B, K) bool, which objects are there.
+        blocks: (B, 49, 512) float16; (B, 0, 512) where the store was opened without.
+        fc7: (B, 4096) float16; (B, 0) where the shards lack it or the store was opened without.
+    """
+
+    objects: Tensor
+    object_mask: Tensor
+    blocks: Tensor
+    fc7: Tensor
+
+    def __getitem__(self, part: slice) -> "Features":
+        return Features(self.objects[part], self.object_mask[part], self.blocks[part], self.fc7[part])
 
 
 class FeatureStore:
@@ -54,7 +73,6 @@ class FeatureStore:
         self.class_names = index.layout.class_names
         self.place_now: Place = "files"
         self._index = index
-        self._files = ShardFiles(index)
         self._captions = captions
         self._zeros = {name: torch.zeros(shape, dtype=torch.float16) for name, shape in index.shapes.items()}
         # Every row as a tensor that shows its place, a shard at a time when first wanted (about 1% of the features'
@@ -72,12 +90,7 @@ class FeatureStore:
     def open(
         cls, features: Path, captions: Path | None = None, *, image: Literal["all", "blocks", "fc7"] = "all"
     ) -> "FeatureStore":
-        """Check folders and index their rows; no features are read yet.
-
-        Args:
-            features: Made by `dgf extract-features`.
-            captions: Made by `dgf caption` from it.
-            image: Which of VGG16's outputs to read.
+        """Check folders and index their rows; no features are read yet. `image`: which of VGG16's outputs to read.
 
         Raises:
             UserError: A folder is missing, unfinished, damaged, of another schema, or the captions do not belong to
@@ -110,14 +123,9 @@ class FeatureStore:
         return 2 * sum(int(np.prod(shape)) for shape in self._index.shapes.values())
 
     def row(self, image_ids: Sequence[str]) -> int:
-        """The row of a post's photo.
+        """The row of the photo that a post has under one of these ids, tried in order; -1 if none has features.
 
-        Args:
-            image_ids: `Post.image_ids`, in the order to try them.
-
-        Returns:
-            The row; -1 if none of the ids has features. An id whose photo failed ends the search: the same name in
-            another split's folder may be another picture.
+        An id whose photo failed ends the search: the same name in another split's folder may be another picture.
         """
         for image_id in image_ids:
             if (row := self._index.rows.get(image_id)) is not None:
@@ -133,7 +141,7 @@ class FeatureStore:
 
     def stretches(self) -> list[tuple[Path, str, int, int]]:
         """Where the features lie: (file, array, offset, bytes), in their order."""
-        return [stretch for shard in range(len(self.shards)) for stretch in self._files.stretches(shard)]
+        return [stretch for shard in range(len(self.shards)) for stretch in self._index.stretches(shard)]
 
     def captions(self, rows: Iterable[int]) -> list[str]:
         """Captions of photos; the empty string for -1, where there are none, and for a photo whose caption failed."""
@@ -141,17 +149,21 @@ class FeatureStore:
 
     def allocate(self, batch: int, *, pin: bool = False) -> Features:
         """Buffers for `gather`, not filled; in page-locked memory on request (copies to a GPU then need not wait)."""
-        return allocate_features(batch, self.objects, self._index.shapes, pin=pin)
+        every = {"objects": (0, 0), "blocks": (0, BLOCKS[1]), "fc7": (0,), **self._index.shapes}
+        sizes = [batch * int(np.prod(shape)) for shape in every.values()]
+        # One piece, and from NumPy, which asks for huge pages: a fifth faster to fill than pages of 4 KiB.
+        pinned = torch.empty(sum(sizes), dtype=torch.float16, pin_memory=True) if pin else None
+        memory = torch.from_numpy(np.empty(sum(sizes), dtype=np.float16)) if pinned is None else pinned
+        objects, blocks, fc7 = (
+            part.view(batch, *shape) for part, shape in zip(memory.split(sizes), every.values(), strict=True)
+        )
+        return Features(objects, torch.empty(batch, self.objects, dtype=torch.bool, pin_memory=pin), blocks, fc7)
 
     def gather(self, rows: Sequence[int] | NDArray[np.int64], out: Features | None = None) -> Features:
-        """Features of any photos, in any order, repetitions allowed.
+        """Features of any photos, (B,) row numbers in any order, repetitions allowed, -1 for no photo.
 
-        Args:
-            rows: (B,) row numbers, -1 for no photo.
-            out: Buffers of `allocate(B or more)` to fill; new ones where it is left out, or features on a device.
-
-        Returns:
-            The filled part of `out`, or new tensors (on the device where the features are there).
+        They fill the first part of `out`, buffers of `allocate(B or more)`, and that part is returned; without it, or
+        where the features are on a device, they are new tensors (there).
 
         Raises:
             IndexError: A row that is not there.
@@ -166,9 +178,9 @@ class FeatureStore:
         if len(part.objects) < len(wanted):
             raise ValueError(f"buffers of {len(part.objects)} rows for a batch of {len(wanted)}")
         part.object_mask.copy_(self._mask(torch.from_numpy(wanted)))
-        shards = self._files.shard_of(wanted)
+        shards = self._index.shard_of(wanted)
         for shard in np.unique(shards[~self._shown[shards]]).tolist():
-            self._show(shard, self._files.map(shard))
+            self._show(shard, self._index.map(shard))
         chosen = wanted.tolist()
         for name, views in self._views.items():
             if chosen:
@@ -178,21 +190,16 @@ class FeatureStore:
     def place(self, device: torch.device | str = "cpu", share: float = SHARE) -> Place:
         """Bring all features to where the model is, if they fit; else into host memory; else leave them in the files.
 
-        Args:
-            device: Where batches are wanted.
-            share: Of the memory that is free there now, how much the features may take.
-
-        Returns:
-            Where they are from now on.
+        They may take a `share` of the memory that is free there now. Returns where they are from now on.
         """
         target = torch.device(device)
         need = (len(self) + 1) * self.row_bytes
         if target.type == "cuda" and need <= share * torch.cuda.mem_get_info(target)[0]:
             self.load(target)
         elif need <= share * psutil.virtual_memory().available:
-            for shard in self._files.filled():
-                self._files.advise(shard)
-                tables = self._files.map(shard)
+            for shard in self._index.filled():
+                self._index.advise(shard)
+                tables = self._index.map(shard)
                 self._show(shard, {name: torch.from_numpy(table.numpy().copy()) for name, table in tables.items()})
             self.place_now = "host"
         return self.place_now
@@ -200,13 +207,12 @@ class FeatureStore:
     def load(self, device: torch.device | str) -> None:
         """Bring all features to a device, whether they fit or not; `gather` then gives tensors there."""
         tables: dict[str, list[Tensor]] = {name: [] for name in self._zeros}
-        for shard in self._files.filled():
-            self._files.advise(shard)
-            for name, table in self._files.map(shard).items():
+        for shard in self._index.filled():
+            self._index.advise(shard)
+            for name, table in self._index.map(shard).items():
                 tables[name].append(table.to(device))
-        self._on_device = {
-            name: torch.cat([*tables[name], zeros[None].to(device)]) for name, zeros in self._zeros.items()
-        }
+        for name, zeros in self._zeros.items():
+            self._on_device[name] = torch.cat([*tables[name], zeros[None].to(device)])
         self._counts = self._counts.to(device)
         self.place_now = "device"
 
@@ -229,16 +235,16 @@ class FeatureStore:
         windows = np.empty(count, dtype=np.int64)
         windows[order] = np.arange(count) // together
         # Posts without a photo are spread over all windows.
-        of_post = windows[np.where(rows < 0, rng.integers(count, size=len(rows)), self._files.shard_of(rows))]
+        of_post = windows[np.where(rows < 0, rng.integers(count, size=len(rows)), self._index.shard_of(rows))]
         mixed = rng.permutation(len(rows))
         mixed = mixed[np.argsort(of_post[mixed], kind="stable")]
         bounds = np.searchsorted(of_post[mixed], np.arange(windows.max() + 2))
         ahead = iter(order.tolist())
         for shard in islice(ahead, together):
-            self._files.advise(shard)
+            self._index.advise(shard)
         for start, end in pairwise(bounds.tolist()):
             for shard in islice(ahead, together):
-                self._files.advise(shard)
+                self._index.advise(shard)
             yield mixed[start:end]
 
     def __getstate__(self) -> Mapping[str, object]:

@@ -3,4 +3,4 @@
 Its modules are its names: `captioning` and `extraction_spec` bring torch, `cluster` and `driver` bring Dask.
 """
 
-__all__ = ["base", "captioning", "cluster", "driver", "extraction", "extraction_spec", "rows", "run_shard"]
+__all__ = ["base", "captioning", "cluster", "driver", "extraction", "extraction_spec", "rows"]

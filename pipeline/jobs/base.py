@@ -1,4 +1,4 @@
-"""What a computation of shards is, and what goes to and fro between the parts that run one."""
+"""What a computation of shards is, and what every worker does with one: load its networks, compute and commit."""
 
 import importlib.metadata
 import threading
@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 import h5py
 
+from dgf.pipeline.errors import UserError
 from dgf.pipeline.shards import Failure, Marker, ShardFolder, ShardStats
 
 Report = Callable[[int], object]
@@ -20,11 +21,9 @@ PhotosRead = TypeVar("PhotosRead")
 
 @dataclass(frozen=True, slots=True)
 class WorkerPool:
-    """Where shards are computed.
+    """Where shards are computed: on a device `cpu`, `cuda` or `cuda:N`, by `count` local processes (0: in this one).
 
     Args:
-        device: `cpu`, `cuda` or `cuda:N`, of each worker.
-        count: Local worker processes; 0 works in this process.
         scheduler: Address of a Dask scheduler to use instead; its workers may come and go at any time.
         threads: Of the networks on a CPU; None for as many as the folder was begun with, or a few.
     """
@@ -42,14 +41,9 @@ class WorkerPool:
 
 @dataclass(frozen=True, slots=True)
 class ShardResult:
-    """What a finished shard's task gives back: counts and reasons, never arrays.
+    """What a finished shard's task gives back: what the marker tells of it, never arrays.
 
-    Args:
-        index: Number of the shard.
-        rows: Photos that have a row.
-        failures: Photos that have none, and why.
-        seconds: Per stage, as in the marker.
-        computed: False where the shard was already committed when the task began.
+    `computed` is False where the shard was already committed when the task began.
     """
 
     index: int
@@ -67,12 +61,7 @@ class ShardResult:
 
 @dataclass(frozen=True, slots=True)
 class ShardContent:
-    """A computed shard that is not written yet.
-
-    Args:
-        write: Fills the shard's new HDF5 file.
-        stats: Rows, failures, seconds.
-    """
+    """A computed shard that is not written yet; `write` fills its new HDF5 file."""
 
     write: Callable[[h5py.File], None]
     stats: ShardStats
@@ -110,10 +99,7 @@ class Turns:
     ) -> Iterator[PhotosRead]:
         """The batches of a shard, one by one, within `take`.
 
-        Args:
-            batches: As they are read.
-            seconds: What waiting for a batch takes is added to `waiting`, what the loop does with it to `compute`.
-            waiting: Name of that stage.
+        What waiting for a batch takes is added to `seconds[waiting]`, what the loop does with it to `compute`.
 
         Raises:
             StoppedError: `stop` was called.
@@ -133,13 +119,7 @@ class Computation(Protocol):
     """A computation with its networks loaded, living in one worker process."""
 
     def compute(self, index: int, turns: Turns, report: Report) -> ShardContent:
-        """Read and compute one shard. Called from several threads at once; safe to repeat.
-
-        Args:
-            index: Number of the shard.
-            turns: For the networks, which serve one shard at a time.
-            report: Told, as batches end, how many photos of the shard are done.
-        """
+        """Read and compute one shard, taking its turn at the networks. Called from several threads; safe to repeat."""
         ...
 
 
@@ -155,11 +135,7 @@ class ComputationSpec(Protocol):
         ...
 
     def load(self, folder: ShardFolder, device: str) -> Computation:
-        """Load the networks, once in each worker process.
-
-        Args:
-            folder: Where its shards go.
-            device: `cpu`, `cuda` or `cuda:N`; a worker with a GPU of its own sees it as `cuda`.
+        """Load the networks, once in each worker process, for shards that go into `folder`.
 
         Raises:
             UserError: Weights, files or the plan are not there or do not fit.
@@ -178,3 +154,58 @@ def use_threads(threads: int | None) -> None:
 def software_versions(*names: str) -> dict[str, str]:
     """Versions of what the numbers in a shard depend on beside its settings."""
     return {name: importlib.metadata.version(name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class ShardJob:
+    """Everything a worker needs to know; the plan and the photos it finds in their folders.
+
+    The number of `threads` of the networks on a CPU changes the last bits; None for a computation without torch.
+    """
+
+    folder: ShardFolder
+    spec: ComputationSpec
+    device: str = "cpu"
+    threads: int | None = None
+
+    def open(self) -> "ShardWork":
+        """Load the networks, once in each worker process, after a look at whether this machine can do the job.
+
+        Raises:
+            UserError: This worker lacks the device, or has other weights or files than the driver.
+        """
+        if self.device.startswith("cuda"):
+            import torch  # a worker without a GPU may do without it
+
+            if not torch.cuda.is_available():
+                raise UserError(f"This worker has no GPU, and the device is {self.device}.", "Give --device cpu.")
+        claimed = self.folder.settings
+        for name, here in self.spec.describe().items():
+            if here != claimed.get(name):
+                raise UserError(
+                    f"This worker would run another {name}: {here} instead of {claimed.get(name)}.",
+                    "Give every machine the same weights and configuration files.",
+                )
+        use_threads(self.threads)
+        return ShardWork(self.folder, self.spec.load(self.folder, self.device), Turns(self.threads))
+
+
+class ShardWork:
+    """A job with its networks loaded."""
+
+    def __init__(self, folder: ShardFolder, computation: Computation, turns: Turns) -> None:
+        self._folder = folder
+        self._computation = computation
+        self._turns = turns
+
+    def run(self, index: int, report: Report) -> ShardResult:
+        """Compute and commit one shard, unless it is committed already. Called from several threads; safe to repeat."""
+        committed = self._folder.committed(index)
+        if committed is not None:
+            return ShardResult.of(committed, computed=False)
+        content = self._computation.compute(index, self._turns, report)
+        return ShardResult.of(self._folder.commit(index, content.write, content.stats), computed=True)
+
+    def close(self) -> None:
+        """No more shards will be asked for; `run` calls that are still under way may raise early."""
+        self._turns.stop()

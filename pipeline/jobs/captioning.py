@@ -17,14 +17,9 @@ from dgf.pipeline.shards import Failure, Layout, ShardFolder, ShardStats, read_l
 
 @dataclass(frozen=True, slots=True)
 class CaptioningSpec:
-    """Which computation caption shards come from.
+    """Which computation caption shards come from: finished `features` of this layout, and a captioner.
 
-    Args:
-        features: Folder of feature shards, finished.
-        layout: Of the feature shards.
-        root: Folder of the photos, absolute; only captioners that read pixels look there.
-        captioner: Which captioner.
-        batch_size: Most photos captioned at once.
+    Only captioners that read pixels look into `root`, the folder of the photos, absolute.
     """
 
     features: ShardFolder
@@ -43,13 +38,7 @@ class CaptioningSpec:
 
 
 class Captioning:
-    """The computation of caption shards.
-
-    Args:
-        folder: Where they go.
-        spec: What it was loaded from.
-        captioner: Ready to run.
-    """
+    """The computation of caption shards, for `folder`."""
 
     def __init__(self, folder: ShardFolder, spec: CaptioningSpec, captioner: Captioner) -> None:
         self._folder = folder
@@ -70,11 +59,8 @@ class Captioning:
                 photos += batch
                 report(len(photos))
         ids = [photo.ids[0] for photo in photos]
-        failures = tuple(
-            Failure(image_id, caption.reason)
-            for image_id, caption in zip(ids, captions, strict=True)
-            if caption.reason is not None
-        )
+        pairs = zip(ids, captions, strict=True)
+        failures = tuple(Failure(image_id, made.reason) for image_id, made in pairs if made.reason is not None)
         write = functools.partial(
             write_captions,
             image_ids=ids,

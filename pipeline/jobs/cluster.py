@@ -12,6 +12,7 @@ import contextlib
 import functools
 import importlib.metadata
 import logging
+import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,19 +20,20 @@ from concurrent.futures import as_completed as threads_completed
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from distributed import Client, Future, KilledWorker, Worker, WorkerPlugin, get_worker
+import dask
+from distributed import Client, Future, KilledWorker, Nanny, Scheduler, SpecCluster, Worker, WorkerPlugin, get_worker
 from distributed import as_completed as tasks_completed
 from distributed.comm.core import CommClosedError
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.base import ShardResult
-from dgf.pipeline.jobs.local_cluster import local_cluster
-from dgf.pipeline.jobs.run_shard import ShardJob, ShardWork
+from dgf.pipeline.jobs.base import ShardJob, ShardResult, ShardWork
 from dgf.pipeline.shards import shard_name
 
 CONNECT_SECONDS = 20
 RETRIES = 1
 """How often a shard whose task raised is tried again."""
+DEATHS = 2
+"""How many workers a shard may take down before it is given up (schedulers started by hand have their own limit)."""
 LOST = (CommClosedError, asyncio.CancelledError, concurrent.futures.CancelledError)
 AGAIN = "What was finished is kept: run the same command again to continue."
 
@@ -44,20 +46,16 @@ def run_job(
     *,
     workers: int = 0,
     scheduler: str | None = None,
-    on_result: Callable[[ShardResult], None] = lambda result: None,
+    on_result: Callable[[ShardResult], object] = lambda result: None,
     on_photos: Callable[[int, int], object] = lambda index, done: None,
     per_worker: int = 1,
 ) -> None:
     """Run the shards, wherever the workers are. One that fails stops no other.
 
-    Args:
-        job: What to do with a shard.
-        indices: Shards to run.
-        workers: Local worker processes; 0 works in this process.
-        scheduler: Address of a Dask scheduler to use instead; its workers may come and go at any time.
-        on_result: Called in this process as each shard ends.
-        on_photos: Called in this process, from any thread, with a shard's number and how many of its photos are done.
-        per_worker: Shards a worker has in hand at once, so that reading one continues beside computing another.
+    The workers are `workers` processes here (0: this one), or those of a Dask `scheduler`, which may come and go at
+    any time. Each has `per_worker` shards in hand at once, so that reading one continues beside computing another.
+    `on_result` is called in this process as each shard ends, `on_photos` too, from any thread, with a shard's number
+    and how many of its photos are done.
 
     Raises:
         UserError: The scheduler cannot be reached or was lost, a worker cannot do the job, or shards failed.
@@ -70,7 +68,7 @@ def run_job(
     elif workers == 0:
         _run_here(job, indices, per_worker, progress)
     else:
-        with local_cluster(min(workers, len(indices)), per_worker, job.device) as cluster:
+        with _local_cluster(min(workers, len(indices)), per_worker, job.device) as cluster:
             _log.info("dashboard of the workers: %s", cluster.dashboard_link)
             # Each worker sees one GPU, whatever its number is outside.
             _run_there(replace(job, device=job.device.partition(":")[0]), indices, cluster.scheduler_address, progress)
@@ -81,13 +79,9 @@ def run_job(
 class _Progress:
     """Hands results on and gathers what failed."""
 
-    on_result: Callable[[ShardResult], None]
+    on_result: Callable[[ShardResult], object]
     on_photos: Callable[[int, int], object]
     faults: dict[int, str] = field(default_factory=dict)
-
-    def heard(self, event: tuple[float, tuple[int, int]]) -> None:
-        """Take what a worker logs."""
-        self.on_photos(*event[1])
 
     def failed(self, index: int, error: BaseException) -> None:
         self.faults[index] = f"{type(error).__name__}: {error}"
@@ -118,27 +112,51 @@ def _run_here(job: ShardJob, indices: Sequence[int], per_worker: int, progress: 
     work.close()
 
 
+@contextlib.contextmanager
+def _local_cluster(workers: int, per_worker: int, device: str) -> Iterator[SpecCluster]:
+    """Worker processes on this machine, each with one GPU where the device is one; a dead one is replaced."""
+    gpus = _gpus() if device.startswith("cuda") else []
+    options: dict[str, Any] = {"nthreads": per_worker, "memory_limit": None, "silence_logs": logging.CRITICAL}
+    nannies = {}
+    for number in range(workers):
+        env = {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}
+        nannies[number] = {"cls": Nanny, "options": {**options, "env": env}}
+    address = {"host": "127.0.0.1", "dashboard": True, "dashboard_address": "127.0.0.1:0"}
+    scheduler = {"cls": Scheduler, "options": address}
+    with dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}):
+        cluster = SpecCluster(workers=nannies, scheduler=scheduler, silence_logs=logging.CRITICAL)
+        try:
+            yield cluster
+        finally:
+            with contextlib.suppress(AssertionError):  # a worker that is just being started again cannot be joined
+                cluster.close()
+
+
+def _gpus() -> list[str]:
+    """What `CUDA_VISIBLE_DEVICES` may name, one a GPU."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible:
+        return [name.strip() for name in visible.split(",")]
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
 def _run_there(job: ShardJob, indices: Sequence[int], address: str, progress: _Progress) -> None:
     lost = UserError(f"The scheduler at {address} was lost.", AGAIN)
-    with _client(address) as client, _told_as(lost):
+    with _connect(address, lost) as client:
         if not client.nthreads():
             _log.info("the scheduler at %s has no workers yet: waiting for the first", address)
         plugin = JobPlugin(job)
         client.register_plugin(plugin)
-        client.subscribe_topic(plugin.name, progress.heard)
+        client.subscribe_topic(plugin.name, lambda event: progress.on_photos(*event[1]))
 
         def run(some: Sequence[int], attempt: str) -> list[int]:
             """The shards among `some` whose workers died."""
-            futures = {
-                client.submit(
-                    run_in_worker,
-                    index,
-                    plugin.name,
-                    key=f"{plugin.name}-{shard_name(index)}-{attempt}",
-                    retries=RETRIES,
-                ): index
-                for index in some
-            }
+            futures = {}
+            for index in some:
+                key = f"{plugin.name}-{shard_name(index)}-{attempt}"
+                futures[client.submit(run_in_worker, index, plugin.name, key=key, retries=RETRIES)] = index
             done = tasks_completed(futures, loop=client.loop)
             return [futures[future] for future in done if not _take(future, futures[future], progress, lost)]
 
@@ -175,16 +193,7 @@ def _take(future: "Future[Any]", index: int, progress: _Progress, lost: UserErro
 
 
 @contextlib.contextmanager
-def _told_as(lost: UserError) -> Iterator[None]:
-    """A scheduler that goes away shows in whatever call is under way."""
-    try:
-        yield
-    except LOST as error:
-        raise lost from error
-
-
-@contextlib.contextmanager
-def _client(address: str) -> Iterator[Client]:
+def _connect(address: str, lost: UserError) -> Iterator[Client]:
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
@@ -193,7 +202,10 @@ def _client(address: str) -> Iterator[Client]:
             "Start one with `dask scheduler`, and give the address that it prints, such as tcp://10.0.0.1:8786.",
         ) from error
     with client:
-        yield client
+        try:
+            yield client
+        except LOST as error:  # a scheduler that goes away shows in whatever call is under way
+            raise lost from error
 
 
 class JobPlugin(WorkerPlugin):

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dgf.pipeline.jobs.base import ShardResult, WorkerPool
+from dgf.pipeline.jobs.base import ShardJob, ShardResult, WorkerPool
 from dgf.pipeline.jobs.cluster import run_job
-from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.progress import photo_bar
 from dgf.pipeline.shards import Failure, Marker, recorded_threads
 
@@ -18,14 +17,9 @@ _STAGES = ("read", "wait", "compute", "write")
 
 @dataclass(frozen=True, slots=True)
 class ShardsDone:
-    """A folder in which every shard is done.
+    """A folder in which every shard is done: markers by index, failures by id, rows.
 
-    Args:
-        markers: Of all its shards, by index.
-        failures: Photos of these that have no row or no caption, and why, by id.
-        rows: Of all its shards.
-        computed: Of these, in this run.
-        seconds: Of this run's shards, by stage.
+    `computed` are the rows of this run's shards, `seconds` what these took by stage.
     """
 
     markers: tuple[Marker, ...]
@@ -38,14 +32,7 @@ class ShardsDone:
 def run_shards(
     job: ShardJob, sizes: Sequence[int], workers: WorkerPool, *, title: str, per_worker: int = 1
 ) -> ShardsDone:
-    """Run the shards that are not committed yet, with a bar.
-
-    Args:
-        job: What to do with a shard.
-        sizes: Photos of each shard of the plan.
-        workers: Where.
-        title: Of the bar.
-        per_worker: Shards a worker has in hand at once.
+    """Run the shards that are not committed yet, with a bar; `sizes` are the photos of every shard of the plan.
 
     Raises:
         UserError: Workers cannot be had or cannot do the job, or shards failed; what was finished is kept.
@@ -113,11 +100,6 @@ def choose_threads(workers: WorkerPool, out: Path, *, overwrite: bool) -> int:
     """What was asked for, or what the folder was begun with, or a few; never by the number of workers.
 
     On a CPU the number of threads changes the last bits of what is computed, so it is one of the folder's settings.
-
-    Args:
-        workers: What was asked for.
-        out: The folder.
-        overwrite: Whether it is to be recreated.
     """
     begun_with = None if overwrite or workers.device_kind != "cpu" else recorded_threads(out)
     return workers.threads or begun_with or usual_threads()

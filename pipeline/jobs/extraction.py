@@ -5,67 +5,42 @@ one has the networks (`run_shards(..., per_worker=2)`). Memory holds the rows of
 of resized photos, however many photos there are.
 """
 
+import contextlib
 import functools
 import os
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from dgf.pipeline.detectors import Detections, Prepared
+from dgf.pipeline.detectors import Detector, Prepared
 from dgf.pipeline.jobs.base import Report, ShardContent, Turns, software_versions
-from dgf.pipeline.jobs.reading import PhotoReader
 from dgf.pipeline.jobs.rows import Rows
+from dgf.pipeline.photos import ImageError, decode, read_bytes
 from dgf.pipeline.shards import Failure, Layout, Photo, Plan, PlannedShard, ShardFolder, ShardStats, write_features
 
+if TYPE_CHECKING:  # it brings torch
+    from dgf.pipeline.vgg import BlockExtractor
+
+AHEAD = 2
+"""Batches read ahead of the one in the networks."""
+
 _MOST_READERS = 8
-
-
-class RegionNetwork(Protocol):
-    """What extraction needs of a detector (`dgf.pipeline.detectors`)."""
-
-    def prepare(self, photo: npt.NDArray[np.uint8]) -> Prepared:
-        """Resize one photo, in any thread."""
-        ...
-
-    def detect_prepared(self, batch: Sequence[Prepared]) -> list[Detections]:
-        """Run a batch."""
-        ...
-
-
-class BlockArrays(Protocol):
-    """What VGG16 gives of B photos."""
-
-    @property
-    def blocks(self) -> npt.NDArray[np.float32]:
-        """(B, 49, 512)."""
-
-    @property
-    def fc7(self) -> npt.NDArray[np.float32] | None:
-        """(B, 4096), or None where it is not stored."""
-
-
-class BlockNetwork(Protocol):
-    """What extraction needs of VGG16 (`dgf.pipeline.vgg`)."""
-
-    def prepare(self, photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Resize one photo, in any thread."""
-        ...
-
-    def extract_prepared(self, photos: Sequence[npt.NDArray[np.uint8]]) -> BlockArrays:
-        """Run a batch."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Networks:
     """Detector and VGG16 on their device, and the sizes of what they give."""
 
-    detector: RegionNetwork
-    vgg: BlockNetwork
+    detector: Detector
+    vgg: "BlockExtractor"
     layout: Layout
 
 
@@ -79,14 +54,9 @@ class ReadyPhoto:
 
 
 class Extraction:
-    """The computation of feature shards.
+    """The computation of feature shards: photos of `root` as `plan` orders them, for `folder`.
 
-    Args:
-        folder: Where they go.
-        plan: Of its photos.
-        root: Folder of the photos.
-        networks: Ready to run.
-        readers: Threads that read and decode for one shard; None for as many as there are CPUs, within reason.
+    Up to `readers` threads read and decode for one shard; None for as many as there are CPUs, within reason.
     """
 
     def __init__(
@@ -94,10 +64,9 @@ class Extraction:
     ) -> None:
         self._folder = folder
         self._plan = plan
+        self._root = root
         self._networks = networks
-        self._reader = PhotoReader(
-            root, self._prepare, readers or max(2, min(_MOST_READERS, len(os.sched_getaffinity(0))))
-        )
+        self._readers = readers or max(2, min(_MOST_READERS, len(os.sched_getaffinity(0))))
         self._versions = software_versions("dgf", "torch", "torchvision", "numpy", "pillow", "h5py")
 
     def compute(self, index: int, turns: Turns, report: Report) -> ShardContent:
@@ -116,11 +85,6 @@ class Extraction:
     def fill_rows(self, shard: PlannedShard, turns: Turns, report: Report) -> tuple[Rows, ShardStats]:
         """Read the photos of a shard and run the networks on them.
 
-        Args:
-            shard: Its batches.
-            turns: For the networks.
-            report: Told after each batch how many photos are done.
-
         Returns:
             Its rows in the order of the plan, without the photos that failed, and the count, failures and seconds:
             `read` summed over the threads, `wait` what the networks waited for photos, `compute` what they took.
@@ -128,7 +92,7 @@ class Extraction:
         rows = Rows(self._networks.layout, sum(len(batch) for batch in shard))
         seconds = {"read": 0.0, "wait": 0.0, "compute": 0.0}
         failures: list[Failure] = []
-        with self._reader.read(shard, seconds) as batches, turns.take():
+        with self._read_ahead(shard, seconds) as batches, turns.take():
             for photos in turns.time_batches(batches, seconds, waiting="wait"):
                 ready = [photo for photo in photos if isinstance(photo, ReadyPhoto)]
                 failures += [photo for photo in photos if isinstance(photo, Failure)]
@@ -136,8 +100,43 @@ class Extraction:
                 report(rows.count + len(failures))
         return rows, ShardStats(rows.count, tuple(failures), seconds)
 
-    def _prepare(self, photo: Photo, pixels: npt.NDArray[np.uint8]) -> ReadyPhoto:
-        return ReadyPhoto(photo, self._networks.detector.prepare(pixels), self._networks.vgg.prepare(pixels))
+    @contextlib.contextmanager
+    def _read_ahead(
+        self, shard: PlannedShard, seconds: dict[str, float]
+    ) -> Iterator[Iterator[list[ReadyPhoto | Failure]]]:
+        """The batches of a shard in order, `AHEAD` of them under way; reading begins at once."""
+        with ThreadPoolExecutor(self._readers, thread_name_prefix="read") as pool:
+            todo = iter(shard)
+            under_way: deque[list[Future[ReadyPhoto | Failure]]] = deque()
+
+            def start(count: int) -> None:
+                for batch in islice(todo, count):
+                    under_way.append([pool.submit(self._read_photo, photo, seconds) for photo in batch])
+
+            def batches() -> Iterator[list[ReadyPhoto | Failure]]:
+                while under_way:
+                    done = [future.result() for future in under_way.popleft()]
+                    start(1)
+                    yield done
+
+            start(AHEAD)
+            try:
+                yield batches()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _read_photo(self, photo: Photo, seconds: dict[str, float]) -> ReadyPhoto | Failure:
+        started = time.perf_counter()
+        try:
+            data = read_bytes(self._root, photo.image_id)
+            pixels = decode(data)
+            if len(data) != photo.bytes or pixels.shape[:2] != photo.size:
+                raise ImageError("changed while it was being extracted")
+            return ReadyPhoto(photo, self._networks.detector.prepare(pixels), self._networks.vgg.prepare(pixels))
+        except ImageError as error:
+            return Failure(photo.image_id, str(error))
+        finally:
+            seconds["read"] += time.perf_counter() - started  # a lost update would cost a few milliseconds
 
     def _add_rows(self, ready: Sequence[ReadyPhoto], rows: Rows) -> list[Failure]:
         """Run the networks on a batch; gives back the photos for which there is no row."""

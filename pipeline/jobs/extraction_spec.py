@@ -14,12 +14,7 @@ from dgf.pipeline.vgg import VggSpec, build_vgg, describe_vgg
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
-    """What the features of any photo are made with.
-
-    Args:
-        detector: Which detector.
-        vgg: Which VGG16.
-        objects: K, objects kept of a photo: the best of the detector's regions.
+    """What the features of any photo are made with; K `objects` are kept of it, the best of the detector's regions.
 
     Raises:
         UserError: More objects than regions.
@@ -67,12 +62,7 @@ class FeatureSpec:
 
 @dataclass(frozen=True, slots=True)
 class ExtractionSpec:
-    """Which computation feature shards come from.
-
-    Args:
-        root: Folder of the photos, absolute.
-        features: What they are made with.
-    """
+    """Which computation feature shards come from; `root` is the folder of the photos, absolute."""
 
     root: Path
     features: FeatureSpec
@@ -83,8 +73,7 @@ class ExtractionSpec:
 
     def load(self, folder: ShardFolder, device: str) -> Extraction:
         """Build the networks for the photos of the folder's plan."""
-        plan = folder.plan
-        return Extraction(folder, plan, self.root, self.features.build_networks(device))
+        return Extraction(folder, folder.plan, self.root, self.features.build_networks(device))
 
 
 def _located(value: str) -> str:

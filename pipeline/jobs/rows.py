@@ -9,14 +9,11 @@ import numpy.typing as npt
 from dgf.pipeline.detectors import Detections
 from dgf.pipeline.shards import Layout, Photo, to_float16
 
+Floats = npt.NDArray[np.float32]
+
 
 class Rows:
-    """The arrays of one shard, filled photo by photo.
-
-    Args:
-        layout: Sizes.
-        capacity: Photos that the plan gives the shard.
-    """
+    """The arrays of one shard, filled photo by photo; `capacity` is the number that the plan gives the shard."""
 
     def __init__(self, layout: Layout, capacity: int) -> None:
         self._layout = layout
@@ -36,20 +33,10 @@ class Rows:
         """The filled part of every array."""
         return {name: array[: self.count] for name, array in self._arrays.items()}
 
-    def add(
-        self,
-        photo: Photo,
-        found: Detections,
-        blocks: npt.NDArray[np.float32],
-        fc7: npt.NDArray[np.float32] | None,
-    ) -> bool:
+    def add(self, photo: Photo, found: Detections, blocks: Floats, fc7: Floats | None) -> bool:
         """Fill the next row, unless a number is not finite (False).
 
-        Args:
-            photo: Whose row it is.
-            found: n <= R regions by descending score; the first K of them are the objects.
-            blocks: (49, 512).
-            fc7: (4096,) or None.
+        The first R regions found are kept, the first K of them are the objects; blocks (49, 512), fc7 (4096,).
         """
         values = [found.features, found.boxes, found.scores, blocks, *([] if fc7 is None else [fc7])]
         if not all(np.isfinite(value).all() for value in values):
@@ -58,26 +45,26 @@ class Rows:
         objects = min(regions, self._layout.objects)
         dim = self._layout.dim
         features = to_float16(found.features[:regions])
-        row = {name: array[self.count : self.count + 1][0] for name, array in self._arrays.items() if array.ndim > 1}
-        row["image_sha256"][:] = np.frombuffer(bytes.fromhex(photo.sha256), np.uint8)
-        row["image_size"][:] = photo.size
-        row["objects/features"][:objects] = features[:objects]
-        row["objects/boxes"][:objects] = found.boxes[:objects]
-        row["objects/scores"][:objects] = found.scores[:objects]
-        row["objects/classes"][:objects] = found.classes[:objects]
-        self._arrays["objects/count"][self.count] = objects
-        row["image/blocks"][:] = to_float16(blocks)
+        row, arrays = self.count, self._arrays
+        arrays["image_sha256"][row] = np.frombuffer(bytes.fromhex(photo.sha256), np.uint8)
+        arrays["image_size"][row] = photo.size
+        arrays["objects/features"][row, :objects] = features[:objects]
+        arrays["objects/boxes"][row, :objects] = found.boxes[:objects]
+        arrays["objects/scores"][row, :objects] = found.scores[:objects]
+        arrays["objects/classes"][row, :objects] = found.classes[:objects]
+        arrays["objects/count"][row] = objects
+        arrays["image/blocks"][row] = to_float16(blocks)
         if fc7 is not None:
-            row["image/fc7"][:] = to_float16(fc7)
-        row["regions/features"][:regions, :dim] = features
-        row["regions/features"][:regions, dim:] = box_features(found.boxes[:regions], photo.size)
-        row["regions/tags"][:regions] = found.classes[:regions]
-        self._arrays["regions/count"][self.count] = regions
+            arrays["image/fc7"][row] = to_float16(fc7)
+        arrays["regions/features"][row, :regions, :dim] = features
+        arrays["regions/features"][row, :regions, dim:] = box_features(found.boxes[:regions], photo.size)
+        arrays["regions/tags"][row, :regions] = found.classes[:regions]
+        arrays["regions/count"][row] = regions
         self.image_ids.append(photo.image_id)
         return True
 
 
-def box_features(boxes: npt.NDArray[np.float32], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+def box_features(boxes: Floats, size: tuple[int, int]) -> Floats:
     """(n, 4) boxes in pixels to the six numbers Oscar reads: x1/W y1/H x2/W y2/H w/W h/H, (n, 6)."""
     height, width = size
     scaled = boxes / np.array([width, height, width, height], np.float32)

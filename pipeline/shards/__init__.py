@@ -3,7 +3,7 @@
 from dgf.pipeline.shards.claim import MANIFEST, recorded_threads
 from dgf.pipeline.shards.folder import MADE_BY, ShardFolder, ShardKind
 from dgf.pipeline.shards.marker import Failure, Marker, ShardStats, fingerprint_of, shard_name, sum_seconds
-from dgf.pipeline.shards.plan import GRID, Photo, PhotoBatch, Plan, PlannedShard, make_plan
+from dgf.pipeline.shards.plan import GRID, Photo, Plan, PlannedShard, make_plan
 from dgf.pipeline.shards.schema import (
     BLOCKS,
     BOX_FEATURES,
@@ -30,7 +30,6 @@ __all__ = [
     "Layout",
     "Marker",
     "Photo",
-    "PhotoBatch",
     "Plan",
     "PlannedShard",
     "ShardFolder",

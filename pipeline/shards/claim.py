@@ -59,12 +59,9 @@ def read_object(path: Path) -> dict[str, Any]:
 def _check_settings(path: Path, settings: Mapping[str, Any], overwrite: bool) -> None:
     recorded = path / SETTINGS
     if not recorded.exists():
-        foreign = [item.name for item in path.iterdir() if item.name != LOCK]
-        if foreign:
-            raise UserError(
-                f"{path} is not empty and was not made by this command (it holds {foreign[0]}).",
-                "Give a new folder as --out.",
-            )
+        if foreign := [item.name for item in path.iterdir() if item.name != LOCK]:
+            fault = f"is not empty and was not made by this command (it holds {foreign[0]})."
+            raise UserError(f"{path} {fault}", "Give a new folder as --out.")
         return
     try:
         changes = _differences(read_object(recorded), settings)

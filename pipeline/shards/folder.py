@@ -55,11 +55,7 @@ class ShardFolder:
 
     @classmethod
     def open(cls, path: Path, kind: ShardKind | None = None) -> "ShardFolder":
-        """Find a folder, finished or not.
-
-        Args:
-            path: Where.
-            kind: Which it has to be; None for either.
+        """Find a folder, finished or not, of this kind or, for None, of either.
 
         Raises:
             UserError: It is not there, or not a folder of this kind.
@@ -84,12 +80,8 @@ class ShardFolder:
         """Take a folder for one driver and one set of settings, while the context lasts.
 
         Make the folder where it is missing, and remove what dead writers left (at the start and at the end). Where a
-        run ends before its first shard, the folder is as it was.
-
-        Args:
-            path: Where.
-            settings: What every shard depends on, and `kind`.
-            overwrite: Delete what was made with other settings.
+        run ends before its first shard, the folder is as it was. The settings are what every shard depends on, and
+        `kind`; `overwrite` deletes what was made with others.
 
         Raises:
             UserError: Another driver is at work there, the folder holds something else, or it was made with other
@@ -129,11 +121,7 @@ class ShardFolder:
 
     @property
     def plan(self) -> Plan:
-        """Which photo goes into which shard.
-
-        Raises:
-            UserError: It is not there or is broken.
-        """
+        """Which photo goes into which shard; a `UserError` where it is not there or is broken."""
         return Plan.load(self.path)
 
     def committed(self, index: int) -> Marker | None:
@@ -141,25 +129,20 @@ class ShardFolder:
 
         A broken marker counts as none. The hash is not read again: `fault` does that.
         """
-        path = self.path / f"{shard_name(index)}.json"
-        if not path.is_file():
+        shard = self.path / f"{shard_name(index)}.h5"
+        if not shard.with_suffix(".json").is_file():
             return None
         try:
-            marker = read_marker(path)
+            marker = read_marker(shard.with_suffix(".json"))
         except UserError:
             return None
-        if marker.index != index or marker.fingerprint != self.fingerprint:
-            return None
-        shard = self.path / f"{shard_name(index)}.h5"
-        return marker if shard.is_file() and shard.stat().st_size == marker.bytes else None
+        whole = marker.index == index and marker.fingerprint == self.fingerprint and shard.is_file()
+        return marker if whole and shard.stat().st_size == marker.bytes else None
 
     def commit(self, index: int, write: Callable[[h5py.File], None], stats: ShardStats) -> Marker:
         """Write a shard and then its marker; either both are whole or the shard does not count.
 
-        Args:
-            index: Number of the shard.
-            write: Fills the open HDF5 file.
-            stats: Goes into the marker, with `seconds["write"]` added.
+        `write` fills the open HDF5 file; `stats` goes into the marker, with `seconds["write"]` added.
         """
         started = time.perf_counter()
         path = self.path / f"{shard_name(index)}.h5"
@@ -192,10 +175,7 @@ class ShardFolder:
         return [read_marker(path) for path in sorted(self.path.glob("shard-*.json"))]
 
     def finished(self, shards: int | None = None) -> list[Marker]:
-        """The marker of every shard of a finished folder.
-
-        Args:
-            shards: How many there have to be; None for as many as the folder's own plan has.
+        """The marker of every shard of a finished folder; it has `shards`, or else as many as the folder's own plan.
 
         Raises:
             UserError: A shard or the manifest is not there yet; names the command that continues.
@@ -253,13 +233,11 @@ class ShardFolder:
         try:
             return read_object(self.path / name)
         except (OSError, ValueError) as error:
-            raise UserError(
-                f"{self.path / name}: cannot be read: {error}", f"Run the same `{MADE_BY[self.kind]}` again."
-            ) from error
+            hint = f"Run the same `{MADE_BY[self.kind]}` again."
+            raise UserError(f"{self.path / name}: cannot be read: {error}", hint) from error
 
 
 def _create(path: Path) -> h5py.File:
     # The lock is ours (see `part_file`), HDF5's own would collide with it. The format of HDF5 1.10 is read everywhere.
-    return h5py.File(
-        path, "w", libver=("v110", "v110"), locking=False, alignment_threshold=1, alignment_interval=_ALIGNMENT
-    )
+    aligned = {"alignment_threshold": 1, "alignment_interval": _ALIGNMENT}
+    return h5py.File(path, "w", libver=("v110", "v110"), locking=False, **aligned)

@@ -29,16 +29,7 @@ class ShardStats:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """The vouching for one finished shard.
-
-    Args:
-        index: Number of the shard in the plan.
-        fingerprint: Of the settings it was made with.
-        file: Name of the shard in the same folder.
-        bytes: Size of the file.
-        sha256: Of the file, hexadecimal.
-        stats: Rows, failures, times.
-    """
+    """The vouching for one finished shard: its file's name, size and SHA-256 (hexadecimal), what it was made with."""
 
     index: int
     fingerprint: str
@@ -70,9 +61,8 @@ def read_marker(path: Path) -> Marker:
         failures = tuple(Failure(**failure) for failure in stats["failures"])
         return Marker(**content, stats=ShardStats(stats["rows"], failures, stats["seconds"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{path} is not a shard's marker: {error}", "Delete it and run the same command again."
-        ) from error
+        hint = "Delete it and run the same command again."
+        raise UserError(f"{path} is not a shard's marker: {error}", hint) from error
 
 
 def sum_seconds(markers: Iterable[Marker]) -> dict[str, float]:

@@ -23,6 +23,9 @@ from dgf.pipeline.shards.marker import Failure
 GRID = 64
 """Photos whose network input agrees up to this many pixels in both directions may share a batch."""
 
+_READERS = 4
+"""Threads that read and hash."""
+
 
 @dataclass(frozen=True, slots=True)
 class Photo:
@@ -54,11 +57,9 @@ PlannedShard = tuple[PhotoBatch, ...]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Distinct photos in batches in shards, and the ids that cannot be read.
+    """Distinct photos in batches in shards, and the ids whose file is not a photo, and why.
 
-    Args:
-        shards: Of batches of photos; row i of a shard is its i-th photo that does not fail in the run.
-        failures: Ids whose file is no photo, and why.
+    Row i of a shard is its i-th photo that does not fail in the run.
     """
 
     shards: tuple[PlannedShard, ...]
@@ -76,10 +77,7 @@ class Plan:
     def summary(self) -> dict[str, Any]:
         """What must be equal for two plans to give equal shards; the ids do not matter."""
         order = [[[(photo.sha256, photo.size) for photo in batch] for batch in shard] for shard in self.shards]
-        return {
-            "count": sum(self.sizes),
-            "sha256": hashlib.sha256(json.dumps(order).encode()).hexdigest(),
-        }
+        return {"count": sum(self.sizes), "sha256": hashlib.sha256(json.dumps(order).encode()).hexdigest()}
 
     def save(self, folder: Path) -> None:
         """Write `plan.json`, atomically."""
@@ -96,9 +94,7 @@ class Plan:
         hint = "Recreate the folder: `dgf extract-features ... --overwrite`."
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            shards = tuple(
-                tuple(tuple(_photo(photo) for photo in batch) for batch in shard) for shard in content["shards"]
-            )
+            shards = tuple(tuple(tuple(map(_photo, batch)) for batch in shard) for shard in content["shards"])
             return Plan(shards, tuple(Failure(**failure) for failure in content["failures"]))
         except FileNotFoundError as error:
             raise UserError(f"{path} is not there.", hint) from error
@@ -119,31 +115,23 @@ def make_plan(
     batch_size: int,
     resized: Callable[[int, int], tuple[int, int]],
     before: Plan | None = None,
-    threads: int = 4,
     on_photo: Callable[[], object] = lambda: None,
 ) -> Plan:
-    """Read every file once, and lay the distinct photos out.
+    """Read every file once, and lay the distinct photos out; ids below `root` in any order, repetitions allowed.
 
-    Args:
-        root: Folder that the ids are relative to.
-        image_ids: In any order, repetitions allowed.
-        shard_size: Most photos in a shard.
-        batch_size: Most photos in a batch.
-        resized: From a photo's (height, width) to that of the detector's input.
-        before: The folder's earlier plan: its photos keep the ids they are stored under.
-        threads: That read and hash.
-        on_photo: Called as each id is done.
+    `resized` goes from a photo's (height, width) to that of the detector's input. Photos of the folder's earlier plan,
+    `before`, keep the ids they are stored under. `on_photo` is called as each id is done.
     """
     chosen = {photo.sha256: photo.image_id for photo in before.photos()} if before else {}
     ids: dict[str, list[str]] = defaultdict(list)
     sizes: dict[str, tuple[int, int, int]] = {}
     failures = []
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(_READERS) as pool:
         unique = sorted(set(image_ids))
         for image_id, seen in zip(unique, pool.map(lambda name: _look(root, name), unique), strict=True):
             on_photo()
             if isinstance(seen, str):
-                failures.append(Failure(_printable(image_id), seen))
+                failures.append(Failure(image_id.encode(errors="backslashreplace").decode(), seen))
             else:
                 sha256, sizes[sha256] = seen[0], seen[1:]
                 ids[sha256].append(image_id)
@@ -166,10 +154,6 @@ def _look(root: Path, image_id: str) -> tuple[str, int, int, int] | str:
         return "the name is not valid Unicode"
     except ImageError as error:
         return str(error)
-
-
-def _printable(image_id: str) -> str:
-    return image_id.encode(errors="backslashreplace").decode()
 
 
 def _batches(

@@ -48,15 +48,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The sizes a folder of feature shards has in common.
-
-    Args:
-        objects: K, objects kept for a photo.
-        regions: R, regions kept for Oscar; K <= R <= 127.
-        dim: D, numbers a region's feature vector has.
-        fc7: Whether VGG16's fc7 layer is stored too.
-        class_names: What the numbers in `classes` and `tags` mean.
-    """
+    """The sizes a folder of feature shards has in common: K objects, R regions (K <= R <= 127) of D numbers each."""
 
     objects: int
     regions: int
@@ -93,15 +85,7 @@ def write_features(
     fingerprint: str,
     versions: Mapping[str, str],
 ) -> None:
-    """Fill a feature shard.
-
-    Args:
-        file: New and empty.
-        layout: Sizes.
-        image_ids: One a row.
-        arrays: By name as in `Layout.columns`, of that type and shape with N in front.
-        fingerprint: Of the settings.
-        versions: Of the software, for the record.
+    """Fill a feature shard with arrays, named as in `Layout.columns`, of that type and shape with N in front.
 
     Raises:
         ValueError: An array is missing or has another type or shape than the layout says.
@@ -138,14 +122,8 @@ def write_captions(
 
 def read_layout(file: h5py.File) -> Layout:
     """The sizes a feature shard's attributes tell."""
-    attributes = file.attrs
-    return Layout(
-        objects=int(attributes["K"]),
-        regions=int(attributes["R"]),
-        dim=int(attributes["D"]),
-        fc7=bool(attributes["fc7"]),
-        class_names=tuple(json.loads(attributes["class_names"])),
-    )
+    objects, regions, dim = (int(file.attrs[name]) for name in ("K", "R", "D"))
+    return Layout(objects, regions, dim, bool(file.attrs["fc7"]), tuple(json.loads(file.attrs["class_names"])))
 
 
 def read_text(file: h5py.File, name: str) -> list[str]:
@@ -156,21 +134,15 @@ def read_text(file: h5py.File, name: str) -> list[str]:
 def check_schema(file: h5py.File, kind: str) -> None:
     """See that an open shard is of this kind and schema and that every array has its type and shape.
 
-    Args:
-        file: Open shard.
-        kind: `features` or `captions`.
-
     Raises:
         UserError: Names the file and the first thing that is wrong.
     """
     path = Path(file.filename)
     if file.attrs.get("kind") != kind:
         raise UserError(f"{path} is not a shard of {kind}.", f"Point the option to the folder of {kind}.")
-    if file.attrs.get("schema") != SCHEMA:
-        raise UserError(
-            f"{path} has schema {file.attrs.get('schema')}, this version of dgf reads {SCHEMA}.",
-            "Recreate the folder with --overwrite.",
-        )
+    hint = "Recreate the folder with --overwrite."
+    if (schema := file.attrs.get("schema")) != SCHEMA:
+        raise UserError(f"{path} has schema {schema}, this version of dgf reads {SCHEMA}.", hint)
     try:
         columns = read_layout(file).columns() if kind == "features" else {"logprob": (np.float32, ())}
         texts = ("image_id",) if kind == "features" else ("image_id", "caption")
@@ -182,9 +154,7 @@ def check_schema(file: h5py.File, kind: str) -> None:
             if file[name].dtype != dtype or file[name].shape != (rows, *shape):
                 raise ValueError(f"{name} is {file[name].dtype} {file[name].shape}")
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{path} does not follow the schema: {error}.", "Recreate the folder with --overwrite."
-        ) from error
+        raise UserError(f"{path} does not follow the schema: {error}.", hint) from error
 
 
 def to_float16(values: Array) -> NDArray[np.float16]:

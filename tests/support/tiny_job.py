@@ -16,10 +16,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from dgf.pipeline.detectors import Detections, Prepared
-from dgf.pipeline.jobs.base import Report, ShardContent, ShardResult, Turns
+from dgf.pipeline.jobs.base import Report, ShardContent, ShardJob, ShardResult, Turns
 from dgf.pipeline.jobs.cluster import run_job
 from dgf.pipeline.jobs.extraction import Extraction, Networks
-from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.shards import FC7, Layout, Plan, ShardFolder, make_plan
 
 LAYOUT = Layout(objects=3, regions=5, dim=6, fc7=True, class_names=("dark", "bright"))

@@ -12,12 +12,11 @@ import numpy as np
 from PIL import Image
 
 from dgf.pipeline.detectors import DetectorSpec, input_size
-from dgf.pipeline.jobs.base import use_threads
+from dgf.pipeline.jobs.base import ShardJob, use_threads
 from dgf.pipeline.jobs.cluster import run_job
 from dgf.pipeline.jobs.driver import usual_threads
 from dgf.pipeline.jobs.extraction import Extraction, Networks
 from dgf.pipeline.jobs.extraction_spec import FeatureSpec
-from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.photos import decode
 from dgf.pipeline.shards import Plan, ShardFolder, make_plan
 from dgf.pipeline.vgg import VggSpec
@@ -46,17 +45,8 @@ def bench_extract(
     The limit is the same networks on the same batches, photos decoded and resized beforehand, nothing written.
     Networks are warmed up first; weights are random, which changes no time.
 
-    Args:
-        photos: JPEGs of 800x600 to draw and extract.
-        rounds: How often each side is measured; the sums are compared.
-        detector: As `DetectorSpec.spec`.
-        min_size: Of the detector's input.
-        max_size: Of the detector's input.
-        batch_size: None for the device's usual.
-        shard_size: Photos in a shard.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        threads: Of the networks on a CPU.
-        one_by_one: Photos for the plain loop: read, decode, detector, VGG16, one after the other.
+    Each side is measured `rounds` times on `photos` drawn JPEGs; the sums are compared. The plain loop takes
+    `one_by_one` of them: read, decode, detector, VGG16, one after the other.
 
     Returns:
         Photos per second of extraction, of the limit and of the plain loop, and their ratios.
@@ -67,7 +57,7 @@ def bench_extract(
     seen_by = DetectorSpec(detector, "random", min_size=min_size, max_size=max_size)
     with tempfile.TemporaryDirectory() as scratch:
         root, out = Path(scratch, "photos"), Path(scratch, "features")
-        names = draw_photos(root, photos)
+        names = _draw_photos(root, photos)
         resized = input_size(seen_by).resized
         plan = make_plan(root, names, shard_size=shard_size, batch_size=batch, resized=resized)
         use_threads(threads)
@@ -97,9 +87,9 @@ def bench_extract(
     }
 
 
-def draw_photos(folder: Path, count: int, seed: int = 0) -> list[str]:
+def _draw_photos(folder: Path, count: int) -> list[str]:
     """Distinct JPEGs of 800x600 with the detail of a photo; returns their names."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     height, width = _PHOTO_SIZE
     folder.mkdir(parents=True, exist_ok=True)
     names = [f"{number:05d}.jpg" for number in range(count)]

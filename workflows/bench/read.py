@@ -4,6 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,7 @@ import numpy as np
 import torch
 
 from dgf.pipeline.features import FeatureStore
-from dgf.pipeline.shards import (
-    BLOCKS,
-    BOX_FEATURES,
-    SCHEMA,
-    Layout,
-    Photo,
-    Plan,
-    ShardFolder,
-    ShardStats,
-    write_features,
-)
+from dgf.pipeline.shards import SCHEMA, Layout, Photo, Plan, ShardFolder, ShardStats, write_features
 
 Side = Callable[[FeatureStore], Iterator[None]]
 """Reads everything once, a batch or its like at a time."""
@@ -41,11 +32,7 @@ def bench_read(features: Path | None, rows: int = 4000, batch: int = 100, shards
     turns batch by batch for nine rounds, and of each batch the fastest counts (whatever else the machine does
     only slows it). Then the same shuffled batches from host memory, and from a GPU where there is one.
 
-    Args:
-        features: A finished folder of feature shards; None to make one of noise, removed afterwards.
-        rows: Photos of the folder that is made.
-        batch: Rows of a batch.
-        shards: Of the folder that is made.
+    Without `features` (a finished folder), one of noise is made, of `rows` photos in `shards`, and removed afterwards.
 
     Returns:
         Facts for one line of JSON: rows/s of each side, `ratio` of shuffled to contiguous from a warm page cache,
@@ -61,24 +48,24 @@ def bench_read(features: Path | None, rows: int = 4000, batch: int = 100, shards
         return _measure(Path(folder), batch)
 
 
-def write_noise(path: Path, rows: int, shards: int, objects: int = 10, dim: int = 1024) -> None:
+def write_noise(path: Path, rows: int, shards: int) -> None:
     """Make a finished folder of feature shards of noise, with the sizes of an FPN detector."""
+    objects, dim = 10, 1024
     layout = Layout(objects, objects, dim, fc7=False, class_names=("thing",))
     sizes = [len(part) for part in np.array_split(np.arange(rows), shards)]
-    numbers = iter(range(rows))
-    plan = Plan(tuple((tuple(_photo(next(numbers)) for _ in range(size)),) for size in sizes))
+    photos = (Photo(f"{number:06d}.jpg", f"{number:064x}", (600, 800), 1) for number in range(rows))
+    plan = Plan(tuple((tuple(islice(photos, size)),) for size in sizes))
     rng = np.random.default_rng(0)
     settings = {"kind": "features", "schema": SCHEMA, "noise": [rows, shards, objects, dim]}
     with ShardFolder.claim(path, settings) as folder:
         plan.save(path)
         markers = []
         for index, shard in enumerate(plan.shards):
-            ids = [photo.image_id for photos in shard for photo in photos]
-            arrays = {
-                name: rng.integers(0, 100, (len(ids), *shape)).astype(dtype)
-                for name, (dtype, shape) in layout.columns().items()
-            }
-            digests = [bytes.fromhex(photo.sha256) for photos in shard for photo in photos]
+            (batch,) = shard
+            ids = [photo.image_id for photo in batch]
+            columns = layout.columns().items()
+            arrays = {name: rng.integers(0, 100, (len(ids), *row)).astype(dtype) for name, (dtype, row) in columns}
+            digests = [bytes.fromhex(photo.sha256) for photo in batch]
             arrays["image_sha256"] = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
             arrays["objects/count"] = rng.integers(0, objects + 1, len(ids)).astype(np.int8)
 
@@ -87,10 +74,6 @@ def write_noise(path: Path, rows: int, shards: int, objects: int = 10, dim: int 
 
             markers.append(folder.commit(index, write, ShardStats(len(ids))))
         folder.write_manifest(markers, {})
-
-
-def _photo(number: int) -> Photo:
-    return Photo(f"{number:06d}.jpg", f"{number:064x}", BLOCKS, BOX_FEATURES)
 
 
 def _measure(folder: Path, batch: int) -> dict[str, Any]:

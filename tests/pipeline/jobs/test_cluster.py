@@ -13,9 +13,8 @@ import psutil
 import pytest
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.base import ShardResult
+from dgf.pipeline.jobs.base import ShardJob, ShardResult
 from dgf.pipeline.jobs.cluster import JobPlugin, run_job
-from dgf.pipeline.jobs.run_shard import ShardJob
 from dgf.pipeline.shards import ShardFolder
 from support import ENVIRONMENT
 from support.tiny_job import PoisonSpec, TinySpec, claim_photos, drive, paint

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from dgf.pipeline.detectors import Detections, Prepared
-from dgf.pipeline.jobs import reading
+from dgf.pipeline.jobs import extraction as reading
 from dgf.pipeline.jobs.base import StoppedError, Turns
 from dgf.pipeline.jobs.extraction import Extraction, Networks
 from dgf.pipeline.jobs.rows import Rows, box_features

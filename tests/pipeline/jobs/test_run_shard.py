@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.base import StoppedError
-from dgf.pipeline.jobs.run_shard import ShardJob
+from dgf.pipeline.jobs.base import ShardJob, StoppedError
 from dgf.pipeline.shards import ShardFolder
 from support.tiny_job import TinySpec, claim_photos, paint
 
