@@ -138,13 +138,7 @@ def detectron2_input_size(config: "CfgNode") -> InputSize:
 def build_detectron2_network(
     config: "CfgNode", source: WeightSource, spec: DetectorSpec, ignore: tuple[str, ...] = ()
 ) -> nn.Module:
-    """Build the network on the CPU, seeded, and fill it from a file where one is given.
-
-    Args:
-        config: From `read_detectron2_config`.
-        source: A seed or a file.
-        spec: For messages.
-        ignore: Regular expressions of names in the file that the network does without.
+    """Build the network on the CPU, seeded, and fill it from a file where one is given, less the names to `ignore`.
 
     Raises:
         UserError: detectron2 cannot build it, or the weights do not fit.

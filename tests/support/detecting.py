@@ -1,0 +1,11 @@
+"""Whole photos through a network, without the preparation of its own thread."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dgf.pipeline.detectors import Detections, Detector
+
+
+def detect(detector: Detector, photos: Sequence[np.ndarray]) -> list[Detections]:
+    return detector.detect_prepared([detector.prepare(photo) for photo in photos])
