@@ -49,10 +49,10 @@ def bench_caption(photos: int = 2, beams: int = 5, device: str = "auto", seed: i
     model = random_checkpoint(seed, tokenizer, _WIDTH).model.to(chosen)
     words = Words(tokenizer.cls_token_id, tokenizer.pad_token_id, (tokenizer.sep_token_id,))
     shown = _inputs(photos, seed)
-    context = build_context(shown, tokenizer, LENGTH).to(chosen)
+    context = build_context(shown, tokenizer, LENGTH, chosen)
 
     def decode() -> list[DecodedCaption]:
-        fresh = build_context(shown, tokenizer, LENGTH).to(chosen)
+        fresh = build_context(shown, tokenizer, LENGTH, chosen)
         cached = Cached(model, fresh, LENGTH, beams, tokenizer.mask_token_id)
         return decode_captions(cached, words, LENGTH, beams)
 

@@ -53,7 +53,7 @@ class OscarCaptioner:
     @torch.inference_mode()
     def _run(self, photos: Sequence[CaptionInput]) -> list[Caption]:
         spec = self._spec
-        context = build_context(photos, self._tokenizer, spec.length).to(self._device)
+        context = build_context(photos, self._tokenizer, spec.length, self._device)
         model = Cached(self._model, context, spec.length, spec.beams, self._tokenizer.mask_token_id)
         captions = []
         for decoded in decode_captions(model, self._words, spec.length, spec.beams):

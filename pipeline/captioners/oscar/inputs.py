@@ -1,7 +1,7 @@
 """What Oscar reads of a photo: its tags as word pieces and its regions, padded to the batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,18 +20,18 @@ class CaptionContext:
     """The part of a batch that no caption changes: B photos, T tag pieces with [SEP], R regions.
 
     Args:
+        tag_start: Position of the first tag piece.
         tags: Word pieces (B, T) int64, 0 where padded.
         tag_mask: Which are there (B, T).
         regions: (B, R, width) float32, zero where padded.
         region_mask: Which are there (B, R).
-        tag_start: Position of the first tag piece.
     """
 
+    tag_start: int
     tags: Tensor
     tag_mask: Tensor
     regions: Tensor
     region_mask: Tensor
-    tag_start: int
 
     @property
     def mask(self) -> Tensor:
@@ -49,16 +49,6 @@ class CaptionContext:
         """1 for a tag piece, 0 for padding, (B, T)."""
         return self.tag_mask.long()
 
-    def to(self, device: torch.device) -> "CaptionContext":
-        """The same on another device."""
-        return replace(
-            self,
-            tags=self.tags.to(device),
-            tag_mask=self.tag_mask.to(device),
-            regions=self.regions.to(device),
-            region_mask=self.region_mask.to(device),
-        )
-
 
 def tag_pieces(tags: Sequence[str], tokenizer: BertTokenizer) -> list[int]:
     """Word pieces of the tags joined by spaces, duplicates kept, cut to 29, and [SEP]; nothing for no tags."""
@@ -66,13 +56,12 @@ def tag_pieces(tags: Sequence[str], tokenizer: BertTokenizer) -> list[int]:
     return [*pieces, tokenizer.sep_token_id] if pieces else []
 
 
-def build_context(photos: Sequence[CaptionInput], tokenizer: BertTokenizer, caption_length: int) -> CaptionContext:
-    """Pad a batch of photos to its longest tags and most regions.
+def build_context(
+    photos: Sequence[CaptionInput], tokenizer: BertTokenizer, length: int, device: torch.device
+) -> CaptionContext:
+    """Pad a batch of photos, whose regions (n, width) are of one width, to its longest tags and most regions.
 
-    Args:
-        photos: Regions (n, width) and tags of each; all of one width.
-        tokenizer: The checkpoint's.
-        caption_length: L, the longest caption with [CLS] and [SEP].
+    `length` is that of the longest caption with [CLS] and [SEP].
     """
     pieces = [tag_pieces(photo.tags, tokenizer) for photo in photos]
     counts = [min(len(photo.regions), REGIONS_READ) for photo in photos]
@@ -86,10 +75,5 @@ def build_context(photos: Sequence[CaptionInput], tokenizer: BertTokenizer, capt
         tag_mask[row, : len(piece)] = True
         regions[row, :count] = photo.regions[:count]
         region_mask[row, :count] = True
-    return CaptionContext(
-        torch.from_numpy(tags),
-        torch.from_numpy(tag_mask),
-        torch.from_numpy(regions),
-        torch.from_numpy(region_mask),
-        max(FIRST_TAG_POSITION, caption_length),
-    )
+    tensors = (torch.from_numpy(values).to(device) for values in (tags, tag_mask, regions, region_mask))
+    return CaptionContext(max(FIRST_TAG_POSITION, length), *tensors)

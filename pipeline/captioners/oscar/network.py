@@ -5,7 +5,7 @@ transformers' BERT parts; attention is our own, because a cache for beams must d
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
 
 import torch
@@ -22,6 +22,10 @@ from transformers.models.bert.modeling_bert import (
     BertSelfOutput,
 )
 
+_BERT = (
+    *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act"),
+    *("max_position_embeddings", "type_vocab_size", "layer_norm_eps"),
+)
 HIDDEN = -10000.0  # what the published mask adds where a row must not look
 
 
@@ -29,22 +33,9 @@ HIDDEN = -10000.0  # what the published mask adds where a row must not look
 class OscarConfig:
     """Sizes and switches of a checkpoint's `config.json`; the defaults are the base model's.
 
-    Args:
-        vocab_size: Words of the vocabulary, V.
-        hidden_size: Width H.
-        num_hidden_layers: Layers.
-        num_attention_heads: Heads; must divide `hidden_size`.
-        intermediate_size: Width inside the feed-forward blocks.
-        max_position_embeddings: Positions.
-        type_vocab_size: Segments.
-        hidden_act: Activation by transformers' name.
-        layer_norm_eps: Epsilon of every LayerNorm but the regions'.
-        img_feature_dim: Values of one region: detector features and six of its box.
-        use_img_layernorm: Whether regions are normalized after their projection.
-        img_layer_norm_eps: Epsilon of that LayerNorm.
-        tie_weights: Whether the output projection is the word embedding.
-        output_bias: Whether words have an output bias (the 2020 layout has none).
-        initializer_range: Deviation of random weights.
+    A region has `img_feature_dim` values: detector features and six of its box. `use_img_layernorm` normalizes them
+    after their projection; `tie_weights` makes the output projection the word embedding; the 2020 layout has no
+    `output_bias`; `initializer_range` is the deviation of random weights.
     """
 
     vocab_size: int = 30522
@@ -98,34 +89,8 @@ class OscarConfig:
 
     def bert(self) -> BertConfig:
         """The configuration that transformers' BERT parts read; dropout is off, since this network only infers."""
-        return BertConfig(
-            vocab_size=self.vocab_size,
-            hidden_size=self.hidden_size,
-            num_hidden_layers=self.num_hidden_layers,
-            num_attention_heads=self.num_attention_heads,
-            intermediate_size=self.intermediate_size,
-            hidden_act=self.hidden_act,
-            hidden_dropout_prob=0.0,
-            attention_probs_dropout_prob=0.0,
-            max_position_embeddings=self.max_position_embeddings,
-            type_vocab_size=self.type_vocab_size,
-            layer_norm_eps=self.layer_norm_eps,
-        )
-
-
-class _Projections(nn.Module):
-    def __init__(self, config: BertConfig) -> None:
-        super().__init__()
-        self.query = nn.Linear(config.hidden_size, config.hidden_size)
-        self.key = nn.Linear(config.hidden_size, config.hidden_size)
-        self.value = nn.Linear(config.hidden_size, config.hidden_size)
-
-
-class _Attention(nn.Module):
-    def __init__(self, config: BertConfig) -> None:
-        super().__init__()
-        self.self = _Projections(config)
-        self.output = BertSelfOutput(config)
+        own = {name: value for name, value in asdict(self).items() if name in _BERT}
+        return BertConfig(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, **own)
 
 
 class Layer(nn.Module):
@@ -133,7 +98,9 @@ class Layer(nn.Module):
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
-        self.attention = _Attention(config)
+        width = config.hidden_size
+        projections = nn.ModuleDict({name: nn.Linear(width, width) for name in ("query", "key", "value")})
+        self.attention: Any = nn.ModuleDict({"self": projections, "output": BertSelfOutput(config)})
         self.intermediate = BertIntermediate(config)
         self.output = BertOutput(config)
         self.heads = config.num_attention_heads
@@ -156,19 +123,13 @@ class Layer(nn.Module):
         return result  # (B, T, H)
 
 
-class _Encoder(nn.Module):
-    def __init__(self, config: BertConfig) -> None:
-        super().__init__()
-        self.layer = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
-
-
 class _Trunk(nn.Module):
     def __init__(self, config: OscarConfig) -> None:
         super().__init__()
         bert = config.bert()
         self.embeddings = BertEmbeddings(bert)
         del self.embeddings.position_ids, self.embeddings.token_type_ids  # `embed_words` is always given both
-        self.encoder = _Encoder(bert)
+        self.encoder = nn.ModuleDict({"layer": nn.ModuleList(Layer(bert) for _ in range(bert.num_hidden_layers))})
         self.pooler = BertPooler(bert)  # in every checkpoint, and read by no caption
         self.img_embedding = nn.Linear(config.img_feature_dim, config.hidden_size)
         if config.use_img_layernorm:
@@ -183,12 +144,6 @@ class _Predictions(nn.Module):
         self.bias = nn.Parameter(torch.zeros(config.vocab_size)) if config.output_bias else None
 
 
-class _Head(nn.Module):
-    def __init__(self, config: OscarConfig) -> None:
-        super().__init__()
-        self.predictions = _Predictions(config)
-
-
 class Oscar(nn.Module):
     """Oscar for captions: embeddings of words and regions, BERT layers, and a head that names the next word."""
 
@@ -196,14 +151,15 @@ class Oscar(nn.Module):
         super().__init__()
         self.config = config
         self.bert = _Trunk(config)
-        self.cls = _Head(config)
+        predictions = _Predictions(config)
+        self.cls: Any = nn.ModuleDict({"predictions": predictions})
         if config.tie_weights:
-            self.cls.predictions.decoder.weight = self.bert.embeddings.word_embeddings.weight
+            predictions.decoder.weight = self.bert.embeddings.word_embeddings.weight
 
     @property
     def layers(self) -> Sequence[Layer]:
         """The layers, first to last."""
-        return cast(Sequence[Layer], self.bert.encoder.layer)
+        return cast(Sequence[Layer], self.bert.encoder["layer"])
 
     def embed_words(self, tokens: Tensor, positions: Tensor, segments: Tensor) -> Tensor:
         """Word, position and segment embeddings of tokens (B, T), as (B, T, H)."""
@@ -220,28 +176,6 @@ class Oscar(nn.Module):
         head = self.cls.predictions
         logits: Tensor = head.decoder(head.transform(rows))
         return logits if head.bias is None else logits + head.bias
-
-    def forward(
-        self, tokens: Tensor, positions: Tensor, segments: Tensor, regions: Tensor, sees: Tensor
-    ) -> list[Tensor]:
-        """Run everything at once, without a cache.
-
-        Args:
-            tokens: Words (B, T).
-            positions: Their positions (B, T).
-            segments: Their segments (B, T).
-            regions: Regions (B, R, img_feature_dim).
-            sees: Which row looks at which column, (B, T + R, T + R).
-
-        Returns:
-            Hidden states (B, T + R, H): the embeddings, then one after each layer.
-        """
-        rows = torch.cat([self.embed_words(tokens, positions, segments), self.embed_regions(regions)], dim=1)
-        mask = additive(sees, rows.dtype).unsqueeze(1)  # (B, 1, T + R, T + R)
-        states = [rows]
-        for layer in self.layers:
-            states.append(layer(states[-1], *layer.keys_values(states[-1]), mask))
-        return states
 
 
 def additive(sees: Tensor, dtype: torch.dtype) -> Tensor:
