@@ -65,11 +65,8 @@ class Detectron2Backend:
         return Detectron2Detector(network, self._config, head, self._spec.regions, dim, names, device)
 
     def _weights(self) -> WeightSource:
-        return resolve_weights(
-            self._spec.weights,
-            what=f"detector {self._spec.spec}",
-            published=lambda name: published_detectron2_weights(self._spec, name),
-        )
+        published = partial(published_detectron2_weights, self._spec)
+        return resolve_weights(self._spec.weights, what=f"detector {self._spec.spec}", published=published)
 
 
 def describe_config(config: "CfgNode", spec: DetectorSpec) -> dict[str, object]:

@@ -30,13 +30,8 @@ _ROUNDS = 3
 def bench_caption(photos: int = 2, beams: int = 5, device: str = "auto", seed: int = 0) -> dict[str, Any]:
     """Caption photos at base size, with random weights and the published vocabulary's size, and measure the limit.
 
-    Random weights seldom end a caption early, so both sides run all 19 steps.
-
-    Args:
-        photos: In the batch.
-        beams: 1 is greedy.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        seed: Of weights and photos.
+    Random weights seldom end a caption early, so both sides run all 19 steps. The device is `auto`, `cpu`, `cuda` or
+    `cuda:N`.
 
     Returns:
         Photos a second from regions and tags to words, of the limit, and their ratio; on a GPU also bfloat16's speed

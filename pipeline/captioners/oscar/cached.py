@@ -17,12 +17,8 @@ class Cached:
     follows its ancestors, so re-ordering beams re-orders the table and copies no cache. The next word's slot is the
     one where the [MASK] wrote, so no [MASK] outlives its step.
 
-    Args:
-        model: The network, in evaluation mode.
-        context: Tags and regions of B photos, on the network's device.
-        length: L, the longest caption.
-        beams: The most beams a step will have, W.
-        mask_token: Id of [MASK].
+    The network and the context of B photos are on one device. Captions have at most `length` (L) tokens, steps at most
+    `beams` (W) beams.
     """
 
     def __init__(self, model: Oscar, context: CaptionContext, length: int, beams: int, mask_token: int) -> None:

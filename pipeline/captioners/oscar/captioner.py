@@ -17,11 +17,6 @@ ENDED = "the captioner ended before its first word"
 class OscarCaptioner:
     """Captions from regions and tags.
 
-    Args:
-        checkpoint: What to run.
-        spec: Beams, length and precision.
-        device: Where.
-
     Raises:
         UserError: The spec does not go with the checkpoint or the device.
     """
