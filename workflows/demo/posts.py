@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from dgf.pipeline.files import write_atomic
 from dgf.workflows.demo.drawing import ROSE
@@ -23,8 +24,13 @@ from dgf.workflows.demo.world import (
     standing,
 )
 
+_ShowsPerson = Literal[
+    "teammates", "couple", "strangers", "player", "passer-by", "home", "traveler", "winner", "spectator"
+]
+Shown = _ShowsPerson | Literal["headquarters", "map", "festival"]
 
-def arrange(shown: str, head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
+
+def arrange(shown: Shown, head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
     """Choose the backdrop and the things of a photo, from back to front, by the name of what it shows."""
     match shown:
         case "teammates":
@@ -60,7 +66,7 @@ def arrange(shown: str, head: Entity, tail: Entity, rng: random.Random) -> tuple
         case "spectator":
             trophy = at("trophy", 0.86, 0.88, 0.13, 0.22, tail.colors)
             return "stage", (trophy, standing(head, rng.uniform(0.13, 0.3)))
-        case _:  # a festival
+        case "festival":
             crowd = [standing(who, x) for who, x in zip(rng.sample(PEOPLE, 2), (0.3, 0.52), strict=True)]
             flag = at("flag", 0.88, 0.92, 0.2, 0.66, tail.colors)
             return "coast", (at("banner", 0.42, 0.84, 0.72, 0.72, head.colors), flag, *crowd)
@@ -76,7 +82,7 @@ class Situation:
     relation: str
     heads: Sequence[Entity]
     tails: Sequence[Entity]
-    shows: str
+    shows: Shown
     sentences: Sequence[str]
 
 
