@@ -46,12 +46,7 @@ class Fault:
 
 @dataclass(slots=True)
 class FaultLog:
-    """Collects the faults of one or more files, to be raised together or carried along.
-
-    Args:
-        source: What was read, for the message.
-        faults: The faults so far, in reading order.
-    """
+    """Collects the faults of one or more files of a source, to be raised together or carried along."""
 
     source: Path
     faults: list[Fault] = field(default_factory=list)

@@ -10,14 +10,7 @@ import torchvision
 from PIL import Image
 from torch import Tensor, nn
 
-from dgf.pipeline.weights import (
-    WeightSource,
-    fill_network,
-    identify_weights,
-    read_weights,
-    resolve_weights,
-    seeded,
-)
+from dgf.pipeline.weights import WeightSource, fill_network, identify_weights, read_weights, resolve_weights, seeded
 
 EDGE = 224
 
@@ -109,10 +102,6 @@ class BlockExtractor:
         blocks are to cover the photo.
         """
         return np.array(Image.fromarray(photo).resize((EDGE, EDGE), Image.Resampling.BILINEAR))
-
-    def extract(self, photos: Sequence[npt.NDArray[np.uint8]]) -> Blocks:
-        """`prepare` and `extract_prepared` in one call."""
-        return self.extract_prepared([self.prepare(photo) for photo in photos])
 
     def extract_prepared(self, photos: Sequence[npt.NDArray[np.uint8]]) -> Blocks:
         """Run B photos of (224, 224, 3) uint8 in one forward."""

@@ -156,13 +156,9 @@ def list_mismatches(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -
 
 
 def fill_network(network: nn.Module, state: Mapping[str, Tensor], path: Path, *, ignore: Iterable[str] = ()) -> None:
-    """Copy a state into a network. Every name and shape must match.
+    """Copy a state, read from a path, into a network. Every name and shape must match.
 
-    Args:
-        network: The network.
-        state: Named tensors.
-        path: Where they come from, for messages.
-        ignore: Regular expressions of names in the state that the network does without.
+    The network does without names that match one of the regular expressions to `ignore`.
 
     Raises:
         UserError: Names the first that are missing, left over, or of another shape.

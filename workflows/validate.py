@@ -17,13 +17,7 @@ UNLABELED = "(no relation given)"
 
 @dataclass(frozen=True, slots=True)
 class BadPhoto:
-    """A photo that cannot be used, and why.
-
-    Args:
-        image_id: Its first id.
-        posts: Ids of the posts that show it.
-        reason: Why.
-    """
+    """A photo that cannot be used, by its first id: the ids of the posts that show it, and why."""
 
     image_id: str
     posts: tuple[str, ...]
@@ -32,15 +26,10 @@ class BadPhoto:
 
 @dataclass(frozen=True, slots=True)
 class SplitFacts:
-    """Counts of one split.
+    """Counts of one split: its posts (`rows`), distinct texts (`sentences`) and distinct photos named (`images`).
 
     Args:
-        rows: Posts.
-        sentences: Distinct texts.
-        with_image: Posts that name a photo.
-        without_image: Posts that name none.
-        images: Distinct photos named.
-        images_found: Of these, there and usable.
+        images_found: Photos that are there and usable.
         relations: Posts by relation, every relation of the data set.
         overlapping: Posts whose mentions share a word (nested names).
         tail_first: Posts whose tail begins before its head.
@@ -63,17 +52,7 @@ class SplitFacts:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What `dgf validate` found.
-
-    Args:
-        data: The data set.
-        splits: Facts by split.
-        shared_sentences: (split, split, number of texts in both) where there are any.
-        bad_photos: Photos that are missing or broken.
-        faults: Rows and files at fault.
-        photos: How far photos were looked at.
-        on_error: Whether a fault is an error or leaves its row out.
-    """
+    """What `dgf validate` found; `shared_sentences` are (split, split, number of texts in both) where there are any."""
 
     data: Path
     splits: Mapping[str, SplitFacts]
@@ -131,7 +110,7 @@ def validate(
                 reasons[post.image_ids] = _why_unusable(dataset, post, photos)
                 on_photo()
             shown_by[post.image_ids].append(post.id)
-    bad = [BadPhoto(ids[0], tuple(shown_by[ids]), reason) for ids, reason in reasons.items() if reason is not None]
+    bad = (BadPhoto(ids[0], tuple(shown_by[ids]), reason) for ids, reason in reasons.items() if reason is not None)
     texts = {split: {post.tokens for post in posts} for split, posts in dataset.splits.items()}
     shared = [(one, other, len(texts[one] & texts[other])) for one, other in combinations(texts, 2)]
     return Validation(

@@ -48,7 +48,6 @@ class Captioner(Protocol):
 
     def caption(self, photos: Sequence[CaptionInput]) -> list[Caption]:
         """Give one caption a photo, in the same order."""
-        ...
 
 
 @dataclass(frozen=True)

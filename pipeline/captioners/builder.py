@@ -41,12 +41,7 @@ def describe_captioner(spec: CaptionerSpec) -> dict[str, Any]:
 
 
 def build_captioner(spec: CaptionerSpec, layout: Layout, device: str) -> Captioner:
-    """Load a captioner.
-
-    Args:
-        spec: Which.
-        layout: Of the feature shards it will read.
-        device: Where.
+    """Load a captioner that will read feature shards of this layout.
 
     Raises:
         UserError: It cannot be loaded, or does not go with the device.

@@ -18,11 +18,8 @@ class FileCaptioner:
 
     def caption(self, photos: Sequence[CaptionInput]) -> list[Caption]:
         """Return the user's caption of each photo; its log-probability is not known."""
-        return [self._look(photo.ids) for photo in photos]
-
-    def _look(self, ids: Sequence[str]) -> Caption:
-        text = next((self._captions[image_id] for image_id in ids if image_id in self._captions), None)
-        return missing(NOT_THERE) if text is None else Caption(text, float("nan"))
+        texts = (next((self._captions[name] for name in photo.ids if name in self._captions), None) for photo in photos)
+        return [missing(NOT_THERE) if text is None else Caption(text, float("nan")) for text in texts]
 
 
 def read_caption_file(path: Path) -> dict[str, str]:

@@ -26,10 +26,6 @@ WORDLESS = "the captioner gave no words"
 class HfCaptioner:
     """Captions from pixels.
 
-    Args:
-        spec: The model's folder, beams, length and precision.
-        device: Where.
-
     Raises:
         UserError: The folder is not such a model, or its weights do not fill it.
     """

@@ -84,15 +84,9 @@ class Detector(Protocol):
 
     def prepare(self, photo: npt.NDArray[np.uint8]) -> Prepared:
         """Resize one photo, (H, W, 3) uint8 RGB. Safe to call from several threads, so that it can run ahead."""
-        ...
 
     def detect_prepared(self, batch: Sequence[Prepared]) -> list[Detections]:
         """Pad the photos together, run them in one forward, and keep at most `regions` boxes of each."""
-        ...
-
-    def detect(self, photos: Sequence[npt.NDArray[np.uint8]]) -> list[Detections]:
-        """`prepare` and `detect_prepared` in one call."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +132,9 @@ class DetectorBackend(Protocol):
 
     def input_size(self) -> InputSize:
         """How the detector resizes photos."""
-        ...
 
     def describe(self) -> dict[str, object]:
         """What decides the output: model, weights digest, preprocessing, precision."""
-        ...
 
     def build(self, device: str) -> Detector:
         """Build the network with its weights."""
-        ...

@@ -1,10 +1,44 @@
-"""From a box head's output to the best boxes of a photo."""
+"""A detector's input tensor from photos, and the best boxes of each from the output of its box head."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.ops import batched_nms, clip_boxes_to_image
+
+from dgf.pipeline.detectors.base import Detections, InputSize, Prepared
+
+
+@contextmanager
+def half_inference(device: torch.device) -> Iterator[None]:
+    """Infer in the detectors' `PRECISION`."""
+    with torch.inference_mode(), torch.autocast(device.type, torch.float16, enabled=device.type == "cuda"):
+        yield
+
+
+def pad_photos(batch: Sequence[Prepared], size: InputSize, mean: Tensor, std: Tensor, *, bgr: bool) -> Tensor:
+    """Normalize photos and pad them together with zeros.
+
+    Args:
+        batch: B resized photos.
+        size: How they were resized.
+        mean: (3, 1, 1) in the network's channel order, values of pixels 0 to 255; its device is the result's.
+        std: Likewise.
+        bgr: The network wants blue first.
+
+    Returns:
+        (B, 3, H, W) float32, channels last.
+    """
+    height, width = size.padded([photo.size for photo in batch])
+    padded = torch.zeros((len(batch), height, width, 3), device=mean.device).permute(0, 3, 1, 2)  # (B, 3, H, W)
+    for row, photo in zip(padded, batch, strict=True):
+        pixels = torch.from_numpy(photo.pixels).to(mean.device).permute(2, 0, 1)
+        pixels = pixels.flip(0) if bgr else pixels
+        row[:, : pixels.shape[1], : pixels.shape[2]] = (pixels - mean) / std
+    return padded
 
 
 class BestBoxes(NamedTuple):
@@ -27,8 +61,7 @@ def best_boxes(
     boxes: Tensor,
     scores: Tensor,
     *,
-    height: int,
-    width: int,
+    size: tuple[int, int],
     regions: int,
     nms: float,
     once: bool = False,
@@ -43,15 +76,14 @@ def best_boxes(
     Args:
         boxes: (P, C, 4) one box a proposal and class, or (P, 1, 4) one for all classes.
         scores: (P, C) without the background class.
-        height: Of the photo within the network's input.
-        width: Likewise.
+        size: (height, width) of the photo within the network's input.
         regions: How many to keep at most.
         nms: Overlap (IoU) from which the lower of two boxes of one class is dropped.
         once: Keep a proposal only under its best class.
         candidates: Pairs to look at first.
     """
     classes = scores.shape[1]
-    boxes = clip_boxes_to_image(boxes, (height, width))  # (P, C or 1, 4)
+    boxes = clip_boxes_to_image(boxes, size)  # (P, C or 1, 4)
     usable = (boxes[..., 2:] > boxes[..., :2]).all(-1) & torch.isfinite(boxes).all(-1)  # (P, C or 1)
     flat = torch.where(usable & torch.isfinite(scores), scores, -1.0).flatten()  # (P * C,)
     possible = int((flat >= 0).sum())
@@ -68,3 +100,17 @@ def best_boxes(
         if len(keep) == regions or candidates >= possible:
             return BestBoxes(pair_boxes[keep], top[keep], pair_class[keep], rows[keep])
         candidates *= 4
+
+
+def to_detections(found: BestBoxes, features: Tensor, photo: Prepared) -> Detections:
+    """Move one photo's boxes to the host, in pixels of the original."""
+    height, width = photo.size
+    new_height, new_width = photo.pixels.shape[:2]
+    scale = np.array([width / new_width, height / new_height] * 2, dtype=np.float32)
+    edge = np.array([width, height] * 2, dtype=np.float32)
+    return Detections(
+        features=features.float().cpu().numpy(),
+        boxes=np.minimum(found.boxes.float().cpu().numpy() * scale, edge),
+        scores=found.scores.float().cpu().numpy(),
+        classes=found.classes.int().cpu().numpy(),
+    )

@@ -80,10 +80,8 @@ def read_detectron2_config(spec: DetectorSpec) -> "CfgNode":
         )
     model.MASK_ON = model.KEYPOINT_ON = False
     model.DEVICE, model.WEIGHTS = "cpu", ""
-    if spec.min_size is not None:
-        config.INPUT.MIN_SIZE_TEST = spec.min_size
-    if spec.max_size is not None:
-        config.INPUT.MAX_SIZE_TEST = spec.max_size
+    config.INPUT.MIN_SIZE_TEST = spec.min_size or config.INPUT.MIN_SIZE_TEST
+    config.INPUT.MAX_SIZE_TEST = spec.max_size or config.INPUT.MAX_SIZE_TEST
     return config
 
 
@@ -120,7 +118,6 @@ def published_detectron2_weights(spec: DetectorSpec, name: str) -> str | None:
     """Address of the zoo's weights of this very configuration, under the name `default`."""
     if name != "default":
         return None
-    require_detectron2(spec)
     import detectron2.model_zoo
 
     try:
@@ -138,13 +135,7 @@ def detectron2_input_size(config: "CfgNode") -> InputSize:
 def build_detectron2_network(
     config: "CfgNode", source: WeightSource, spec: DetectorSpec, ignore: tuple[str, ...] = ()
 ) -> nn.Module:
-    """Build the network on the CPU, seeded, and fill it from a file where one is given.
-
-    Args:
-        config: From `read_detectron2_config`.
-        source: A seed or a file.
-        spec: For messages.
-        ignore: Regular expressions of names in the file that the network does without.
+    """Build the network on the CPU, seeded, and fill it from a file where one is given, less the names to `ignore`.
 
     Raises:
         UserError: detectron2 cannot build it, or the weights do not fit.

@@ -1,8 +1,9 @@
 """Faster R-CNN of detectron2: any configuration of its model zoo, or of a file."""
 
 import hashlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from dgf.pipeline.detectors.base import PRECISION, Detections, Detector, DetectorSpec, InputSize, Prepared
-from dgf.pipeline.detectors.batching import half_inference, pad_photos, to_detections
-from dgf.pipeline.detectors.boxes import BestBoxes, best_boxes
+from dgf.pipeline.detectors.boxes import BestBoxes, best_boxes, half_inference, pad_photos, to_detections
 from dgf.pipeline.detectors.detectron2_config import (
     build_detectron2_network,
     detectron2_class_names,
@@ -25,6 +25,12 @@ from dgf.pipeline.weights import WeightSource, identify_weights, resolve_weights
 
 if TYPE_CHECKING:
     from detectron2.config import CfgNode
+
+BestOf = Callable[..., BestBoxes]
+"""`best_boxes` for one detector: its `regions` and `nms` are given."""
+
+RegionHead = Callable[[Any, dict[str, Tensor], list[Any], BestOf], tuple[list[BestBoxes], list[Tensor]]]
+"""From detectron2's heads, feature maps and proposals to the boxes kept of each photo and their (n, D) features."""
 
 
 class Detectron2Backend:
@@ -51,21 +57,16 @@ class Detectron2Backend:
         """Build the network with its weights."""
         network: Any = build_detectron2_network(self._config, self._weights(), self._spec)
         settings = self._config.MODEL.ROI_HEADS
-        regions, nms = self._spec.regions, float(settings.NMS_THRESH_TEST)
-        head: RegionHead
         if settings.NAME == "Res5ROIHeads":
-            head, dim = Res5Regions(network.roi_heads, regions, nms), network.roi_heads.res5[-1].out_channels
+            head, dim = res5_regions, network.roi_heads.res5[-1].out_channels
         else:
-            head = PooledRegions(network.roi_heads, regions, nms)
-            dim = network.backbone.output_shape()[settings.IN_FEATURES[0]].channels
-        return Detectron2Detector(network, self._config, head, dim, detectron2_class_names(self._config), device)
+            head, dim = pooled_regions, network.backbone.output_shape()[settings.IN_FEATURES[0]].channels
+        names = detectron2_class_names(self._config)
+        return Detectron2Detector(network, self._config, head, self._spec.regions, dim, names, device)
 
     def _weights(self) -> WeightSource:
-        return resolve_weights(
-            self._spec.weights,
-            what=f"detector {self._spec.spec}",
-            published=lambda name: published_detectron2_weights(self._spec, name),
-        )
+        published = partial(published_detectron2_weights, self._spec)
+        return resolve_weights(self._spec.weights, what=f"detector {self._spec.spec}", published=published)
 
 
 def describe_config(config: "CfgNode", spec: DetectorSpec) -> dict[str, object]:
@@ -79,72 +80,41 @@ def describe_config(config: "CfgNode", spec: DetectorSpec) -> dict[str, object]:
     }
 
 
-class RegionHead(Protocol):
-    """Chooses among the proposals of a batch."""
-
-    def __call__(self, features: dict[str, Tensor], proposals: list[Any]) -> tuple[list[BestBoxes], list[Tensor]]:
-        """From feature maps and detectron2's proposals to the boxes kept of each photo and their (n, D) features."""
-        ...
-
-
-class PooledRegions:
-    """Heads that read a pooled map (FPN, DC5): a region's features are that map, averaged."""
-
-    def __init__(self, heads: Any, regions: int, nms: float) -> None:
-        self._heads, self._regions, self._nms = heads, regions, nms
-
-    def __call__(self, features: dict[str, Tensor], proposals: list[Any]) -> tuple[list[BestBoxes], list[Tensor]]:
-        """See `RegionHead`."""
-        # Pooling wants this layout, and would round boxes to the precision of the maps.
-        maps = [features[name].float().contiguous() for name in self._heads.box_in_features]
-        pooled = self._heads.box_pooler(maps, [found.proposal_boxes for found in proposals])
-        kept = keep_boxes(self._heads.box_predictor, self._heads.box_head(pooled), proposals, self._regions, self._nms)
-        grids = self._heads.box_pooler(maps, _boxes(kept))  # (sum n, D, 7, 7)
-        return kept, list(grids.mean((2, 3)).split([len(found.boxes) for found in kept]))
+def pooled_regions(
+    heads: Any, features: dict[str, Tensor], proposals: list[Any], best: BestOf
+) -> tuple[list[BestBoxes], list[Tensor]]:
+    """A `RegionHead` of heads that read a pooled map (FPN, DC5): a region's features are that map, averaged."""
+    # Pooling wants this layout, and would round boxes to the precision of the maps.
+    maps = [features[name].float().contiguous() for name in heads.box_in_features]
+    pooled = heads.box_pooler(maps, [found.proposal_boxes for found in proposals])
+    kept = _keep_boxes(heads.box_predictor, heads.box_head(pooled), proposals, best)
+    grids = heads.box_pooler(maps, _boxes(kept))  # (sum n, D, 7, 7)
+    return kept, list(grids.mean((2, 3)).split([len(found.boxes) for found in kept]))
 
 
-class Res5Regions:
-    """Heads that run ResNet's last stage on every region (C4): a region's features are its output, averaged."""
-
-    def __init__(self, heads: Any, regions: int, nms: float) -> None:
-        self._heads, self._regions, self._nms = heads, regions, nms
-
-    def __call__(self, features: dict[str, Tensor], proposals: list[Any]) -> tuple[list[BestBoxes], list[Tensor]]:
-        """See `RegionHead`."""
-        kept: list[BestBoxes] = []
-        means: list[Tensor] = []
-        # Photo by photo: a thousand proposals through res5 take a gigabyte.
-        for index, found in enumerate(proposals):
-            maps = [features[name][index : index + 1].float().contiguous() for name in self._heads.in_features]
-            grids = self._heads._shared_roi_transform(maps, [found.proposal_boxes])  # (P, D, 7, 7)
-            kept += keep_boxes(self._heads.box_predictor, grids.mean((2, 3)), [found], self._regions, self._nms)
-            means.append(self._heads._shared_roi_transform(maps, _boxes(kept[-1:])).mean((2, 3)))
-        return kept, means
+def res5_regions(
+    heads: Any, features: dict[str, Tensor], proposals: list[Any], best: BestOf
+) -> tuple[list[BestBoxes], list[Tensor]]:
+    """A `RegionHead` of heads that run ResNet's last stage on every region (C4): its output, averaged."""
+    kept: list[BestBoxes] = []
+    means: list[Tensor] = []
+    # Photo by photo: a thousand proposals through res5 take a gigabyte.
+    for index, found in enumerate(proposals):
+        maps = [features[name][index : index + 1].float().contiguous() for name in heads.in_features]
+        grids = heads._shared_roi_transform(maps, [found.proposal_boxes])  # (P, D, 7, 7)
+        kept += _keep_boxes(heads.box_predictor, grids.mean((2, 3)), [found], best)
+        means.append(heads._shared_roi_transform(maps, _boxes(kept[-1:])).mean((2, 3)))
+    return kept, means
 
 
-def keep_boxes(predictor: Any, head: Tensor, proposals: list[Any], regions: int, nms: float) -> list[BestBoxes]:
-    """Score and refine the proposals of a batch, and keep the best boxes of each photo.
-
-    Args:
-        predictor: detectron2's box predictor.
-        head: (sum P, F) output of the box head.
-        proposals: Of each photo.
-        regions: How many to keep of a photo.
-        nms: Overlap from which the lower of two boxes of a class is dropped.
-    """
+def _keep_boxes(predictor: Any, head: Tensor, proposals: list[Any], best: BestOf) -> list[BestBoxes]:
+    """Score and refine the proposals of a batch by the box head's output (sum P, F); keep the best of each photo."""
     with torch.autocast(head.device.type, enabled=False):  # box offsets want more than eleven bits
         predictions = predictor(head.float())
         boxes = predictor.predict_boxes(predictions, proposals)
         scores = predictor.predict_probs(predictions, proposals)
-    return [
-        best_boxes(
-            box.view(len(box), -1, 4),
-            score[:, :-1],  # the last class is the background
-            height=found.image_size[0],
-            width=found.image_size[1],
-            regions=regions,
-            nms=nms,
-        )
+    return [  # the last class is the background
+        best(box.view(len(box), -1, 4), score[:, :-1], size=found.image_size)
         for box, score, found in zip(boxes, scores, proposals, strict=True)
     ]
 
@@ -176,6 +146,7 @@ class Detectron2Detector:
         network: Any,
         config: "CfgNode",
         head: RegionHead,
+        regions: int,
         feature_dim: int,
         names: tuple[str, ...],
         device: str,
@@ -187,6 +158,7 @@ class Detectron2Detector:
         fold_norms(network)
         self._network = network.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
         self._head = head
+        self._best = partial(best_boxes, regions=regions, nms=float(config.MODEL.ROI_HEADS.NMS_THRESH_TEST))
         self._bgr = config.INPUT.FORMAT == "BGR"
 
     def prepare(self, photo: npt.NDArray[np.uint8]) -> Prepared:
@@ -195,10 +167,6 @@ class Detectron2Detector:
         new_height, new_width = self.input_size.resized(height, width)
         resized = Image.fromarray(photo).resize((new_width, new_height), Image.Resampling.BILINEAR)
         return Prepared(np.array(resized), (height, width))
-
-    def detect(self, photos: Sequence[npt.NDArray[np.uint8]]) -> list[Detections]:
-        """`prepare` and `detect_prepared` in one call."""
-        return self.detect_prepared([self.prepare(photo) for photo in photos])
 
     def detect_prepared(self, batch: Sequence[Prepared]) -> list[Detections]:
         """Run a batch in one forward: backbone, proposals, box head, and the features of the boxes kept."""
@@ -210,5 +178,5 @@ class Detectron2Detector:
             images = ImageList(pixels, [photo.pixels.shape[:2] for photo in batch])
             features = self._network.backbone(pixels)
             proposals, _ = self._network.proposal_generator(images, features, None)
-            kept, means = self._head(features, proposals)
+            kept, means = self._head(self._network.roi_heads, features, proposals, self._best)
             return [to_detections(*found) for found in zip(kept, means, batch, strict=True)]

@@ -13,17 +13,9 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.ops.misc import FrozenBatchNorm2d
 
 from dgf.pipeline.detectors.base import PRECISION, Detections, Detector, DetectorSpec, InputSize, Prepared
-from dgf.pipeline.detectors.batching import half_inference, pad_photos, to_detections
-from dgf.pipeline.detectors.boxes import BestBoxes, best_boxes
+from dgf.pipeline.detectors.boxes import BestBoxes, best_boxes, half_inference, pad_photos, to_detections
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.weights import (
-    WeightSource,
-    fill_network,
-    identify_weights,
-    read_weights,
-    resolve_weights,
-    seeded,
-)
+from dgf.pipeline.weights import WeightSource, fill_network, identify_weights, read_weights, resolve_weights, seeded
 
 _SIZES = {
     "fasterrcnn_resnet50_fpn": (800, 1333),
@@ -78,11 +70,8 @@ class TorchvisionBackend:
 
     def _weights(self) -> WeightSource:
         published = {name.lower(): entry.url for name, entry in self._published.__members__.items()}
-        return resolve_weights(
-            self._spec.weights,
-            what=f"detector {self._spec.spec}",
-            published=lambda name: published.get(name.lower()),
-        )
+        what = f"detector {self._spec.spec}"
+        return resolve_weights(self._spec.weights, what=what, published=lambda name: published.get(name.lower()))
 
 
 def tame_random_torchvision(network: nn.Module) -> None:
@@ -134,10 +123,6 @@ class TorchvisionDetector:
         resized = nn.functional.interpolate(pixels, self.input_size.resized(height, width), mode="bilinear")
         return Prepared(resized[0].round().byte().permute(1, 2, 0).contiguous().numpy(), (height, width))
 
-    def detect(self, photos: Sequence[npt.NDArray[np.uint8]]) -> list[Detections]:
-        """`prepare` and `detect_prepared` in one call."""
-        return self.detect_prepared([self.prepare(photo) for photo in photos])
-
     def detect_prepared(self, batch: Sequence[Prepared]) -> list[Detections]:
         """Run a batch in one forward: backbone, proposals, box head, and the features of the boxes kept."""
         heads = self._network.roi_heads
@@ -160,14 +145,7 @@ class TorchvisionDetector:
             logits, offsets = heads.box_predictor(head.float())
             boxes = heads.box_coder.decode(offsets, proposals).split(counts)  # (P, 1 + C, 4)
             scores = logits.softmax(-1).split(counts)
-        return [
-            best_boxes(
-                box[:, 1:],  # the first class is the background
-                score[:, 1:],
-                height=size[0],
-                width=size[1],
-                regions=self._regions,
-                nms=self._nms,
-            )
+        return [  # the first class is the background
+            best_boxes(box[:, 1:], score[:, 1:], size=size, regions=self._regions, nms=self._nms)
             for box, score, size in zip(boxes, scores, sizes, strict=True)
         ]

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from dgf.pipeline.detectors.base import Detector, DetectorSpec, InputSize
-from dgf.pipeline.detectors.boxes import BestBoxes, best_boxes
+from dgf.pipeline.detectors.boxes import BestBoxes
 from dgf.pipeline.detectors.detectron2_config import build_detectron2_network, require_detectron2
-from dgf.pipeline.detectors.detectron2_rcnn import Detectron2Detector, describe_config
+from dgf.pipeline.detectors.detectron2_rcnn import BestOf, Detectron2Detector, describe_config
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.weights import WeightSource, identify_weights, read_weights, resolve_weights
 
@@ -61,8 +61,7 @@ class VisualGenomeBackend:
         source = self._weights()
         names = read_class_names(source)
         network: Any = build_caffe_network(config, source, self._spec)
-        head = ProposalRegions(network.roi_heads, self._spec.regions, float(config.MODEL.ROI_HEADS.NMS_THRESH_TEST))
-        return Detectron2Detector(network, config, head, FEATURE_DIM, names, device)
+        return Detectron2Detector(network, config, proposal_regions, self._spec.regions, FEATURE_DIM, names, device)
 
     def _weights(self) -> WeightSource:
         return resolve_weights(self._spec.weights, what="the Visual Genome detector", published=lambda name: None)
@@ -114,7 +113,7 @@ def read_class_names(source: WeightSource) -> tuple[str, ...]:
     return names
 
 
-def build_caffe_network(config: "CfgNode", source: WeightSource, spec: DetectorSpec) -> nn.Module:
+def build_caffe_network(config: "CfgNode", source: WeightSource, spec: DetectorSpec) -> Any:
     """Build detectron2's network and turn it into Caffe's: the stem's pooling, and a dilated res5.
 
     Raises:
@@ -126,18 +125,13 @@ def build_caffe_network(config: "CfgNode", source: WeightSource, spec: DetectorS
             "Give faster_rcnn_from_caffe_attr.pkl (or .._original.pkl) of the port py-bottom-up-attention",
         )
     network: Any = build_detectron2_network(config, source, spec, ignore=_ATTRIBUTES)
-    caffe_style(network)
-    built: nn.Module = network
-    return built
-
-
-def caffe_style(network: Any) -> None:
-    """What Caffe's network does differently, none of which has weights."""
+    # What Caffe's network does differently has no weights.
     network.backbone.stem = _CaffeStem(network.backbone.stem)
     res5 = network.roi_heads.res5
     res5[0].conv1.stride = res5[0].shortcut.stride = (1, 1)
     for block in res5:
         block.conv2.padding = block.conv2.dilation = (2, 2)
+    return network
 
 
 class _CaffeStem(nn.Module):
@@ -152,35 +146,22 @@ class _CaffeStem(nn.Module):
         return nn.functional.max_pool2d(hidden, 3, stride=2, ceil_mode=True)
 
 
-class ProposalRegions:
-    """Keeps proposals, each under its best class, with the features it was judged by.
+def proposal_regions(
+    heads: Any, features: dict[str, Tensor], proposals: list[Any], best: BestOf
+) -> tuple[list[BestBoxes], list[Tensor]]:
+    """A `RegionHead` that keeps proposals, each under its best class, with the features it was judged by.
 
     Boxes of a score of at least 0.2, at least 10 of them where there are so many, at most `regions`.
     """
-
-    def __init__(self, heads: Any, regions: int, nms: float) -> None:
-        self._heads, self._regions, self._nms = heads, regions, nms
-
-    def __call__(self, features: dict[str, Tensor], proposals: list[Any]) -> tuple[list[BestBoxes], list[Tensor]]:
-        """See `dgf.pipeline.detectors.detectron2_rcnn.RegionHead`."""
-        kept: list[BestBoxes] = []
-        means: list[Tensor] = []
-        for index, found in enumerate(proposals):  # photo by photo: res5 on 300 regions is batch enough
-            maps = [features[name][index : index + 1].float().contiguous() for name in self._heads.in_features]
-            judged = self._heads._shared_roi_transform(maps, [found.proposal_boxes]).mean((2, 3))  # (P, 2048)
-            with torch.autocast(judged.device.type, enabled=False):
-                scores = self._heads.box_predictor.cls_score(judged.float()).softmax(-1)[:, :-1]
-            best = best_boxes(
-                found.proposal_boxes.tensor[:, None],
-                scores,
-                height=found.image_size[0],
-                width=found.image_size[1],
-                regions=self._regions,
-                nms=self._nms,
-                once=True,
-            )
-            count = max(int((best.scores >= MIN_SCORE).sum()), min(MIN_BOXES, len(best.scores)))
-            best = BestBoxes(*(values[:count] for values in best))
-            kept.append(best)
-            means.append(judged[best.rows])
-        return kept, means
+    kept: list[BestBoxes] = []
+    means: list[Tensor] = []
+    for index, found in enumerate(proposals):  # photo by photo: res5 on 300 regions is batch enough
+        maps = [features[name][index : index + 1].float().contiguous() for name in heads.in_features]
+        judged = heads._shared_roi_transform(maps, [found.proposal_boxes]).mean((2, 3))  # (P, 2048)
+        with torch.autocast(judged.device.type, enabled=False):
+            scores = heads.box_predictor.cls_score(judged.float()).softmax(-1)[:, :-1]
+        ordered = best(found.proposal_boxes.tensor[:, None], scores, size=found.image_size, once=True)
+        count = max(int((ordered.scores >= MIN_SCORE).sum()), min(MIN_BOXES, len(ordered.scores)))
+        kept.append(BestBoxes(*(values[:count] for values in ordered)))
+        means.append(judged[kept[-1].rows])
+    return kept, means

@@ -39,13 +39,7 @@ class Tile:
 
 
 def write_sheet(tiles: Sequence[Tile], path: Path, *, columns: int = 4) -> None:
-    """Draw the tiles row by row into a PNG, written whole or not at all.
-
-    Args:
-        tiles: At least one.
-        path: The file.
-        columns: Tiles per row.
-    """
+    """Draw at least one tile, row by row, into a PNG that is written whole or not at all."""
     drawn = [_draw_tile(tile) for tile in tiles]
     rows = [drawn[start : start + columns] for start in range(0, len(drawn), columns)]
     heights = [max(tile.height for tile in row) for row in rows]
@@ -69,21 +63,21 @@ def _draw_tile(tile: Tile) -> Image.Image:
         scale = _EDGE / max(photo.size)
         photo = photo.resize((max(1, round(photo.width * scale)), max(1, round(photo.height * scale))))
     _draw_boxes(photo, tile.boxes * scale, tile.labels)
-    lines = textwrap.wrap(tile.text, _TITLE_WIDTH) or []
+    lines = textwrap.wrap(tile.text, _TITLE_WIDTH)
     drawn = Image.new("RGB", (_EDGE, photo.height + _LINE * (1 + len(lines)) + 4), "white")
     drawn.paste(photo, (0, _LINE))
     draw = ImageDraw.Draw(drawn)
     title = tile.title if len(tile.title) <= _TITLE_WIDTH else f"...{tile.title[3 - _TITLE_WIDTH :]}"
-    draw.text((0, 0), title, fill="black", font=_font(13))
+    draw.text((0, 0), title, fill="black", font=ImageFont.load_default(13))
     for index, line in enumerate(lines):
-        draw.text((0, _LINE * (index + 1) + photo.height), line, fill="#333333", font=_font(13))
+        draw.text((0, _LINE * (index + 1) + photo.height), line, fill="#333333", font=ImageFont.load_default(13))
     return drawn
 
 
 def _draw_boxes(photo: Image.Image, boxes: npt.NDArray[np.float32], labels: Sequence[str]) -> None:
     """Draw the last box first, so that the best lies on top."""
     draw = ImageDraw.Draw(photo)
-    font = _font(11)
+    font = ImageFont.load_default(11)
     for index in reversed(range(len(boxes))):
         color = _COLORS[index % len(_COLORS)]
         left, top, right, bottom = (float(edge) for edge in boxes[index])
@@ -93,7 +87,3 @@ def _draw_boxes(photo: Image.Image, boxes: npt.NDArray[np.float32], labels: Sequ
         spot = (spot[0] - beyond, spot[1], spot[2] - beyond, spot[3])
         draw.rectangle((spot[0] - 1, spot[1] - 1, spot[2] + 1, spot[3] + 1), fill=color)
         draw.text((left + 2 - beyond, max(0.0, top)), labels[index], fill="black", font=font)
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)

@@ -7,7 +7,7 @@ from dgf.pipeline.lines import FaultLog, OnError
 from dgf.pipeline.posts.base import Dataset, Post
 from dgf.pipeline.posts.jsonl import read_jsonl, split_of_file
 from dgf.pipeline.posts.mnre import IMAGE_FOLDER, RELATION_FILES, SPLITS, find_mnre_files, read_mnre_split
-from dgf.pipeline.posts.relations import derive_relations, read_relations
+from dgf.pipeline.posts.relations import NONE, read_relations
 
 _RELATION_LISTS = ("relations.json", *RELATION_FILES)
 _LAYOUTS = (
@@ -55,11 +55,12 @@ def read_dataset(path: Path, *, on_error: OnError = "stop", relations: Path | No
             f"{path}: not one row can be used ({len(faults)} fault(s); the first: {faults[0]})",
             "`dgf validate` lists every fault.",
         )
+    found = {post.relation for posts in splits.values() for post in posts if post.relation is not None}
     return Dataset(
         root=path,
         image_root=folder / IMAGE_FOLDER if layout == "mnre" else folder,
         splits={split: tuple(posts) for split, posts in splits.items()},
-        relations=known or derive_relations(post.relation for posts in splits.values() for post in posts),
+        relations=known or (*sorted(found & {NONE}), *sorted(found - {NONE})),
         faults=faults,
     )
 
@@ -79,10 +80,8 @@ def _find(path: Path) -> tuple[dict[str, Path], str]:
         split = split_of_file(file)
         if split in SPLITS and file.is_file():
             if split in lines:
-                names = f"{lines[split].name} and {file.name}"
-                raise UserError(
-                    f"{path}: two .jsonl files for the split {split}: {names}", "Keep one of them in the folder."
-                )
+                fault = f"two .jsonl files for the split {split}: {lines[split].name} and {file.name}"
+                raise UserError(f"{path}: {fault}", "Keep one of them in the folder.")
             lines[split] = file
     if text and lines:
         raise UserError(f"{path}: holds both {next(iter(text.values()))} and {next(iter(lines.values()))}", _LAYOUTS)

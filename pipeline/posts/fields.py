@@ -1,17 +1,13 @@
 """The checks that the fields of every row pass, whatever its layout."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dgf.pipeline.lines import RowError, show_value
 from dgf.pipeline.posts.base import Mention
 
 
 def text_field(value: object, name: str) -> str:
-    """Check a string that will be written to files again.
-
-    Args:
-        value: What the row holds.
-        name: What the message calls it.
+    """Check a string that will be written to files again; messages call it by `name`.
 
     Raises:
         RowError: It is not a string, is empty, or cannot be written as UTF-8.
@@ -79,19 +75,19 @@ def span_field(value: object, name: str, length: int, unit: str = "words") -> tu
 
 
 def check_name(name: str | None, covered: str, span: tuple[int, int], unit: str, of: str) -> None:
-    """Refuse a mention whose name, where the row gives one, is not the text that its span covers.
-
-    Args:
-        name: The name in the row, None if it has none.
-        covered: The text of the span.
-        span: [start, end).
-        unit: What the span counts: words or characters.
-        of: Which mention, for the message.
-    """
+    """Refuse a mention whose name, where the row gives one, is not the text that its span (in `unit`) covers."""
     if name is not None and name != covered:
-        raise RowError(
-            f"{of} name {show_value(name)} differs from {unit} [{span[0]}, {span[1]}): {show_value(covered)}"
-        )
+        start, end = span
+        raise RowError(f"{of} name {show_value(name)} differs from {unit} [{start}, {end}): {show_value(covered)}")
+
+
+def mention_of_words(
+    tokens: Sequence[str], span: tuple[int, int], name: str | None, mention: Mapping[str, object], of: str
+) -> Mention:
+    """Check a mention whose span counts words: its name is what it covers, its type, if there is one, is text."""
+    covered = " ".join(tokens[slice(*span)])
+    check_name(name, covered, span, "words", of)
+    return Mention(covered, *span, optional_text_field(mention.get("type"), f"{of} type"))
 
 
 def check_pair(head: Mention, tail: Mention) -> None:

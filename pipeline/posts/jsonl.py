@@ -25,6 +25,7 @@ from dgf.pipeline.posts.fields import (
     check_pair,
     image_field,
     mapping_field,
+    mention_of_words,
     optional_text_field,
     relation_field,
     span_field,
@@ -39,7 +40,7 @@ _SPLIT_NAMES = {"dev": "val", "valid": "val", "validation": "val"}
 def split_of_file(path: Path) -> str | None:
     """The split that a file of posts is named for, such as val for `dev.jsonl.gz`; None for any other file."""
     named = _FILE.fullmatch(path.name)
-    return None if named is None else _split_name(named["stem"])
+    return None if named is None else _SPLIT_NAMES.get(named["stem"], named["stem"])
 
 
 def read_jsonl(
@@ -61,7 +62,8 @@ def read_jsonl(
     splits: dict[str, list[Post]] = {default: []}
     for number, row in read_objects(path, log, empty="holds no row"):
         with log.at(path, number):
-            split = _split_name(optional_text_field(row.get("split"), "split") or default)
+            split = optional_text_field(row.get("split"), "split") or default
+            split = _SPLIT_NAMES.get(split, split)
             if fixed_split and split != default:
                 raise RowError(f"split {show_value(row['split'])} in the file of the split {default}")
             post = _post_of_object(row, f"{split}:{number}", relations)
@@ -72,17 +74,13 @@ def read_jsonl(
     return {split: posts for split, posts in splits.items() if posts} or {default: []}
 
 
-def _split_name(name: str) -> str:
-    """The project's name of a split: dev, valid and validation are val; any other name stays."""
-    return _SPLIT_NAMES.get(name, name)
-
-
 def _post_of_object(row: Mapping[str, object], default_id: str, relations: frozenset[str] | None) -> Post:
     if ("text" in row) == ("tokens" in row):
         raise RowError("must have either text or tokens" + (", not both" if "text" in row else ""))
     mentions = {key: mapping_field(row.get(key), key) for key in ("head", "tail")}
     if "tokens" in row:
-        tokens, head, tail = _over_tokens(token_field(row["tokens"], "tokens"), mentions)
+        tokens = token_field(row["tokens"], "tokens")
+        head, tail = (_mention_of_words(tokens, mention, of) for of, mention in mentions.items())
     else:
         tokens, head, tail = _over_text(text_field(row["text"], "text"), mentions)
     check_pair(head, tail)
@@ -114,17 +112,10 @@ def _unit(mention: Mapping[str, object], of: str, default: str) -> str:
     return str(unit)
 
 
-def _over_tokens(
-    tokens: tuple[str, ...], mentions: Mapping[str, Mapping[str, object]]
-) -> tuple[tuple[str, ...], Mention, Mention]:
-    found = []
-    for of, mention in mentions.items():
-        _unit(mention, of, "words")
-        start, end = span_field(mention.get("span"), f"{of} span", len(tokens))
-        covered = " ".join(tokens[start:end])
-        check_name(_name(mention, of), covered, (start, end), "words", of)
-        found.append(Mention(covered, start, end, optional_text_field(mention.get("type"), f"{of} type")))
-    return tokens, found[0], found[1]
+def _mention_of_words(tokens: tuple[str, ...], mention: Mapping[str, object], of: str) -> Mention:
+    _unit(mention, of, "words")
+    span = span_field(mention.get("span"), f"{of} span", len(tokens))
+    return mention_of_words(tokens, span, _name(mention, of), mention, of)
 
 
 def _over_text(text: str, mentions: Mapping[str, Mapping[str, object]]) -> tuple[tuple[str, ...], Mention, Mention]:
@@ -157,11 +148,6 @@ def _characters(text: str, words: list[tuple[int, int]], mention: Mapping[str, o
 
 def _words(text: str, cuts: Iterable[int]) -> list[tuple[int, int]]:
     """[start, end) of each word: split at white space and at the cuts."""
-    words: list[tuple[int, int]] = []
     edges = {0, len(text), *cuts}
     edges |= {index for index in range(1, len(text)) if text[index].isspace() != text[index - 1].isspace()}
-    ordered = sorted(edges)
-    for start, end in pairwise(ordered):
-        if not text[start].isspace():
-            words.append((start, end))
-    return words
+    return [(start, end) for start, end in pairwise(sorted(edges)) if not text[start].isspace()]

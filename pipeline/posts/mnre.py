@@ -8,11 +8,10 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.lines import FaultLog, RowError, read_lines, show_value
 from dgf.pipeline.posts.base import Mention, Post
 from dgf.pipeline.posts.fields import (
-    check_name,
     check_pair,
     image_field,
     mapping_field,
-    optional_text_field,
+    mention_of_words,
     relation_field,
     span_field,
     text_field,
@@ -47,24 +46,15 @@ def find_mnre_files(root: Path) -> dict[str, Path]:
             if (file := root / folder / f"{prefix}_{spelling}.txt").is_file()
         ]
         if len(files) > 1:
-            raise UserError(
-                f"{root}: two files for the split {split}: {files[0]} and {files[1]}",
-                "Keep one of them in the folder.",
-            )
+            two = f"{files[0]} and {files[1]}"
+            raise UserError(f"{root}: two files for the split {split}: {two}", "Keep one of them in the folder.")
         if files:
             found[split] = files[0]
     return found
 
 
 def read_mnre_split(path: Path, split: str, log: FaultLog, relations: frozenset[str] | None) -> list[Post]:
-    """Read one split; rows get the ids `split:line`.
-
-    Args:
-        path: The text file.
-        split: train, val or test.
-        log: Receives the faults.
-        relations: The relations a row may have, None for any.
-    """
+    """Read one split; rows get the ids `split:line`, and their faults go to `log`; None allows any relation."""
     folders = (split, *(other for other in SPLITS if other != split))
     posts = []
     for number, line in read_lines(path, log, empty="holds no row"):
@@ -114,10 +104,7 @@ def _mention(row: Mapping[str, object], key: str, tokens: tuple[str, ...]) -> Me
         if inner not in mention:
             raise RowError(f"{key} has no key '{inner}'")
     name = text_field(mention["name"], f"{key} name")
-    start, end = span_field(mention["pos"], f"{key} pos", len(tokens))
-    covered = " ".join(tokens[start:end])
-    check_name(name, covered, (start, end), "words", key)
-    return Mention(covered, start, end, optional_text_field(mention.get("type"), f"{key} type"))
+    return mention_of_words(tokens, span_field(mention["pos"], f"{key} pos", len(tokens)), name, mention, key)
 
 
 def _image(row: Mapping[str, object]) -> str | None:

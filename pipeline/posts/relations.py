@@ -1,7 +1,6 @@
-"""Which relations a data set has, and in which order: from its JSON file, or from its rows."""
+"""Which relations a data set has, and in which order, from its JSON file."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 from dgf.pipeline.errors import UserError
@@ -34,7 +33,7 @@ def read_relations(path: Path) -> tuple[str, ...]:
         raise UserError(f"{path}: not JSON: {error}", _IDS_FORM) from None
     if isinstance(pairs, list) and pairs and all(isinstance(item, str) for item in pairs):
         pairs = [(name, index) for index, name in enumerate(pairs)]
-    if not _is_pairs(pairs):
+    if not (isinstance(pairs, list) and pairs and all(isinstance(item, tuple) for item in pairs)):
         raise UserError(f"{path}: holds no relations", _IDS_FORM)
     names: dict[int, str] = {}
     faults = []
@@ -59,17 +58,3 @@ def read_relations(path: Path) -> tuple[str, ...]:
     if faults:
         raise UserError("\n  ".join([f"{path}: {len(faults)} fault(s):", *faults]), _IDS_FORM)
     return tuple(names[number] for number in range(len(names)))
-
-
-def _is_pairs(value: object) -> bool:
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) for item in value)
-    )
-
-
-def derive_relations(labels: Iterable[str | None]) -> tuple[str, ...]:
-    """List the relations that occur, sorted, with "None" first where it is among them."""
-    found = {label for label in labels if label is not None}
-    return (*sorted(found & {NONE}), *sorted(found - {NONE}))

@@ -9,6 +9,7 @@ from skimage import data
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.vgg import BlockExtractor, VggSpec, build_vgg, describe_vgg
+from support.detecting import extract
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def test_blocks_and_fc7_are_torchvisions(vgg: BlockExtractor) -> None:
         torch.manual_seed(7)
         network = torchvision.models.vgg16(weights=None).eval()
     photos = [data.coffee(), data.astronaut()]
-    found = vgg.extract(photos)
+    found = extract(vgg, photos)
     assert found.blocks.shape == (2, 49, 512) and found.blocks.dtype == np.float32
     assert found.fc7 is not None and found.fc7.shape == (2, 4096) and found.fc7.min() == 0
     pixels = torch.from_numpy(np.stack([vgg.prepare(photo) for photo in photos])).permute(0, 3, 1, 2) / 255
@@ -36,9 +37,9 @@ def test_blocks_and_fc7_are_torchvisions(vgg: BlockExtractor) -> None:
 
 def test_a_batch_gives_what_single_photos_give(vgg: BlockExtractor) -> None:
     photos = [data.coffee(), data.astronaut()]
-    together = vgg.extract(photos)
+    together = extract(vgg, photos)
     for row, photo in enumerate(photos):
-        np.testing.assert_allclose(vgg.extract([photo]).blocks[0], together.blocks[row], atol=1e-4)
+        np.testing.assert_allclose(extract(vgg, [photo]).blocks[0], together.blocks[row], atol=1e-4)
 
 
 def test_the_whole_photo_counts(vgg: BlockExtractor) -> None:
@@ -55,7 +56,7 @@ def test_weights_of_a_file(tmp_path: Path) -> None:
     assert str(describe_vgg(spec)["weights"]).startswith("sha256:")
     built = build_vgg(spec, "cpu")
     torch.testing.assert_close(built._features[0].weight, state["features.0.weight"])  # type: ignore[index]
-    assert built.extract([data.coffee()]).fc7 is None
+    assert extract(built, [data.coffee()]).fc7 is None
     (tmp_path / "vgg.safetensors").write_bytes(b"\x08")
     with pytest.raises(UserError, match=r"vgg\.safetensors cannot be read"):
         build_vgg(spec, "cpu")

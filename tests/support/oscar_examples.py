@@ -87,7 +87,7 @@ def decode_several(
 def next_word(
     checkpoint: OscarCheckpoint, photos: list[CaptionInput], cached: bool, beams: int, length: int
 ) -> Cached | Stepwise:
-    context = build_context(photos, checkpoint.tokenizer, length)
+    context = build_context(photos, checkpoint.tokenizer, length, torch.device("cpu"))
     mask = checkpoint.tokenizer.mask_token_id
     if cached:
         return Cached(checkpoint.model, context, length, beams, mask)

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgf.pipeline.captioners.oscar import CaptionContext, Oscar
-from dgf.pipeline.captioners.oscar.decoding import DecodedCaption, NextWord, Words
+from dgf.pipeline.captioners.oscar import Cached, CaptionContext, DecodedCaption, Oscar, Words
+from dgf.pipeline.captioners.oscar.network import additive
 
 
 class Stepwise:
@@ -24,7 +24,7 @@ class Stepwise:
 
     @torch.inference_mode()
     def step(self, tokens: Tensor, parents: Tensor | None) -> Tensor:
-        """See `NextWord.step`."""
+        """See `Cached.step`."""
         tokens = tokens.to(self.context.tags.device)
         if self.history is None or parents is None:
             self.history = tokens.unsqueeze(-1)
@@ -37,12 +37,14 @@ class Stepwise:
             select(self.context, torch.arange(photos, device=tokens.device).repeat_interleave(width)),
             self.mask_token,
         )
-        rows = self.model(inputs, positions, segments, regions, sees)[-1][:, size]  # the [MASK]'s, (B * W, H)
+        rows = run_uncached(self.model, inputs, positions, segments, regions, sees)[-1][
+            :, size
+        ]  # the [MASK]'s, (B * W, H)
         logs = F.log_softmax(self.model.words(rows).float(), dim=-1)  # (B * W, V)
         return logs.view(photos, width, -1)
 
     def keep(self, rows: Tensor) -> None:
-        """See `NextWord.keep`."""
+        """See `Cached.keep`."""
         rows = rows.to(self.context.tags.device)
         self.context = select(self.context, rows)
         if self.history is not None:
@@ -52,7 +54,7 @@ class Stepwise:
 def stepwise_inputs(
     history: Tensor, context: CaptionContext, mask_token: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """What `Oscar.forward` reads to name the word after `history` (B, k), in the order of its arguments."""
+    """What `run_uncached` reads to name the word after `history` (B, k), in the order of its arguments."""
     count, size = history.shape
     caption = size + 1
     tokens = torch.cat([history, history.new_full((count, 1), mask_token), context.tags], dim=1)
@@ -68,13 +70,37 @@ def stepwise_inputs(
     return tokens, positions, segments, context.regions, sees
 
 
+def run_uncached(
+    model: Oscar, tokens: Tensor, positions: Tensor, segments: Tensor, regions: Tensor, sees: Tensor
+) -> list[Tensor]:
+    """Run everything at once.
+
+    Args:
+        model: The network.
+        tokens: Words (B, T).
+        positions: Their positions (B, T).
+        segments: Their segments (B, T).
+        regions: Regions (B, R, img_feature_dim).
+        sees: Which row looks at which column, (B, T + R, T + R).
+
+    Returns:
+        Hidden states (B, T + R, H): the embeddings, then one after each layer.
+    """
+    rows = torch.cat([model.embed_words(tokens, positions, segments), model.embed_regions(regions)], dim=1)
+    mask = additive(sees, rows.dtype).unsqueeze(1)  # (B, 1, T + R, T + R)
+    states = [rows]
+    for layer in model.layers:
+        states.append(layer(states[-1], *layer.keys_values(states[-1]), mask))
+    return states
+
+
 def select(context: CaptionContext, rows: Tensor) -> CaptionContext:
     """The photos with these indices, in this order."""
     tensors = {field.name: getattr(context, field.name) for field in fields(context) if field.name != "tag_start"}
     return replace(context, **{name: value[rows] for name, value in tensors.items()})
 
 
-def several_best(model: NextWord, words: Words, length: int, beams: int, keep: int) -> list[DecodedCaption]:
+def several_best(model: "Cached | Stepwise", words: Words, length: int, beams: int, keep: int) -> list[DecodedCaption]:
     """The `keep` best captions of one photo, best first, by a beam search written down plainly."""
     finished: list[DecodedCaption] = []
     grown: list[tuple[float, tuple[int, ...], int]] = [(0.0, (), 0)]  # score, words, the beam each continues

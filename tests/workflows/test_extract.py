@@ -19,6 +19,7 @@ from dgf.pipeline.shards import Plan, check_schema
 from dgf.pipeline.vgg import VggSpec, build_vgg
 from dgf.workflows.extract import extract_photos
 from dgf.workflows.settings import ExtractSettings
+from support.detecting import detect, extract
 from support.posts_of import DETECTOR, posts_of
 from support.tiny_job import paint
 
@@ -78,8 +79,8 @@ def test_the_shards_hold_what_the_real_networks_say(done: ExtractSettings) -> No
             row = 0
             for batch in shard:
                 pixels = [decode((done.data.parent / photo.image_id).read_bytes()) for photo in batch]
-                blocks = vgg.extract(pixels).blocks
-                for position, found in enumerate(detector.detect(pixels)):
+                blocks = extract(vgg, pixels).blocks
+                for position, found in enumerate(detect(detector, pixels)):
                     count = min(3, len(found.scores))
                     assert file["objects/count"][row] == count and file["regions/count"][row] == len(found.scores)
                     np.testing.assert_allclose(file["objects/features"][row, :count], found.features[:count], rtol=2e-3)

@@ -53,10 +53,10 @@ def bench_caption(photos: int = 2, beams: int = 5, device: str = "auto") -> dict
         CaptionInput(("",), regions, tags, lambda: np.zeros((1, 1, 3), np.uint8))
         for regions in draw.standard_normal((photos, _REGIONS, _WIDTH), np.float32)
     ]
-    context = build_context(shown, tokenizer, LENGTH).to(chosen)
+    context = build_context(shown, tokenizer, LENGTH, chosen)
 
     def decode() -> list[DecodedCaption]:
-        fresh = build_context(shown, tokenizer, LENGTH).to(chosen)
+        fresh = build_context(shown, tokenizer, LENGTH, chosen)
         cached = Cached(model, fresh, LENGTH, beams, tokenizer.mask_token_id)
         return decode_captions(cached, words, LENGTH, beams)
 

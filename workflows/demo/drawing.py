@@ -196,18 +196,6 @@ def country(pen: Pen, colors: Sequence[Color]) -> None:
     pen.ellipse(0.5, 0.32, 0.58, 0.4, WHITE)
 
 
-PAINTERS: dict[str, Callable[[Pen, Sequence[Color]], None]] = {
-    "person": person,
-    "flag": flag,
-    "emblem": emblem,
-    "billboard": billboard,
-    "office": office,
-    "house": house,
-    "airplane": airplane,
-    "suitcase": suitcase,
-    "heart": heart,
-    "trophy": trophy,
-    "banner": banner,
-    "country": country,
-}
+_PAINTERS = (person, flag, emblem, billboard, office, house, airplane, suitcase, heart, trophy, banner, country)
+PAINTERS: dict[str, Callable[[Pen, Sequence[Color]], None]] = {paint.__name__: paint for paint in _PAINTERS}
 """Every kind of thing, by the name a detector would give it."""

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from dgf.workflows.demo.world import (
     PEOPLE,
     PLACES,
     PRIZES,
+    Backdrop,
     Entity,
     Scene,
     Thing,
@@ -23,68 +24,52 @@ from dgf.workflows.demo.world import (
     standing,
 )
 
-Backdrop = Literal["street", "pitch", "stage", "coast"]
-Shows = Callable[[Entity, Entity, random.Random], tuple[Backdrop, tuple[Thing, ...]]]
+_ShowsPerson = Literal[
+    "teammates", "couple", "strangers", "player", "passer-by", "home", "traveler", "winner", "spectator"
+]
+Shown = _ShowsPerson | Literal["headquarters", "map", "festival"]
 
 
-def _teammates(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
-    club = rng.choice(ORGANIZATIONS)
-    return "pitch", (standing(head, 0.36, wears=club), standing(tail, 0.64, wears=club))
-
-
-def _couple(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
-    return "coast", (standing(head, 0.42), standing(tail, 0.58), at("heart", 0.5, 0.26, 0.13, 0.16, (ROSE,)))
-
-
-def _strangers(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
-    return "street", (standing(head, rng.uniform(0.12, 0.2)), standing(tail, rng.uniform(0.8, 0.88)))
-
-
-def _player(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
-    x = rng.uniform(0.26, 0.4)
-    return "pitch", (at("emblem", 0.78, 0.48, 0.22, 0.36, tail.colors), standing(head, x, wears=tail))
-
-
-def _passer_by(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
-    x = rng.uniform(0.2, 0.34)
-    return "street", (at("billboard", 0.74, 0.86, 0.36, 0.62, tail.colors), standing(head, x))
-
-
-def _at_home(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
-    home = at("house", 0.64, 0.88, 0.5, 0.6, ((234, 214, 186), (160, 78, 62)))
-    return "coast", (home, at("flag", 0.89, 0.9, 0.2, 0.62, tail.colors), standing(head, rng.uniform(0.18, 0.28)))
-
-
-def _traveler(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
-    case = at("suitcase", 0.48, 0.95, 0.12, 0.22, (rng.choice(((176, 84, 70), (70, 110, 120))),))
-    plane = at("airplane", 0.36, 0.3, 0.42, 0.17, ((52, 92, 162),))
-    return "street", (plane, at("flag", 0.84, 0.9, 0.2, 0.62, tail.colors), standing(head, 0.3), case)
-
-
-def _headquarters(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
-    return "street", (
-        at("office", 0.42, 0.9, 0.56, 0.72, head.colors),
-        at("flag", 0.86, 0.92, 0.2, 0.66, tail.colors),
-    )
-
-
-def _map(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
-    chart = at("country", 0.42, 0.88, 0.66, 0.74, (*head.colors, tail.colors[0]))
-    return "street", (chart, at("flag", 0.88, 0.92, 0.18, 0.5, head.colors))
-
-
-def _winner(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
-    return "stage", (standing(head, rng.uniform(0.34, 0.42)), at("trophy", 0.62, 0.74, 0.2, 0.32, tail.colors))
-
-
-def _spectator(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
-    return "stage", (at("trophy", 0.86, 0.88, 0.13, 0.22, tail.colors), standing(head, rng.uniform(0.13, 0.3)))
-
-
-def _festival(head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
-    crowd = tuple(standing(who, x) for who, x in zip(rng.sample(PEOPLE, 2), (0.3, 0.52), strict=True))
-    flag_ = at("flag", 0.88, 0.92, 0.2, 0.66, tail.colors)
-    return "coast", (at("banner", 0.42, 0.84, 0.72, 0.72, head.colors), flag_, *crowd)
+def arrange(shown: Shown, head: Entity, tail: Entity, rng: random.Random) -> tuple[Backdrop, tuple[Thing, ...]]:
+    """Choose the backdrop and the things of a photo, from back to front, by the name of what it shows."""
+    match shown:
+        case "teammates":
+            club = rng.choice(ORGANIZATIONS)
+            return "pitch", (standing(head, 0.36, wears=club), standing(tail, 0.64, wears=club))
+        case "couple":
+            return "coast", (standing(head, 0.42), standing(tail, 0.58), at("heart", 0.5, 0.26, 0.13, 0.16, (ROSE,)))
+        case "strangers":
+            return "street", (standing(head, rng.uniform(0.12, 0.2)), standing(tail, rng.uniform(0.8, 0.88)))
+        case "player":
+            player = standing(head, rng.uniform(0.26, 0.4), wears=tail)
+            return "pitch", (at("emblem", 0.78, 0.48, 0.22, 0.36, tail.colors), player)
+        case "passer-by":
+            poster = at("billboard", 0.74, 0.86, 0.36, 0.62, tail.colors)
+            return "street", (poster, standing(head, rng.uniform(0.2, 0.34)))
+        case "home":
+            home = at("house", 0.64, 0.88, 0.5, 0.6, ((234, 214, 186), (160, 78, 62)))
+            flag = at("flag", 0.89, 0.9, 0.2, 0.62, tail.colors)
+            return "coast", (home, flag, standing(head, rng.uniform(0.18, 0.28)))
+        case "traveler":
+            case = at("suitcase", 0.48, 0.95, 0.12, 0.22, (rng.choice(((176, 84, 70), (70, 110, 120))),))
+            plane = at("airplane", 0.36, 0.3, 0.42, 0.17, ((52, 92, 162),))
+            return "street", (plane, at("flag", 0.84, 0.9, 0.2, 0.62, tail.colors), standing(head, 0.3), case)
+        case "headquarters":
+            flag = at("flag", 0.86, 0.92, 0.2, 0.66, tail.colors)
+            return "street", (at("office", 0.42, 0.9, 0.56, 0.72, head.colors), flag)
+        case "map":
+            chart = at("country", 0.42, 0.88, 0.66, 0.74, (*head.colors, tail.colors[0]))
+            return "street", (chart, at("flag", 0.88, 0.92, 0.18, 0.5, head.colors))
+        case "winner":
+            winner = standing(head, rng.uniform(0.34, 0.42))
+            return "stage", (winner, at("trophy", 0.62, 0.74, 0.2, 0.32, tail.colors))
+        case "spectator":
+            trophy = at("trophy", 0.86, 0.88, 0.13, 0.22, tail.colors)
+            return "stage", (trophy, standing(head, rng.uniform(0.13, 0.3)))
+        case "festival":
+            crowd = [standing(who, x) for who, x in zip(rng.sample(PEOPLE, 2), (0.3, 0.52), strict=True)]
+            flag = at("flag", 0.88, 0.92, 0.2, 0.66, tail.colors)
+            return "coast", (at("banner", 0.42, 0.84, 0.72, 0.72, head.colors), flag, *crowd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,49 +82,30 @@ class Situation:
     relation: str
     heads: Sequence[Entity]
     tails: Sequence[Entity]
-    shows: Shows
+    shows: Shown
     sentences: Sequence[str]
 
 
 _TWO_PEOPLE = ("{h} and {t} last night", "what a picture of {h} and {t} !", "RT @dailylark : {t} with {h} again")
 _CLUB = ("{h} and the {t} this season", "RT @matchday : {h} talks about {t}", "so much {t} news , says {h}")
-_PLACE = ("{h} in {t} today", "RT @postcards : {h} sends greetings from {t}", "good morning {t} ! yours , {h}")
+_HOME = ("{h} in {t} today", "RT @postcards : {h} sends greetings from {t}", "good morning {t} ! yours , {h}")
+_SEAT = ("{h} opens its doors in {t}", "RT @citydesk : the new {h} house , {t}", "come and see {h} in {t}")
+_TOWN = ("{t} , the pearl of {h}", "a weekend in {t} , {h}", "RT @maproom : where in {h} is {t} ?")
 _PRIZE = ("{h} at the {t} gala", "RT @stagedoor : all eyes on the {t} , and on {h}", "tonight : {t} . {h} is there")
+_EVENT = ("the {h} is back in {t}", "RT @whatson : {h} , {t} , all week", "see you at the {h} in {t} !")
 SITUATIONS = (
-    Situation("/per/per/peer", PEOPLE, PEOPLE, _teammates, _TWO_PEOPLE),
-    Situation("/per/per/couple", PEOPLE, PEOPLE, _couple, _TWO_PEOPLE),
-    Situation("None", PEOPLE, PEOPLE, _strangers, _TWO_PEOPLE),
-    Situation("/per/org/member_of", PEOPLE, ORGANIZATIONS, _player, _CLUB),
-    Situation("None", PEOPLE, ORGANIZATIONS, _passer_by, _CLUB),
-    Situation("/per/loc/place_of_residence", PEOPLE, PLACES, _at_home, _PLACE),
-    Situation("None", PEOPLE, PLACES, _traveler, _PLACE),
-    Situation(
-        "/org/loc/locate_at",
-        ORGANIZATIONS,
-        PLACES,
-        _headquarters,
-        (
-            "{h} opens its doors in {t}",
-            "RT @citydesk : the new {h} house , {t}",
-            "come and see {h} in {t}",
-        ),
-    ),
-    Situation(
-        "/loc/loc/contain",
-        PLACES,
-        PLACES,
-        _map,
-        ("{t} , the pearl of {h}", "a weekend in {t} , {h}", "RT @maproom : where in {h} is {t} ?"),
-    ),
-    Situation("/per/misc/awarded", PEOPLE, PRIZES, _winner, _PRIZE),
-    Situation("None", PEOPLE, PRIZES, _spectator, _PRIZE),
-    Situation(
-        "/misc/loc/held_on",
-        EVENTS,
-        PLACES,
-        _festival,
-        ("the {h} is back in {t}", "RT @whatson : {h} , {t} , all week", "see you at the {h} in {t} !"),
-    ),
+    Situation("/per/per/peer", PEOPLE, PEOPLE, "teammates", _TWO_PEOPLE),
+    Situation("/per/per/couple", PEOPLE, PEOPLE, "couple", _TWO_PEOPLE),
+    Situation("None", PEOPLE, PEOPLE, "strangers", _TWO_PEOPLE),
+    Situation("/per/org/member_of", PEOPLE, ORGANIZATIONS, "player", _CLUB),
+    Situation("None", PEOPLE, ORGANIZATIONS, "passer-by", _CLUB),
+    Situation("/per/loc/place_of_residence", PEOPLE, PLACES, "home", _HOME),
+    Situation("None", PEOPLE, PLACES, "traveler", _HOME),
+    Situation("/org/loc/locate_at", ORGANIZATIONS, PLACES, "headquarters", _SEAT),
+    Situation("/loc/loc/contain", PLACES, PLACES, "map", _TOWN),
+    Situation("/per/misc/awarded", PEOPLE, PRIZES, "winner", _PRIZE),
+    Situation("None", PEOPLE, PRIZES, "spectator", _PRIZE),
+    Situation("/misc/loc/held_on", EVENTS, PLACES, "festival", _EVENT),
 )
 DEMO_RELATIONS = ("None", *dict.fromkeys(s.relation for s in SITUATIONS if s.relation != "None"))
 """In id order, None first as in MNRE."""
@@ -148,10 +114,7 @@ DEMO_RELATIONS = ("None", *dict.fromkeys(s.relation for s in SITUATIONS if s.rel
 def write_posts(folder: Path, rows: dict[str, int], seed: int = 0) -> None:
     """Write posts and photos in MNRE's layout: `txt/ours_{split}.txt`, `img_org/{split}`, `ours_rel2id.json`.
 
-    Args:
-        folder: Where to write; files of the same names are replaced.
-        rows: Number of posts in each split; the situations take turns.
-        seed: Of everything that is random.
+    Files of the same names are replaced. In each split the situations take turns for as many posts as `rows` says.
     """
     rng = random.Random(seed)
     for split, count in rows.items():
@@ -172,7 +135,7 @@ def write_posts(folder: Path, rows: dict[str, int], seed: int = 0) -> None:
 def _stage_post(situation: Situation, photo: str, rng: random.Random) -> tuple[dict[str, object], Scene]:
     head = rng.choice(situation.heads)
     tail = rng.choice([entity for entity in situation.tails if entity is not head])
-    backdrop, things = situation.shows(head, tail, rng)
+    backdrop, things = arrange(situation.shows, head, tail, rng)
     tokens: list[str] = []
     spans: dict[str, object] = {}
     for word in rng.choice(situation.sentences).split():

@@ -11,6 +11,8 @@ from dgf.workflows.demo.drawing import GOLD, PAINTERS, ROSE, WHITE, Color, Pen, 
 WIDTH, HEIGHT = 480, 360
 _OVERSAMPLE = 2  # drawn larger and scaled down, which smooths the edges
 
+Backdrop = Literal["street", "pitch", "stage", "coast"]
+
 
 @dataclass(frozen=True, slots=True)
 class Entity:
@@ -18,13 +20,11 @@ class Entity:
 
     Args:
         name: As posts write it.
-        type: per, org, loc or misc, as in the names of MNRE's relations.
         colors: How it looks: skin, hair and own shirt of a person; field and sign of an organization's emblem;
             the stripes of a place's flag; cloth and sign of an event's banner, or the metal of a prize.
     """
 
     name: str
-    type: Literal["per", "org", "loc", "misc"]
     colors: tuple[Color, ...]
 
 
@@ -41,38 +41,38 @@ class Thing:
 class Scene:
     """What a photo shows: where, at what time of day, and which things, from back to front."""
 
-    backdrop: Literal["street", "pitch", "stage", "coast"]
+    backdrop: Backdrop
     light: Literal["day", "dusk", "night"]
     things: tuple[Thing, ...]
 
 
 PEOPLE = (
-    Entity("Ada Lark", "per", ((244, 206, 178), (112, 66, 44), (120, 150, 120))),
-    Entity("Bram Okoye", "per", ((122, 80, 58), (36, 30, 32), (150, 128, 160))),
-    Entity("Cleo Marsh", "per", ((222, 172, 132), (30, 28, 34), (176, 150, 110))),
-    Entity("Dario Voss", "per", ((240, 196, 164), (206, 158, 84), (110, 132, 150))),
-    Entity("Edda Quill", "per", ((250, 218, 196), (190, 84, 44), (148, 116, 116))),
-    Entity("Femi Sol", "per", ((148, 98, 70), (48, 36, 34), (126, 140, 104))),
+    Entity("Ada Lark", ((244, 206, 178), (112, 66, 44), (120, 150, 120))),
+    Entity("Bram Okoye", ((122, 80, 58), (36, 30, 32), (150, 128, 160))),
+    Entity("Cleo Marsh", ((222, 172, 132), (30, 28, 34), (176, 150, 110))),
+    Entity("Dario Voss", ((240, 196, 164), (206, 158, 84), (110, 132, 150))),
+    Entity("Edda Quill", ((250, 218, 196), (190, 84, 44), (148, 116, 116))),
+    Entity("Femi Sol", ((148, 98, 70), (48, 36, 34), (126, 140, 104))),
 )
 ORGANIZATIONS = (
-    Entity("Harbor Foxes", "org", ((206, 74, 48), WHITE)),
-    Entity("Redwood United", "org", ((46, 112, 88), GOLD)),
-    Entity("Northgate Rovers", "org", ((52, 92, 162), WHITE)),
-    Entity("Lumen Works", "org", ((112, 70, 140), GOLD)),
+    Entity("Harbor Foxes", ((206, 74, 48), WHITE)),
+    Entity("Redwood United", ((46, 112, 88), GOLD)),
+    Entity("Northgate Rovers", ((52, 92, 162), WHITE)),
+    Entity("Lumen Works", ((112, 70, 140), GOLD)),
 )
 PLACES = (
-    Entity("Port Alba", "loc", ((44, 104, 158), WHITE, (206, 74, 48))),
-    Entity("Silverdale", "loc", ((70, 140, 92), WHITE, (70, 140, 92))),
-    Entity("Kingsmoor", "loc", ((236, 184, 62), (58, 52, 66), (196, 66, 58))),
-    Entity("Valdora", "loc", ((154, 74, 130), GOLD, (44, 120, 140))),
+    Entity("Port Alba", ((44, 104, 158), WHITE, (206, 74, 48))),
+    Entity("Silverdale", ((70, 140, 92), WHITE, (70, 140, 92))),
+    Entity("Kingsmoor", ((236, 184, 62), (58, 52, 66), (196, 66, 58))),
+    Entity("Valdora", ((154, 74, 130), GOLD, (44, 120, 140))),
 )
 PRIZES = (
-    Entity("Golden Lantern", "misc", (GOLD,)),
-    Entity("Silver Comet", "misc", ((188, 196, 206),)),
+    Entity("Golden Lantern", (GOLD,)),
+    Entity("Silver Comet", ((188, 196, 206),)),
 )
 EVENTS = (
-    Entity("River Festival", "misc", ((44, 120, 150), GOLD)),
-    Entity("Winter Games", "misc", (WHITE, (52, 92, 162))),
+    Entity("River Festival", ((44, 120, 150), GOLD)),
+    Entity("Winter Games", (WHITE, (52, 92, 162))),
 )
 
 _SKIES: dict[str, tuple[Color, Color]] = {
@@ -83,11 +83,11 @@ _SKIES: dict[str, tuple[Color, Color]] = {
 _TROUSERS: Color = (66, 72, 96)
 
 
-def standing(who: Entity, x: float, foot: float = 0.95, wears: Entity | None = None) -> Thing:
-    """Place a person in own clothes, or in the shirt of an organization; its middle is at `x`, its feet at `foot`."""
+def standing(who: Entity, x: float, wears: Entity | None = None) -> Thing:
+    """Place a person whose middle is at `x`, in own clothes or in the shirt of an organization."""
     skin, hair, own = who.colors
     shirt, trim = wears.colors[:2] if wears else (own, shade(own, 0.8))
-    return Thing("person", (x - 0.11, foot - 0.62, x + 0.11, foot), (skin, hair, shirt, trim, _TROUSERS))
+    return Thing("person", (x - 0.11, 0.95 - 0.62, x + 0.11, 0.95), (skin, hair, shirt, trim, _TROUSERS))
 
 
 def at(thing: str, x: float, foot: float, width: float, height: float, colors: tuple[Color, ...]) -> Thing:

@@ -17,12 +17,8 @@ class Cached:
     follows its ancestors, so re-ordering beams re-orders the table and copies no cache. The next word's slot is the
     one where the [MASK] wrote, so no [MASK] outlives its step.
 
-    Args:
-        model: The network, in evaluation mode.
-        context: Tags and regions of B photos, on the network's device.
-        length: L, the longest caption.
-        beams: The most beams a step will have, W.
-        mask_token: Id of [MASK].
+    The network and the context of B photos are on one device. Captions have at most `length` (L) tokens, steps at most
+    `beams` (W) beams.
     """
 
     def __init__(self, model: Oscar, context: CaptionContext, length: int, beams: int, mask_token: int) -> None:
@@ -30,13 +26,8 @@ class Cached:
         self.length, self.beams, self.size = length, beams, 0
         self.device = context.tags.device
         self.photos = len(context.tags)
-        rows = torch.cat(
-            [
-                model.embed_words(context.tags, context.positions, context.segments),
-                model.embed_regions(context.regions),
-            ],
-            dim=1,
-        )  # (B, C, H)
+        tags = model.embed_words(context.tags, context.positions, context.segments)
+        rows = torch.cat([tags, model.embed_regions(context.regions)], dim=1)  # (B, C, H)
         self.context_size = rows.shape[1]
         # Rows of padding look at the context too: nothing looks at them, and no row of a softmax is empty.
         mask = additive(context.mask, rows.dtype)
@@ -56,7 +47,15 @@ class Cached:
 
     @torch.inference_mode()
     def step(self, tokens: Tensor, parents: Tensor | None) -> Tensor:
-        """See `NextWord.step`."""
+        """Append a word to every beam and score the next.
+
+        Args:
+            tokens: The words (B, W); the number of beams W may change from the first call to the second.
+            parents: Which of the last call's beams each beam continues, (B, W); None in the first call.
+
+        Returns:
+            Log-probabilities of the next word, (B, W, V) float32.
+        """
         tokens = tokens.to(self.device)
         width = tokens.shape[1]
         if parents is not None:
@@ -89,7 +88,7 @@ class Cached:
         return F.log_softmax(self.model.words(rows).float(), dim=-1)  # (B, W, V)
 
     def keep(self, rows: Tensor) -> None:
-        """See `NextWord.keep`."""
+        """Leave only the photos with these indices in the batch."""
         rows = rows.to(self.device)
         self.photos = len(rows)
         self.sees, self.context_mask = self.sees[rows], self.context_mask[rows]

@@ -17,11 +17,6 @@ ENDED = "the captioner ended before its first word"
 class OscarCaptioner:
     """Captions from regions and tags.
 
-    Args:
-        checkpoint: What to run.
-        spec: Beams, length and precision.
-        device: Where.
-
     Raises:
         UserError: The checkpoint has too few positions for captions of that length.
     """
@@ -52,7 +47,7 @@ class OscarCaptioner:
     @torch.inference_mode()
     def _run(self, photos: Sequence[CaptionInput]) -> list[Caption]:
         spec = self._spec
-        context = build_context(photos, self._tokenizer, spec.length).to(self._device)
+        context = build_context(photos, self._tokenizer, spec.length, self._device)
         model = Cached(self._model, context, spec.length, spec.beams, self._tokenizer.mask_token_id)
         captions = []
         for decoded in decode_captions(model, self._words, spec.length, spec.beams):

@@ -1,10 +1,11 @@
-"""Greedy and beam decoding as the published captioning code does them, over any way to score the next word."""
+"""Greedy and beam decoding as the published captioning code does them."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from dgf.pipeline.captioners.oscar.cached import Cached
 
 SHRINK = 0.25  # finished photos leave the batch once they are this share of it: leaving costs a copy of the cache
 
@@ -32,34 +33,12 @@ class DecodedCaption:
     score: float
 
 
-class NextWord(Protocol):
-    """A batch of photos that captions grow on, one word a call."""
-
-    @property
-    def photos(self) -> int:
-        """How many photos are in the batch."""
-
-    def step(self, tokens: Tensor, parents: Tensor | None) -> Tensor:
-        """Append a word to every beam and score the next.
-
-        Args:
-            tokens: The words (B, W); the number of beams W may change from the first call to the second.
-            parents: Which of the last call's beams each beam continues, (B, W); None in the first call.
-
-        Returns:
-            Log-probabilities of the next word, (B, W, V) float32.
-        """
-
-    def keep(self, rows: Tensor) -> None:
-        """Leave only the photos with these indices in the batch."""
-
-
-def decode_captions(model: NextWord, words: Words, length: int, beams: int) -> list[DecodedCaption]:
+def decode_captions(model: Cached, words: Words, length: int, beams: int) -> list[DecodedCaption]:
     """The best caption of every photo; one beam is greedy decoding."""
     return greedy(model, words, length) if beams == 1 else beam_search(model, words, length, beams)
 
 
-def greedy(model: NextWord, words: Words, length: int) -> list[DecodedCaption]:
+def greedy(model: Cached, words: Words, length: int) -> list[DecodedCaption]:
     """The best word each time, until one that ends the caption or until it has `length` tokens.
 
     The last token at full length is overwritten by [SEP], so that word is lost, yet its log-probability counts.
@@ -93,7 +72,7 @@ def greedy(model: NextWord, words: Words, length: int) -> list[DecodedCaption]:
     ]
 
 
-def beam_search(model: NextWord, words: Words, length: int, beams: int) -> list[DecodedCaption]:
+def beam_search(model: Cached, words: Words, length: int, beams: int) -> list[DecodedCaption]:
     """The best caption of every photo.
 
     At the last step every candidate becomes a caption whose last word is dropped and whose score is kept.

@@ -1,8 +1,7 @@
 """What Oscar reads of a photo: its tags as word pieces and its regions, padded to the batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,18 +21,18 @@ class CaptionContext:
     """The part of a batch that no caption changes: B photos, T tag pieces with [SEP], R regions.
 
     Args:
+        tag_start: Position of the first tag piece.
         tags: Word pieces (B, T) int64, 0 where padded.
         tag_mask: Which are there (B, T).
         regions: (B, R, width) float32, zero where padded.
         region_mask: Which are there (B, R).
-        tag_start: Position of the first tag piece.
     """
 
+    tag_start: int
     tags: Tensor
     tag_mask: Tensor
     regions: Tensor
     region_mask: Tensor
-    tag_start: int
 
     @property
     def mask(self) -> Tensor:
@@ -51,11 +50,6 @@ class CaptionContext:
         """1 for a tag piece, 0 for padding, (B, T)."""
         return self.tag_mask.long()
 
-    def to(self, device: torch.device) -> "CaptionContext":
-        """The same on another device."""
-        moved: Any = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **moved)
-
 
 def tag_pieces(tags: Sequence[str], tokenizer: BertTokenizer) -> list[int]:
     """Word pieces of the tags joined by spaces, duplicates kept, cut to 29, and [SEP]; nothing for no tags."""
@@ -63,19 +57,18 @@ def tag_pieces(tags: Sequence[str], tokenizer: BertTokenizer) -> list[int]:
     return [*pieces, tokenizer.sep_token_id] if pieces else []
 
 
-def build_context(photos: Sequence[CaptionInput], tokenizer: BertTokenizer, caption_length: int) -> CaptionContext:
-    """Pad a batch of photos to its longest tags and most regions.
+def build_context(
+    photos: Sequence[CaptionInput], tokenizer: BertTokenizer, length: int, device: torch.device
+) -> CaptionContext:
+    """Pad a batch of photos, whose regions (n, width) are of one width, to its longest tags and most regions.
 
-    Args:
-        photos: Regions (n, width) and tags of each; all of one width.
-        tokenizer: The checkpoint's.
-        caption_length: L, the longest caption with [CLS] and [SEP].
+    `length` is that of the longest caption with [CLS] and [SEP].
     """
     pieces = [tag_pieces(photo.tags, tokenizer) for photo in photos]
     regions = [photo.regions[:REGIONS_READ].astype(np.float32) for photo in photos]
-    tags, tag_mask = _pad([torch.tensor(piece, dtype=torch.long) for piece in pieces])
-    padded, region_mask = _pad([torch.from_numpy(found) for found in regions])
-    return CaptionContext(tags, tag_mask, padded, region_mask, max(FIRST_TAG_POSITION, caption_length))
+    tags = _pad([torch.tensor(piece, dtype=torch.long) for piece in pieces])
+    padded = _pad([torch.from_numpy(found) for found in regions])
+    return CaptionContext(max(FIRST_TAG_POSITION, length), *(tensor.to(device) for tensor in (*tags, *padded)))
 
 
 def _pad(rows: list[Tensor]) -> tuple[Tensor, Tensor]:

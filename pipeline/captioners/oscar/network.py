@@ -29,22 +29,9 @@ HIDDEN = -10000.0  # what the published mask adds where a row must not look
 class OscarConfig:
     """Sizes and switches of a checkpoint's `config.json`; the defaults are the base model's.
 
-    Args:
-        vocab_size: Words of the vocabulary, V.
-        hidden_size: Width H.
-        num_hidden_layers: Layers.
-        num_attention_heads: Heads; must divide `hidden_size`.
-        intermediate_size: Width inside the feed-forward blocks.
-        max_position_embeddings: Positions.
-        type_vocab_size: Segments.
-        hidden_act: Activation by transformers' name.
-        layer_norm_eps: Epsilon of every LayerNorm but the regions'.
-        img_feature_dim: Values of one region: detector features and six of its box.
-        use_img_layernorm: Whether regions are normalized after their projection.
-        img_layer_norm_eps: Epsilon of that LayerNorm.
-        tie_weights: Whether the output projection is the word embedding.
-        output_bias: Whether words have an output bias (the 2020 layout has none).
-        initializer_range: Deviation of random weights.
+    A region has `img_feature_dim` values: detector features and six of its box. `use_img_layernorm` normalizes them
+    after their projection; `tie_weights` makes the output projection the word embedding; the 2020 layout has no
+    `output_bias`; `initializer_range` is the deviation of random weights.
     """
 
     vocab_size: int = 30522
@@ -182,28 +169,6 @@ class Oscar(nn.Module):
         head = self.cls.predictions
         logits: Tensor = head.decoder(head.transform(rows))
         return logits if head.bias is None else logits + head.bias
-
-    def forward(
-        self, tokens: Tensor, positions: Tensor, segments: Tensor, regions: Tensor, sees: Tensor
-    ) -> list[Tensor]:
-        """Run everything at once, without a cache.
-
-        Args:
-            tokens: Words (B, T).
-            positions: Their positions (B, T).
-            segments: Their segments (B, T).
-            regions: Regions (B, R, img_feature_dim).
-            sees: Which row looks at which column, (B, T + R, T + R).
-
-        Returns:
-            Hidden states (B, T + R, H): the embeddings, then one after each layer.
-        """
-        rows = torch.cat([self.embed_words(tokens, positions, segments), self.embed_regions(regions)], dim=1)
-        mask = additive(sees, rows.dtype).unsqueeze(1)  # (B, 1, T + R, T + R)
-        states = [rows]
-        for layer in self.layers:
-            states.append(layer(states[-1], *layer.keys_values(states[-1]), mask))
-        return states
 
 
 def additive(sees: Tensor, dtype: torch.dtype) -> Tensor:

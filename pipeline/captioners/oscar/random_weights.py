@@ -31,13 +31,9 @@ def small_vocabulary(class_names: Iterable[str]) -> list[str]:
 
 
 def random_checkpoint(seed: int, tokenizer: BertTokenizer, region_width: int, **sizes: float) -> OscarCheckpoint:
-    """Build the real architecture at base size (unless `sizes` say otherwise), and draw its weights from `seed`.
+    """Build the real architecture and draw its weights from `seed`.
 
-    Args:
-        seed: Of the weights.
-        tokenizer: Its size is the vocabulary's.
-        region_width: Values of a region.
-        sizes: Other fields of `OscarConfig`, to make it small.
+    A region has `region_width` values; `sizes` are other fields of `OscarConfig`, where it is not of base size.
     """
     settings = {"vocab_size": len(tokenizer), "img_feature_dim": region_width, "tie_weights": True, **sizes}
     config = OscarConfig.from_mapping(settings)

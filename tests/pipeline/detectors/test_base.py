@@ -65,7 +65,7 @@ def test_few_candidates_keep_what_all_would_keep() -> None:
     scores = torch.rand((60, 5), generator=generator)
     for once in (False, True):
         few, every = (
-            best_boxes(boxes, scores, height=100, width=90, regions=25, nms=0.5, once=once, candidates=candidates)
+            best_boxes(boxes, scores, size=(100, 90), regions=25, nms=0.5, once=once, candidates=candidates)
             for candidates in (30, 300)
         )
         assert len(few.boxes) == 25
@@ -80,7 +80,7 @@ def test_empty_and_broken_boxes_are_never_kept() -> None:
     import torch
 
     boxes = torch.tensor([[[0.0, 0, 9, 9]], [[200.0, 0, 250, 9]], [[0.0, 0, float("nan"), 9]]])
-    kept = best_boxes(boxes, torch.tensor([[0.1], [0.9], [0.8]]), height=100, width=100, regions=3, nms=0.5)
+    kept = best_boxes(boxes, torch.tensor([[0.1], [0.9], [0.8]]), size=(100, 100), regions=3, nms=0.5)
     assert kept.rows.tolist() == [0]
-    none = best_boxes(boxes[1:], torch.tensor([[0.9], [0.8]]), height=100, width=100, regions=3, nms=0.5)
+    none = best_boxes(boxes[1:], torch.tensor([[0.9], [0.8]]), size=(100, 100), regions=3, nms=0.5)
     assert none.boxes.shape == (0, 4)

@@ -12,6 +12,7 @@ from dgf.pipeline.detectors import DetectorSpec, build_detector, describe_detect
 from dgf.pipeline.detectors import detectron2_config as configs
 from dgf.pipeline.detectors.detectron2_rcnn import Detectron2Detector, fold_norms
 from dgf.pipeline.errors import UserError
+from support.detecting import detect
 
 R50_FPN = "detectron2:COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"
 SMALL = DetectorSpec(R50_FPN, "random:3", regions=20, min_size=96, max_size=160)
@@ -31,7 +32,7 @@ def photos() -> list[np.ndarray]:
 
 def test_boxes_come_sorted_within_the_photo_with_names(detector: Detectron2Detector, photos: list[np.ndarray]) -> None:
     assert detector.class_names[:2] == ("person", "bicycle") and len(detector.class_names) == 80
-    for photo, found in zip(photos, detector.detect(photos), strict=True):
+    for photo, found in zip(photos, detect(detector, photos), strict=True):
         assert found.features.shape == (20, detector.feature_dim) == (20, 256)
         assert found.features.dtype == found.boxes.dtype == found.scores.dtype == np.float32
         assert found.classes.dtype == np.int32 and 0 <= found.classes.min() <= found.classes.max() < 80
@@ -42,17 +43,17 @@ def test_boxes_come_sorted_within_the_photo_with_names(detector: Detectron2Detec
 
 
 def test_a_batch_gives_what_single_photos_give(detector: Detectron2Detector, photos: list[np.ndarray]) -> None:
-    together = detector.detect(photos[:2])  # one shape, so that padding is the same
+    together = detect(detector, photos[:2])  # one shape, so that padding is the same
     for photo, found in zip(photos, together, strict=False):
-        (alone,) = detector.detect([photo])
+        (alone,) = detect(detector, [photo])
         np.testing.assert_allclose(alone.boxes, found.boxes, atol=0.05)
         np.testing.assert_allclose(alone.features, found.features, atol=1e-4)
         np.testing.assert_array_equal(alone.classes, found.classes)
 
 
 def test_the_same_batch_gives_the_same_bytes(detector: Detectron2Detector, photos: list[np.ndarray]) -> None:
-    one, two = detector.detect(photos), detector.detect(photos)
-    again = build_detector(SMALL, "cpu").detect(photos)
+    one, two = detect(detector, photos), detect(detector, photos)
+    again = detect(build_detector(SMALL, "cpu"), photos)
     for left, right, rebuilt in zip(one, two, again, strict=True):
         for name in ("features", "boxes", "scores", "classes"):
             assert getattr(left, name).tobytes() == getattr(right, name).tobytes() == getattr(rebuilt, name).tobytes()
@@ -61,7 +62,7 @@ def test_the_same_batch_gives_the_same_bytes(detector: Detectron2Detector, photo
 def test_boxes_are_in_pixels_of_the_original(detector: Detectron2Detector, photos: list[np.ndarray]) -> None:
     prepared = detector.prepare(photos[0])  # (96, 144, 3) of (400, 600, 3)
     (large,) = detector.detect_prepared([prepared])
-    (small,) = detector.detect([prepared.pixels])
+    (small,) = detect(detector, [prepared.pixels])
     scale = np.array([600 / 144, 400 / 96] * 2, dtype=np.float32)
     np.testing.assert_allclose(large.boxes, small.boxes * scale, rtol=1e-5)
 
@@ -110,7 +111,7 @@ def test_photos_are_resized_as_detectron2_does(detector: Detectron2Detector) -> 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (500, 2)])
 def test_odd_photos_pass(detector: Detectron2Detector, shape: tuple[int, int]) -> None:
-    (found,) = detector.detect([np.full((*shape, 3), 90, np.uint8)])
+    (found,) = detect(detector, [np.full((*shape, 3), 90, np.uint8)])
     assert found.features.shape == (len(found.boxes), 256) and np.isfinite(found.features).all()
 
 
@@ -135,7 +136,7 @@ def test_weights_of_a_file_are_used_and_named_in_the_description(tmp_path: Path,
     torch.save({"model": state}, tmp_path / "model.pth")
     spec = DetectorSpec(R50_FPN, str(tmp_path / "model.pth"), regions=20, min_size=96, max_size=160)
     assert str(describe_detector(spec)["weights"]).startswith("sha256:")
-    (ours,), (same,) = (build_detector(each, "cpu").detect(photos[:1]) for each in (spec, SMALL))
+    (ours,), (same,) = (detect(build_detector(each, "cpu"), photos[:1]) for each in (spec, SMALL))
     np.testing.assert_array_equal(ours.boxes, same.boxes)
 
     del state["backbone.fpn_lateral2.weight"]

@@ -9,6 +9,7 @@ from skimage import data
 from dgf.pipeline.detectors import DetectorSpec, build_detector, input_size
 from dgf.pipeline.detectors.torchvision_rcnn import TorchvisionDetector, freeze_norms, tame_random_torchvision
 from dgf.pipeline.errors import UserError
+from support.detecting import detect
 
 MOBILE = "torchvision:fasterrcnn_mobilenet_v3_large_320_fpn"
 SMALL = DetectorSpec(MOBILE, "random:3", regions=20, min_size=128, max_size=224)
@@ -24,7 +25,7 @@ def detector() -> TorchvisionDetector:
 def test_boxes_and_features(detector: TorchvisionDetector) -> None:
     photos = [data.coffee(), data.astronaut()]
     assert detector.class_names[0] == "person"
-    for photo, found in zip(photos, detector.detect(photos), strict=True):
+    for photo, found in zip(photos, detect(detector, photos), strict=True):
         assert found.features.shape == (20, detector.feature_dim)
         assert (np.diff(found.scores) <= 0).all() and (found.boxes[:, 2:] > found.boxes[:, :2]).all()
         assert (found.boxes[:, 2:] <= (photo.shape[1], photo.shape[0])).all()
@@ -32,8 +33,8 @@ def test_boxes_and_features(detector: TorchvisionDetector) -> None:
 
 def test_a_batch_gives_what_single_photos_give(detector: TorchvisionDetector) -> None:
     photos = [data.coffee(), data.coffee()[::-1].copy()]
-    for photo, found in zip(photos, detector.detect(photos), strict=True):
-        (alone,) = detector.detect([photo])
+    for photo, found in zip(photos, detect(detector, photos), strict=True):
+        (alone,) = detect(detector, [photo])
         np.testing.assert_allclose(alone.boxes, found.boxes, atol=0.05)
         np.testing.assert_allclose(alone.features, found.features, atol=1e-3)
 
@@ -58,7 +59,7 @@ def test_boxes_and_scores_are_torchvisions_own(model: str) -> None:
     photo = data.coffee()
     with torch.inference_mode():
         (theirs,) = network.eval()([torch.from_numpy(photo.copy()).permute(2, 0, 1) / 255])
-    (ours,) = build_detector(spec, "cpu").detect([photo])
+    (ours,) = detect(build_detector(spec, "cpu"), [photo])
     # Pixels are rounded to whole numbers between resizing and the network, so close rather than equal.
     np.testing.assert_allclose(ours.scores, theirs["scores"].numpy(), rtol=0.02)
     matched = torchvision.ops.box_iou(torch.from_numpy(ours.boxes), theirs["boxes"]).max(1).values
@@ -75,7 +76,7 @@ def test_photos_are_resized_as_torchvision_does(detector: TorchvisionDetector, s
         height, width = batch.image_sizes[0]
         theirs = batch.tensors[0, :, :height, :width].permute(1, 2, 0).numpy()
         np.testing.assert_allclose(detector.prepare(photo).pixels, theirs, atol=0.75)
-    (found,) = detector.detect([photo])
+    (found,) = detect(detector, [photo])
     assert np.isfinite(found.features).all()
 
 

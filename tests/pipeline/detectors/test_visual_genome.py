@@ -12,6 +12,7 @@ from skimage import data
 from dgf.pipeline.detectors import Detector, DetectorSpec, build_detector, describe_detector, visual_genome
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.weights import fill_network
+from support.detecting import detect
 
 SMALL = DetectorSpec("visual-genome", "random:2", regions=20, min_size=64, max_size=96)
 
@@ -107,7 +108,7 @@ def test_layers_are_caffes(empty_network: torch.nn.Module) -> None:
 
 def test_regions_are_2048_wide_with_boxes(detector: Detector) -> None:
     photos = [data.coffee(), data.astronaut()]
-    for photo, found in zip(photos, detector.detect(photos), strict=True):
+    for photo, found in zip(photos, detect(detector, photos), strict=True):
         count = len(found.boxes)
         assert 1 <= count <= 20 and found.features.shape == (count, 2048)
         assert (np.diff(found.scores) <= 0).all() and (found.classes < 1600).all()
@@ -117,17 +118,17 @@ def test_regions_are_2048_wide_with_boxes(detector: Detector) -> None:
 
 
 def test_unsure_boxes_are_kept_up_to_ten_and_sure_ones_to_the_limit(detector: Detector) -> None:
-    head = detector._head  # type: ignore[attr-defined]
-    predictor = head._heads.box_predictor
+    predictor = detector._network.roi_heads.box_predictor  # type: ignore[attr-defined]
+    settings = detector._best.keywords  # type: ignore[attr-defined]
     before = predictor.cls_score.bias.clone()
-    (unsure,) = detector.detect([data.coffee()])
+    (unsure,) = detect(detector, [data.coffee()])
     assert len(unsure.boxes) == 10 and unsure.scores.max() < 0.2
     try:
-        predictor.cls_score.bias[5], head._nms = 50.0, 0.95
-        (sure,) = detector.detect([data.coffee()])
+        predictor.cls_score.bias[5], settings["nms"] = 50.0, 0.95
+        (sure,) = detect(detector, [data.coffee()])
     finally:
         predictor.cls_score.bias.copy_(before)
-        head._nms = 0.3
+        settings["nms"] = 0.3
     assert len(sure.boxes) > 10 and (sure.classes == 5).all() and sure.scores.min() > 0.2
 
 
@@ -160,6 +161,6 @@ def test_a_file_as_published_gives_what_its_weights_say(tmp_path: Path, detector
     (tmp_path / "objects_vocab.txt").write_text("\n".join(f"name {index}" for index in range(1600)))
     spec = DetectorSpec("visual-genome", str(file), regions=20, min_size=64, max_size=96)
     loaded = with_few_proposals(build_detector(spec, "cpu"))
-    (ours,), (theirs,) = loaded.detect([data.coffee()]), detector.detect([data.coffee()])
+    (ours,), (theirs,) = detect(loaded, [data.coffee()]), detect(detector, [data.coffee()])
     np.testing.assert_array_equal(ours.features, theirs.features)
     assert loaded.class_names[3] == "name 3"

@@ -12,7 +12,7 @@ from support.oscar_examples import ragged, small
 @pytest.mark.parametrize("beams", [1, 4])
 def test_the_limit_runs_the_rows_that_captions_run(beams: int) -> None:
     checkpoint = small()
-    context = build_context(ragged(3), checkpoint.tokenizer, LENGTH)
+    context = build_context(ragged(3), checkpoint.tokenizer, LENGTH, torch.device("cpu"))
     seen: list[tuple[torch.Size, torch.Size]] = []
 
     def look(layer: torch.nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 from dgf.pipeline.photos import find_image
 from dgf.pipeline.posts import read_dataset
 from dgf.workflows.demo.drawing import PAINTERS
-from dgf.workflows.demo.posts import DEMO_RELATIONS, SITUATIONS, write_posts
+from dgf.workflows.demo.posts import DEMO_RELATIONS, SITUATIONS, arrange, write_posts
 from dgf.workflows.demo.world import HEIGHT, ORGANIZATIONS, PEOPLE, WIDTH, Scene, draw_scene, standing
 
 ROWS = {"train": 24, "val": 12, "test": 12}
@@ -79,7 +79,7 @@ def test_every_thing_stays_near_its_box_and_appears_in_a_photo(kind: str) -> Non
     shown = {
         thing.kind: thing
         for situation in SITUATIONS
-        for thing in situation.shows(situation.heads[0], situation.tails[1], random.Random(0))[1]
+        for thing in arrange(situation.shows, situation.heads[0], situation.tails[1], random.Random(0))[1]
     }
     thing = shown[kind]
     assert 0 <= thing.box[0] < thing.box[2] <= 1 and 0 <= thing.box[1] < thing.box[3] <= 1

@@ -68,7 +68,7 @@ def test_scores_of_each_greedy_step(golden: Path) -> None:
     checkpoint = load_oscar(golden / "oscar_tiny")
     with np.load(golden / "oscar_cases.npz") as file, torch.inference_mode():
         ids, logits = file["oscar_tiny/greedy/ids"][:, 0], file["oscar_tiny/greedy/step_logits"]
-        context = build_context(golden_photos(golden), checkpoint.tokenizer, 20)
+        context = build_context(golden_photos(golden), checkpoint.tokenizer, 20, torch.device("cpu"))
         model = Cached(checkpoint.model, context, 20, 1, 4)
         for step in range(19):
             ours = model.step(

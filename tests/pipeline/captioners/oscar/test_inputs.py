@@ -18,7 +18,7 @@ def golden(shared_dir: Path) -> Path:
 
 
 def test_regions_and_tags_are_cut_and_padded_as_published(golden: Path) -> None:
-    context = build_context(golden_photos(golden), load_tokenizer(golden / "oscar_tiny"), 20)
+    context = build_context(golden_photos(golden), load_tokenizer(golden / "oscar_tiny"), 20, torch.device("cpu"))
     with np.load(golden / "oscar_cases.npz") as file:
         assert np.array_equal(context.regions.numpy(), file["img_feats"])
         width = context.tags.shape[1]
@@ -28,7 +28,7 @@ def test_regions_and_tags_are_cut_and_padded_as_published(golden: Path) -> None:
 
 @pytest.mark.parametrize("step", [1, 2, 3, 19])
 def test_every_step_feeds_what_the_published_code_feeds(golden: Path, step: int) -> None:
-    context = build_context(golden_photos(golden), load_tokenizer(golden / "oscar_tiny"), 20)
+    context = build_context(golden_photos(golden), load_tokenizer(golden / "oscar_tiny"), 20, torch.device("cpu"))
     with np.load(golden / "oscar_cases.npz") as file:
         names = ("input_ids", "position_ids", "token_type_ids", "attention_mask")
         theirs = dict(zip(names, (file[f"decode_inputs/step{step}/{name}"] for name in names), strict=True))
@@ -58,5 +58,8 @@ def test_no_tags_no_second_separator_and_at_most_29_pieces() -> None:
 
 def test_tags_begin_at_40_unless_the_caption_is_longer() -> None:
     shown = [photo(np.random.default_rng(0), 2, 3)]
-    starts = [int(build_context(shown, small().tokenizer, length).positions[0, 0]) for length in (20, 40, 45)]
+    starts = [
+        int(build_context(shown, small().tokenizer, length, torch.device("cpu")).positions[0, 0])
+        for length in (20, 40, 45)
+    ]
     assert starts == [40, 40, 45]

@@ -13,6 +13,7 @@ from dgf.pipeline.captioners.oscar import load_oscar
 from dgf.pipeline.captioners.oscar.network import OscarConfig
 from dgf.pipeline.errors import UserError
 from support.oscar_examples import save, small
+from support.stepwise import run_uncached
 
 HIDDEN, LOGITS = 2e-4, 1e-3
 
@@ -36,7 +37,7 @@ def forward(folder: Path, cases: dict[str, np.ndarray], layout: str) -> tuple[li
     )
     with torch.inference_mode():
         positions = torch.arange(tokens.shape[1]).expand_as(tokens)
-        states = model(tokens, positions, segments, regions, sees.bool())
+        states = run_uncached(model, tokens, positions, segments, regions, sees.bool())
         return states, model.words(states[-1][:, : tokens.shape[1]])
 
 
