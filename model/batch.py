@@ -1,6 +1,5 @@
 """What a model reads: one padded batch of tensors."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -57,16 +56,6 @@ class Batch:
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Batch":
         """Copy the batch to another device."""
-        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
-
-    def select(self, rows: Tensor) -> "Batch":
-        """Take the rows that an index tensor (n,) or a bool mask (B,) names, padding kept."""
-        return self._map(lambda tensor: tensor[rows])
-
-    def items(self) -> list[tuple[str, Tensor | None]]:
-        """List name and tensor of every field."""
-        return [(field.name, getattr(self, field.name)) for field in fields(self)]
-
-    def _map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
-        changed: dict[str, Any] = {name: None if value is None else change(value) for name, value in self.items()}
-        return Batch(**changed)
+        tensors: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        there = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+        return Batch(**{name: tensor.to(device, non_blocking=non_blocking) for name, tensor in there.items()})

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dgf.model.builder import build_model
-from dgf.model.checkpoint import FORMAT
+from dgf.model.checkpoint import FORMAT, build_model
 from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model

@@ -12,9 +12,8 @@ from dgf.model.dgf_pt.decoder import Branch, GenerativeDecoder
 from dgf.model.dgf_pt.encoder import EncodedStages, Part, encode
 from dgf.model.dgf_pt.fusion import DualGatedFusion, Gates
 from dgf.model.dgf_pt.initial import TextInput, VisualInput
-from dgf.model.dgf_pt.objective import joint_objective
-from dgf.model.dgf_pt.output import DGFOutput
-from dgf.model.dgf_pt.prefix import Prefix, Relevance, entity_prefix, object_prefix
+from dgf.model.dgf_pt.objective import DGFOutput, joint_objective
+from dgf.model.dgf_pt.prefix import Prefix, Relevance
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import LanguageModel
@@ -51,7 +50,6 @@ class DGF(nn.Module):
         scale = float(language_model.embeddings.detach().float().std())
         _prepare(language_model, config)
         self.backbone = Backbone(language_model.model)
-        hidden = config.prefix_hidden if config.prefix_depth == "deep" else 0
         with torch.random.fork_rng(devices=[]):  # the new weights depend on the key alone
             torch.manual_seed(config.seed)
             self.text_input = TextInput(width, scale, config.markers)
@@ -62,14 +60,13 @@ class DGF(nn.Module):
                 self.image_input = VisualInput(self.block_shape[1], width, scale, parts)
             self.object_prefix: Prefix | None = None
             self.relevance: Relevance | None = None
-            sizes = {"layers": self.backbone.layer_count, "hidden": hidden}
-            if config.object_prefix != "none":
-                slots = bool(object_dim)
-                self.object_prefix = object_prefix(language_model, config.prefix_length, scale, slots=slots, **sizes)
-                self.relevance = Relevance(config.temperature) if slots else None
+            if config.object_prefix != "none":  # P_o, "Consider <o_e1> <o_e2>, predict relation."
+                self.object_prefix = Prefix(language_model, (), config, scale, slots=bool(object_dim))
+                self.relevance = Relevance(config.temperature) if object_dim else None
             self.entity_prefix: Prefix | None = None
-            if config.entity_prefix != "none":
-                self.entity_prefix = entity_prefix(language_model, config.prefix_length, scale, **sizes)
+            if config.entity_prefix != "none":  # P_e, "Consider <e1, e2>, predict relation."
+                comma = language_model.pattern["comma"]
+                self.entity_prefix = Prefix(language_model, comma, config, scale, slots=True)
             self.fusion: DualGatedFusion | None = None
             if config.fusion:
                 self.fusion = DualGatedFusion(config, width, objects=bool(object_dim), image=block_shape is not None)

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.language_model import LanguageModel
 from dgf.model.pooling import cosines, masked_softmax
 
@@ -42,28 +43,29 @@ class Prefix(nn.Module):
     P*), in units of that state's size, so that they mean the same in every architecture and layer.
 
     Args:
-        before: (P1, N) start of the vectors before the first slot.
-        between: (P2, N) start of those between the two slots; empty in the object-oriented pattern.
-        after: (P3, N) start of those after the second slot.
+        language_model: Its embeddings of the pattern's words are where the vectors start.
+        between: Token ids of the words between the two slots; empty in the object-oriented pattern.
+        config: Reads the prefix's length, depth and width of the table.
+        scale: Standard deviation of the word embeddings.
         slots: Whether the two slots are there; without photos the object-oriented prefix has none.
-        layers: Layers of the language model.
-        hidden: Width of the table; 0 for `input`.
     """
 
     def __init__(
-        self, before: Tensor, between: Tensor, after: Tensor, *, slots: bool, layers: int, hidden: int
+        self, language_model: LanguageModel, between: tuple[int, ...], config: ModelConfig, scale: float, *, slots: bool
     ) -> None:
         super().__init__()
-        self.before = nn.Parameter(before.clone())
-        self.between = nn.Parameter(between.clone()) if len(between) else None
-        self.after = nn.Parameter(after.clone())
+        words, layers = language_model.pattern, int(language_model.model.config.num_hidden_layers)
+        patterns = ((-1,) * config.prefix_length + words["consider"], between, words["predict"])
+        before, middle, after = (word_vectors(language_model, ids, scale) for ids in patterns)  # (P, N) each
+        self.before = nn.Parameter(before)
+        self.between = nn.Parameter(middle) if between else None
+        self.after = nn.Parameter(after)
         self.slots = slots
-        self.length = len(before) + len(between) + len(after) + 2 * slots
         self.table: nn.Parameter | None = None
-        if hidden and layers > 1:
-            width = before.shape[1]
-            self.table = nn.Parameter(torch.randn(self.length, hidden))
-            self.deepen = nn.Linear(hidden, (layers - 1) * width)
+        if config.prefix_depth == "deep" and layers > 1:
+            length = len(before) + len(middle) + len(after) + 2 * slots
+            self.table = nn.Parameter(torch.randn(length, config.prefix_hidden))
+            self.deepen = nn.Linear(config.prefix_hidden, (layers - 1) * language_model.width)
             nn.init.normal_(self.deepen.weight, std=1e-3)
             nn.init.zeros_(self.deepen.bias)
 
@@ -103,31 +105,3 @@ class Prefix(nn.Module):
             table = torch.cat([table[:first], table[first + 1 : first + 1 + middle], table[first + middle + 2 :]])
         deepened: Tensor = self.deepen(table.tanh())  # (P, (layers - 1) * N)
         return deepened.reshape(len(table), -1, self.before.shape[1]).transpose(0, 1)
-
-
-def object_prefix(
-    language_model: LanguageModel, extra: int, scale: float, *, slots: bool, layers: int, hidden: int
-) -> Prefix:
-    """Make P_o, "Consider <objects>, predict relation.", with o_e1 and o_e2 for the objects."""
-    pattern = language_model.pattern
-    return Prefix(
-        word_vectors(language_model, (-1,) * extra + pattern["consider"], scale),
-        word_vectors(language_model, (), scale),
-        word_vectors(language_model, pattern["predict"], scale),
-        slots=slots,
-        layers=layers,
-        hidden=hidden,
-    )
-
-
-def entity_prefix(language_model: LanguageModel, extra: int, scale: float, *, layers: int, hidden: int) -> Prefix:
-    """Make P_e, "Consider <e1, e2>, predict relation.", with T[e1] and T[e2] for the entities."""
-    pattern = language_model.pattern
-    return Prefix(
-        word_vectors(language_model, (-1,) * extra + pattern["consider"], scale),
-        word_vectors(language_model, pattern["comma"], scale),
-        word_vectors(language_model, pattern["predict"], scale),
-        slots=True,
-        layers=layers,
-        hidden=hidden,
-    )

@@ -6,10 +6,15 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from dgf.model.config import make_config, plain_values
+from dgf.model.config import accept, check_values, plain_values
 from dgf.model.dgf_pt.config import MODEL_PRESETS, ModelConfig
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
+from support.batches import select_rows
+
+
+def make_config(config, values):
+    return accept(*check_values(config, values))
 
 
 def test_defaults_are_the_paper():
@@ -84,7 +89,7 @@ def test_relations_must_be_there_once():
 
 def test_a_batch_moves_whole(full_batch):
     moved = full_batch.to("cpu")
-    chosen = full_batch.select(torch.tensor([2, 0]))
+    chosen = select_rows(full_batch, torch.tensor([2, 0]))
     assert len(full_batch) == 7 and len(chosen) == 2
     for field in fields(full_batch):
         before, after = getattr(full_batch, field.name), getattr(moved, field.name)

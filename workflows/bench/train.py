@@ -9,7 +9,7 @@ import torch
 
 from dgf.model.backbone import Backbone
 from dgf.model.batch import Batch
-from dgf.model.builder import build_model
+from dgf.model.checkpoint import build_model
 from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model

@@ -13,6 +13,7 @@ from dgf.model.dgf_pt.fusion import DualGatedFusion, literal_ratio
 from dgf.model.dgf_pt.objective import classification, consistency, identification, joint_objective
 from dgf.model.dgf_pt.prefix import Relevance
 from dgf.model.pooling import masked_softmax, span_mean
+from support.batches import select_rows
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 
@@ -152,7 +153,7 @@ def test_equation_9_goes_on_from_the_text(network, full_batch, kind):
     net = network(kind)
     reads = []
     net.backbone.register_forward_hook(lambda _, arguments, output: reads.append((arguments, output)))
-    row = full_batch.select(torch.tensor([0]))  # nothing is masked but padding, which is cut here
+    row = select_rows(full_batch, torch.tensor([0]))  # nothing is masked but padding, which is cut here
     row.tokens, row.token_mask = row.tokens[:, :9], row.token_mask[:, :9]
     with torch.no_grad():
         net(row)
