@@ -1,6 +1,6 @@
 """A trained model's answers for the rows of a split: what `dgf eval` scores and `dgf predict` hands out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,11 @@ class Answers:
             if self.protocol:
                 row["protocol"] = self.protocol
             if examples.image_rows[i] >= 0:
-                row["gates"] = _gates(self.predictions, i)
+                gates = row["gates"] = {}
+                if self.predictions.object_weights is not None:
+                    gates["objects"] = [_rounded(w) for w in self.predictions.object_weights[i]]
+                if self.predictions.image_gate is not None:
+                    gates["image"] = _rounded(self.predictions.image_gate[i])
             yield row
 
 
@@ -94,7 +98,7 @@ def answer(
 
 
 def _check_features(corpus: Corpus, config: TrainConfig, folder: RunFolder) -> None:
-    facts: Mapping[str, Any] = folder.read_data()
+    facts = folder.read_data()
     if corpus.store is None:
         return
     if facts["features"] is None:
@@ -109,15 +113,6 @@ def _check_features(corpus: Corpus, config: TrainConfig, folder: RunFolder) -> N
             f"{config.data.captions}: these captions are of another captioner than those {folder.path} was trained on",
             "Caption the photos with the same checkpoint, beams and length.",
         )
-
-
-def _gates(predictions: Predictions, i: int) -> dict[str, Any]:
-    gates: dict[str, Any] = {}
-    if predictions.object_weights is not None:
-        gates["objects"] = [_rounded(w) for w in predictions.object_weights[i]]
-    if predictions.image_gate is not None:
-        gates["image"] = _rounded(predictions.image_gate[i])
-    return gates
 
 
 def _rounded(value: Any) -> float:

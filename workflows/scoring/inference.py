@@ -13,9 +13,6 @@ from dgf.workflows.devices import autocast
 
 Floats = NDArray[np.float32]
 
-COLUMNS = ("log_probs", "type_log_probs", "object_weights", "image_gate")
-"""The fields of `Predictions`, in order."""
-
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
@@ -29,9 +26,9 @@ class Predictions:
     """
 
     log_probs: Floats
-    type_log_probs: Floats | None
-    object_weights: Floats | None
-    image_gate: Floats | None
+    type_log_probs: Floats | None = None
+    object_weights: Floats | None = None
+    image_gate: Floats | None = None
 
     @property
     def relations(self) -> NDArray[np.int64]:
@@ -40,13 +37,7 @@ class Predictions:
 
 
 def predict(
-    model: RelationModel,
-    maker: BatchMaker,
-    *,
-    batch_size: int,
-    device: torch.device,
-    precision: str,
-    title: str,
+    model: RelationModel, maker: BatchMaker, *, batch_size: int, device: torch.device, precision: str, title: str
 ) -> Predictions:
     """Run a model without gradients over every row.
 
@@ -67,10 +58,11 @@ def predict(
             batch = maker(rows).to(device)
             output = model(batch)
             shown = output.attributions
-            found = (output.log_probs, output.type_log_probs, shown.object_weights, shown.image_gate)
-            for name, value in zip(COLUMNS, found, strict=True):
+            found = {"log_probs": output.log_probs, "type_log_probs": output.type_log_probs}
+            found |= {"object_weights": shown.object_weights, "image_gate": shown.image_gate}
+            for name, value in found.items():
                 if value is not None:
                     array = value.float().cpu().numpy()
                     columns.setdefault(name, np.zeros((count, *array.shape[1:]), np.float32))[rows] = array
             bar.update(len(rows))
-    return Predictions(columns["log_probs"], *map(columns.get, COLUMNS[1:]))
+    return Predictions(**columns)

@@ -61,11 +61,7 @@ class RunFolder:
             remove_dead_parts(folder)
 
     def begin(
-        self,
-        config: TrainConfig,
-        relations: Sequence[str],
-        facts: Mapping[str, Any],
-        environment: Mapping[str, str],
+        self, config: TrainConfig, relations: Sequence[str], facts: Mapping[str, Any], environment: Mapping[str, str]
     ) -> None:
         """Make the folder with what is known before the first step; `config.yaml` comes last.
 
