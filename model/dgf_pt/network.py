@@ -11,9 +11,8 @@ from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.decoder import Branch, GenerativeDecoder
 from dgf.model.dgf_pt.encoder import EncodedStages, Part, encode
 from dgf.model.dgf_pt.fusion import DualGatedFusion, Gates
-from dgf.model.dgf_pt.initial import TextInput, VisualInput
+from dgf.model.dgf_pt.inputs import Prefix, Relevance, TextInput, VisualInput
 from dgf.model.dgf_pt.objective import DGFOutput, joint_objective
-from dgf.model.dgf_pt.prefix import Prefix, Relevance
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import LanguageModel
@@ -41,9 +40,7 @@ class DGF(nn.Module):
         block_shape: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
-        self.config = config
-        self.labels = labels
-        self.language_model = language_model
+        self.config, self.labels, self.language_model = config, labels, language_model
         self.object_dim = object_dim
         self.block_shape = None if block_shape is None else (int(block_shape[0]), int(block_shape[1]))
         width = language_model.width
@@ -75,7 +72,7 @@ class DGF(nn.Module):
 
     @property
     def captions_change(self) -> bool:
-        """Whether training changes how captions are read, so that batches must bring them as tokens."""
+        """Whether training changes how captions are read: not with a frozen language model."""
         return self.config.plm != "frozen"
 
     def train(self, mode: bool = True) -> "DGF":
@@ -89,10 +86,7 @@ class DGF(nn.Module):
         """Return the trainable parameters of the language model (adapters with `lora`), and the new layers'."""
         inside = {id(parameter) for parameter in self.backbone.parameters()}
         trainable = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        return (
-            [parameter for parameter in trainable if id(parameter) in inside],
-            [parameter for parameter in trainable if id(parameter) not in inside],
-        )
+        return [p for p in trainable if id(p) in inside], [p for p in trainable if id(p) not in inside]
 
     @torch.no_grad()
     def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
