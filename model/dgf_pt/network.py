@@ -64,10 +64,9 @@ class DGF(nn.Module):
             if config.entity_prefix != "none":  # P_e, "Consider <e1, e2>, predict relation."
                 comma = language_model.pattern["comma"]
                 self.entity_prefix = Prefix(language_model, comma, config, scale, slots=True)
-            self.fusion: DualGatedFusion | None = None
-            if config.fusion:
-                self.fusion = DualGatedFusion(config, width, objects=bool(object_dim), image=block_shape is not None)
-            self.decoder = GenerativeDecoder(config, labels, language_model, scale, image=block_shape is not None)
+            objects, image = bool(object_dim), block_shape is not None
+            self.fusion = DualGatedFusion(config, width, objects=objects, image=image) if config.fusion else None
+            self.decoder = GenerativeDecoder(config, labels, language_model, scale, image=image)
         self.train(self.training)
 
     @property

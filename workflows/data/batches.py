@@ -128,11 +128,7 @@ def tokenize_captions(store: FeatureStore, tokenizer: PreTrainedTokenizerBase) -
 def pool_captions(captions: Captions, image_rows: Ints, model: RelationModel, device: torch.device) -> Captions:
     """Encode captions once, for a language model that does not change (eq. 8).
 
-    Args:
-        captions: Of the store's photos.
-        image_rows: Rows of the photos that will be shown, repetitions and -1 allowed; the others stay zeros.
-        model: Reads them.
-        device: Where the model is.
+    `image_rows` are those of the photos that will be shown, repetitions and -1 allowed; the others stay zeros.
     """
     shown = np.unique(image_rows[image_rows >= 0])
     pooled = torch.zeros(len(captions.tokens), model.language_model.width)

@@ -56,11 +56,6 @@ class Corpus:
 def open_corpus(config: TrainConfig, dataset: Dataset, device: torch.device) -> Corpus:
     """Open what the configuration names beside the posts; features go into the device's or host's memory if they fit.
 
-    Args:
-        config: Names features, captions and types, and says what the model reads of them.
-        dataset: The posts.
-        device: Where the model will be.
-
     Raises:
         UserError: If anything is missing or at fault.
     """

@@ -60,13 +60,7 @@ def prepare_splits(
 ) -> dict[str, Split]:
     """Find each post's photo, tokenize posts and captions, and hand out what makes batches of them.
 
-    Args:
-        corpus: Where the posts come from.
-        posts: The posts of each split.
-        model: Says how they are tokenized and which labels there are; on `device`.
-        config: Says what the model reads, and what to do about missing photos.
-        device: Where captions are encoded.
-        pool: Whether captions are encoded here, once; otherwise batches bring them as tokens.
+    Captions are encoded here, once, where `pool` says so; otherwise batches bring them as tokens.
 
     Raises:
         UserError: If a photo is missing and the configuration does not allow it, or no row is left of a split.
