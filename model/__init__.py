@@ -3,7 +3,6 @@
 __all__ = [
     "backbone",
     "batch",
-    "builder",
     "catalog",
     "checkpoint",
     "config",

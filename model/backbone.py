@@ -33,7 +33,6 @@ class Backbone(nn.Module):
         self.model = model
         self.kind = str(model.config.model_type)
         self.bidirectional = self.kind == "bert"
-        self.width = int(model.config.hidden_size)
         self.layer_count = int(model.config.num_hidden_layers)
         self.longest = int(getattr(model.config, "max_position_embeddings", 0) or 0)
         self._cache_argument = "cache" if takes(model, "cache") else "past_key_values"
@@ -54,8 +53,7 @@ class Backbone(nn.Module):
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Look up the static word embeddings: (B, L) ids -> (B, L, N)."""
-        embedded = self.model.get_input_embeddings()(tokens)
-        assert isinstance(embedded, Tensor)
+        embedded: Tensor = self.model.get_input_embeddings()(tokens)
         return embedded
 
     def forward(
@@ -82,8 +80,7 @@ class Backbone(nn.Module):
             arguments["use_cache"] = True
         with _shifted(self.layers, shift):
             output = self.model(inputs_embeds=inputs, attention_mask=seen, position_ids=positions, **arguments)
-        hidden = output.last_hidden_state
-        assert isinstance(hidden, Tensor)
+        hidden: Tensor = output.last_hidden_state
         return hidden
 
     def _attention_on(self, device: torch.device) -> str:
@@ -120,7 +117,7 @@ def _run_openai(
     model: Any, inputs: Tensor, seen: Tensor, positions: Tensor, cache: DynamicCache, shift: Shift | None
 ) -> Tensor:
     """Run the blocks of transformers' OpenAIGPTModel, with a cache (a test holds the two equal)."""
-    hidden = model.drop(inputs + model.positions_embed(positions))
+    hidden: Tensor = model.drop(inputs + model.positions_embed(positions))
     for index, block in enumerate(model.h):
         if shift is not None and index > 0:
             hidden = shift(index, hidden)
@@ -133,7 +130,6 @@ def _run_openai(
         mixed = attention.resid_dropout(attention.c_proj(mixed.transpose(1, 2).flatten(2)))
         middle = block.ln_1(hidden + mixed)
         hidden = block.ln_2(middle + block.mlp(middle))
-    assert isinstance(hidden, Tensor)
     return hidden
 
 

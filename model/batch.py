@@ -56,12 +56,6 @@ class Batch:
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Batch":
         """Copy the batch to another device."""
-        moved: dict[str, Any] = {
-            name: None if tensor is None else tensor.to(device, non_blocking=non_blocking)
-            for name, tensor in self.items()
-        }
-        return Batch(**moved)
-
-    def items(self) -> list[tuple[str, Tensor | None]]:
-        """List name and tensor of every field."""
-        return [(field.name, getattr(self, field.name)) for field in fields(self)]
+        tensors: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        there = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+        return Batch(**{name: tensor.to(device, non_blocking=non_blocking) for name, tensor in there.items()})

@@ -13,12 +13,7 @@ DEFAULT_MODEL = "dgf-pt"
 
 @dataclass(frozen=True, slots=True)
 class ModelKind:
-    """How a model is configured.
-
-    Args:
-        config: The class of its configuration.
-        presets: Keys that differ from the defaults, by the name of a preset of training.
-    """
+    """The class of a model's configuration, and the keys that differ from the defaults by preset of training."""
 
     config: type[RelationConfig]
     presets: Mapping[str, Mapping[str, Any]]

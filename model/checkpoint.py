@@ -1,7 +1,7 @@
-"""Saves models as safetensors and JSON, and says what differs when a file does not fit."""
+"""Builds models, saves them as safetensors and JSON, and says what differs when a file does not fit."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoTokenizer
 
-from dgf.model.builder import build_model
 from dgf.model.catalog import check_model
-from dgf.model.config import accept, plain_values
+from dgf.model.config import RelationConfig, accept, plain_values
+from dgf.model.dgf_pt.config import ModelConfig
+from dgf.model.dgf_pt.network import DGF
 from dgf.model.errors import ModelError
 from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
@@ -21,9 +22,29 @@ FORMAT = 2  # since 2, a marked mention's span holds its markers, and T[e] leave
 WEIGHTS = "model.safetensors"
 CONFIG = "model.json"
 TOKENIZER = "tokenizer"
+NETWORKS: dict[type, Callable[..., RelationModel]] = {ModelConfig: DGF}
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Shape of each tensor, by its name."""
+
+
+def build_model(
+    config: RelationConfig,
+    labels: LabelSpace,
+    language_model: LanguageModel,
+    object_dim: int,
+    block_shape: tuple[int, int] | None,
+) -> RelationModel:
+    """Build the model that a configuration is of, with new weights.
+
+    Args:
+        config: Its keys; their class decides what is built.
+        labels: Relations and entity types.
+        language_model: Becomes part of the model.
+        object_dim: D of the objects' features; 0 where no objects will ever come.
+        block_shape: (M, C) of the image's blocks, (1, 4096) for fc7; None where no image will ever come.
+    """
+    return NETWORKS[type(config)](config, labels, language_model, object_dim, block_shape)
 
 
 def save_model(model: RelationModel, folder: Path) -> None:
@@ -72,27 +93,17 @@ def load_model(folder: Path) -> RelationModel:
         architecture = AutoConfig.for_model(**{"model_type": kept["config"]["model_type"], **kept["config"]})
     except (KeyError, ValueError, TypeError) as error:
         raise ModelError(f"{folder / CONFIG}: its language model's configuration cannot be read ({error})") from error
-    tokenizer = None
-    if (folder / TOKENIZER).is_dir():
-        tokenizer = AutoTokenizer.from_pretrained(str(folder / TOKENIZER))
-    language_model = LanguageModel(
-        build_language_model(architecture, 0),
-        tokenizer,
-        kept["spec"],
-        {key: tuple(ids) for key, ids in kept["pattern"].items()},
-    )
+    kept_tokenizer = folder / TOKENIZER
+    tokenizer = AutoTokenizer.from_pretrained(str(kept_tokenizer)) if kept_tokenizer.is_dir() else None
+    pattern = {key: tuple(ids) for key, ids in kept["pattern"].items()}
+    language_model = LanguageModel(build_language_model(architecture, 0), tokenizer, kept["spec"], pattern)
     shape = about["block_shape"]
     model = build_model(config, labels, language_model, about["object_dim"], None if shape is None else tuple(shape))
-    load_weights(model, folder / WEIGHTS)
+    _load_weights(model, folder / WEIGHTS)
     return model.eval()
 
 
-def load_weights(model: RelationModel, path: Path) -> None:
-    """Fill the model from a safetensors file that has exactly its tensors.
-
-    Raises:
-        ModelError: The file is missing or damaged, or its tensors are not the model's; it lists each difference.
-    """
+def _load_weights(model: RelationModel, path: Path) -> None:
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     try:
         with safe_open(path, framework="pt") as file:
@@ -101,8 +112,7 @@ def load_weights(model: RelationModel, path: Path) -> None:
         raise ModelError(f"{path}: there is no such file; the run folder is not complete") from error
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: not a safetensors file that can be read ({error})") from error
-    differences = list_differences(expected, found)
-    if differences:
+    if differences := list_differences(expected, found):
         raise ModelError(
             f"{path}: its weights are not those of the network in {CONFIG}; {len(differences)} tensors differ:\n  "
             + "\n  ".join(differences)
@@ -139,7 +149,6 @@ def _read_about(folder: Path) -> dict[str, Any]:
             "load it with the version that wrote it, or train again"
         )
     wanted = {"config", "relations", "types", "object_dim", "block_shape", "language_model"}
-    missing = sorted(wanted - about.keys())
-    if missing:
+    if missing := sorted(wanted - about.keys()):
         raise ModelError(f"{path}: it lacks {', '.join(missing)}")
     return about

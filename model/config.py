@@ -51,10 +51,6 @@ class RelationConfig(Protocol):
     """The configuration of a model: a frozen dataclass whose fields are its keys, `name` the first of them."""
 
     @property
-    def name(self) -> str:
-        """What `model.name` calls the model."""
-
-    @property
     def seed(self) -> int:
         """Seed of the new weights."""
 
@@ -92,11 +88,7 @@ def check_values(config: type[Config], values: object, section: str = "") -> tup
 
 
 def accept(config: Config | None, faults: list[str]) -> Config:
-    """Return a configuration that has no faults.
-
-    Raises:
-        ModelError: If there are faults.
-    """
+    """Return what `check_values` made; raise a ModelError that names every fault if there are any."""
     if faults or config is None:
         raise ModelError("\n  ".join(["the configuration of the network cannot be used:", *faults]))
     return config

@@ -43,10 +43,7 @@ class Output(Protocol):
 
 
 class RelationModel(Protocol):
-    """A `torch.nn.Module` that scores relations.
-
-    It is built by `dgf.model.builder` and saved by `dgf.model.checkpoint`.
-    """
+    """A `torch.nn.Module` that scores relations; `dgf.model.checkpoint` builds, saves and loads it."""
 
     labels: LabelSpace
     language_model: LanguageModel
@@ -65,12 +62,7 @@ class RelationModel(Protocol):
         """Score every relation for every row; relations, type targets and sentences of the batch are not read."""
 
     def loss(self, output: Any, batch: Batch) -> Mapping[str, Tensor]:
-        """Return `total`, which is to be minimized, and what it is made of: scalars.
-
-        Args:
-            output: What the model said of this very batch.
-            batch: With relations.
-        """
+        """Return `total`, which is to be minimized, and what it is made of: scalars; the batch has relations."""
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """Return the trainable parameters of the language model, and those of the new layers."""
@@ -79,24 +71,10 @@ class RelationModel(Protocol):
         """Encode captions, (B, C) int64 and (B, C) bool -> (B, N), for `Batch.captions`; no gradient, no dropout."""
 
     # what every torch.nn.Module has
-
-    def train(self, mode: bool = ...) -> Self:  # noqa: D102
-        ...
-
-    def eval(self) -> Self:  # noqa: D102
-        ...
-
-    def to(self, device: torch.device) -> Self:  # noqa: D102
-        ...
-
-    def named_modules(self) -> Iterator[tuple[str, nn.Module]]:  # noqa: D102
-        ...
-
-    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:  # noqa: D102
-        ...
-
-    def state_dict(self) -> dict[str, Any]:  # noqa: D102
-        ...
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:  # noqa: D102
-        ...
+    def train(self, mode: bool = ...) -> Self: ...  # noqa: D102
+    def eval(self) -> Self: ...  # noqa: D102
+    def to(self, device: torch.device) -> Self: ...  # noqa: D102
+    def named_modules(self) -> Iterator[tuple[str, nn.Module]]: ...  # noqa: D102
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...  # noqa: D102
+    def state_dict(self) -> dict[str, Any]: ...  # noqa: D102
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...  # noqa: D102

@@ -50,9 +50,8 @@ class LabelSpace:
         """
         names = tuple(relations)
         found = {kind for name in names for kind in _types_in(name) or ()}
-        return cls(
-            names, names.index(NO_RELATION) if NO_RELATION in names else None, tuple(sorted(found | set(extra_types)))
-        )
+        none = names.index(NO_RELATION) if NO_RELATION in names else None
+        return cls(names, none, tuple(sorted(found | set(extra_types))))
 
     def types_of(self, relation: str | int) -> tuple[str, str] | None:
         """Return head type and tail type in a relation's name; None where the name has none.
@@ -72,10 +71,8 @@ class LabelSpace:
     def type_targets(self, relations: Tensor) -> Tensor:
         """Look up what the type heads learn, of training rows only: (B,) relation ids -> (B, 2); -1 is unknown."""
         table = torch.full((len(self.relations) + 1, 2), -1, dtype=torch.int64, device=relations.device)
-        for index in range(len(self.relations)):
-            pair = self.types_of(index)
-            if pair is not None:
-                table[index] = torch.tensor([self.type_id(pair[0]), self.type_id(pair[1])])
+        for index, head, tail in self._typed():
+            table[index] = torch.tensor([head, tail])
         return table[relations]  # the last row answers to -1
 
     def allowed(self) -> Tensor:
@@ -85,9 +82,12 @@ class LabelSpace:
         """
         count = len(self.types)
         table = torch.ones(count, count, len(self.relations), dtype=torch.bool)
-        for index in range(len(self.relations)):
-            pair = self.types_of(index)
-            if pair is not None:
-                table[:, :, index] = False
-                table[self.type_id(pair[0]), self.type_id(pair[1]), index] = True
+        for index, head, tail in self._typed():
+            table[:, :, index] = False
+            table[head, tail, index] = True
         return table
+
+    def _typed(self) -> list[tuple[int, int, int]]:
+        """List the ids of each relation whose name carries types, of its head's and of its tail's."""
+        pairs = [(index, self.types_of(index)) for index in range(len(self.relations))]
+        return [(index, self.type_id(pair[0]), self.type_id(pair[1])) for index, pair in pairs if pair is not None]

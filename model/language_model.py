@@ -23,24 +23,17 @@ PATTERN = {"consider": "Consider", "comma": ",", "predict": ", predict relation.
 #: One id for each word or stop where there is no tokenizer to ask; -1 is a vector that starts at random.
 _WORDLESS = {"consider": (-1,), "comma": (-1,), "predict": (-1, -1, -1, -1)}
 
-_RANDOM_SIZES: dict[str, tuple[str, dict[str, Any]]] = {
-    "gpt2": ("gpt2", {}),
-    "openai-gpt": ("openai-gpt", {}),
-    "bert-base-uncased": ("bert", {}),
-    # the shape of SmolLM2-135M
-    "llama": (
-        "llama",
-        {
-            "vocab_size": 49152,
-            "hidden_size": 576,
-            "intermediate_size": 1536,
-            "num_hidden_layers": 30,
-            "num_attention_heads": 9,
-            "num_key_value_heads": 3,
-            "max_position_embeddings": 8192,
-        },
-    ),
+#: The shape of SmolLM2-135M.
+_LLAMA = {
+    "vocab_size": 49152,
+    "hidden_size": 576,
+    "intermediate_size": 1536,
+    "num_hidden_layers": 30,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+    "max_position_embeddings": 8192,
 }
+_RANDOM_NAMES = {"gpt2": "gpt2", "openai-gpt": "openai-gpt", "bert-base-uncased": "bert", "llama": "llama"}
 
 
 @dataclass
@@ -117,8 +110,7 @@ def load_language_model(spec: str, seed: int = 0, *, fetch: bool = True) -> Lang
     elif path.is_absolute() or spec.startswith((".", "~")):
         raise ModelError(f"{path}: there is no such folder; give a language model's folder")
     else:
-        name = spec
-        where = {"local_files_only": not fetch}
+        name, where = spec, {"local_files_only": not fetch}
     try:
         config = AutoConfig.from_pretrained(name, **where)
         _check_kind(config, spec)
@@ -153,8 +145,7 @@ def build_language_model(config: PreTrainedConfig, seed: int) -> PreTrainedModel
         torch.manual_seed(seed)
         model = AutoModel.from_config(config, **bare)
     _check_forward(model, str(config.model_type))
-    ready = model.float().eval()
-    assert isinstance(ready, PreTrainedModel)
+    ready: PreTrainedModel = model.float().eval()
     return ready
 
 
@@ -165,11 +156,11 @@ def takes(model: PreTrainedModel, argument: str) -> bool:
 
 def _random_config(spec: str) -> PreTrainedConfig:
     name, _, query = spec.removeprefix(_RANDOM).partition("?")
-    kind, sizes = _RANDOM_SIZES.get(name, (name, {}))
+    kind, sizes = _RANDOM_NAMES.get(name, name), _LLAMA if name == "llama" else {}
     try:
         config = AutoConfig.for_model(kind, **sizes)
     except ValueError:
-        known = ", ".join(_RANDOM_SIZES)
+        known = ", ".join(_RANDOM_NAMES)
         raise ModelError(f"{spec}: {name!r} is no architecture of transformers; try one of: {known}") from None
     changes: dict[str, Any] = {}
     for key, text in parse_qsl(query, keep_blank_values=True):
@@ -191,6 +182,5 @@ def _check_kind(config: PreTrainedConfig, spec: str) -> None:
 
 
 def _check_forward(model: PreTrainedModel, spec: str) -> None:
-    missing = [name for name in ("inputs_embeds", "position_ids") if not takes(model, name)]
-    if missing:
+    if missing := [name for name in ("inputs_embeds", "position_ids") if not takes(model, name)]:
         raise ModelError(f"{spec}: its forward takes no {' and no '.join(missing)}, which the stages need")

@@ -129,9 +129,8 @@ def resolve_config(
     _merge(asked, {"data": dict(data or {})})
     kind = find_kind(asked.get("model"))  # its part of the preset
     values: dict[str, Any] = {}
-    _merge(values, PRESETS[preset])
-    _merge(values, {"model": {} if kind is None else kind.presets.get(preset, {})})
-    _merge(values, asked)
+    for layer in (PRESETS[preset], {"model": {} if kind is None else kind.presets.get(preset, {})}, asked):
+        _merge(values, layer)
     return _validated(values, faults, file or f"preset {preset}")
 
 

@@ -30,10 +30,7 @@ GIB = 1024**3
 
 def describe_environment() -> dict[str, str]:
     """Collect the facts in the order in which they are printed; a part that is absent or broken says so."""
-    facts = {
-        "python": f"{platform.python_version()} ({sys.executable})",
-        "platform": platform.platform(),
-    }
+    facts = {"python": f"{platform.python_version()} ({sys.executable})", "platform": platform.platform()}
     facts |= {name: _version(name) for name in PACKAGES}
     parts: dict[str, Callable[[], str]] = {
         "detectron2": _detectron2,
@@ -86,8 +83,7 @@ def _cuda() -> str:
 
     if not torch.cuda.is_available():
         return f"built for {torch.version.cuda or 'none'}, no device to use"
-    cudnn = torch.backends.cudnn.version()
-    return f"{torch.version.cuda}, cuDNN {cudnn}"
+    return f"{torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
 
 
 def _devices() -> str:
@@ -119,9 +115,8 @@ def _memory() -> str:
 def _threads() -> str:
     import torch
 
-    return f"torch {torch.get_num_threads()}, between operations {torch.get_num_interop_threads()}; " + (
-        _variables(THREADS)
-    )
+    counts = f"torch {torch.get_num_threads()}, between operations {torch.get_num_interop_threads()}"
+    return f"{counts}; {_variables(THREADS)}"
 
 
 def _variables(names: tuple[str, ...]) -> str:

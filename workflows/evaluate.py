@@ -65,15 +65,8 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     posts = corpus.split(settings.split)
     facts = folder.read_data()
     _check_relations(posts, facts["training_rows"], folder)
-    answers = answer(
-        folder,
-        config,
-        corpus,
-        posts,
-        device=device,
-        batch_size=settings.batch_size,
-        title=settings.split,
-    )
+    size, title = settings.batch_size, settings.split
+    answers = answer(folder, config, corpus, posts, device=device, batch_size=size, title=title)
     scores = _score(answers, facts["training_rows"])
     report = _report(settings, config, corpus, answers) | {"image_share_in_training": share}
     out = settings.out or folder.path / f"eval-{settings.split}"

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dgf.model.builder import build_model
-from dgf.model.checkpoint import FORMAT
+from dgf.model.checkpoint import FORMAT, build_model
 from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
@@ -74,7 +73,10 @@ def train(settings: TrainSettings) -> TrainSummary:
     posts = {name: corpus.split(name) for name in ("train", "val")}
     model = _build_model(config, corpus, settings.fetch).to(device)
     splits = prepare_splits(corpus, posts, model, config, device, pool=not model.captions_change)
-    _check_labels(splits)
+    for name, split in splits.items():
+        if unlabeled := int((split.batches.examples.relations < 0).sum()):
+            message = f"{unlabeled} rows of the split {name} have no relation"
+            raise UserError(message, "Training needs a relation in every row.")
     train_split, val_split = splits["train"], splits["val"]
 
     # the loop
@@ -133,15 +135,6 @@ def _build_model(config: TrainConfig, corpus: Corpus, fetch: bool) -> RelationMo
         block_shape = store.block_shape if reads.image == "blocks" else (1, FC7)
     object_dim = store.object_dim if store and reads.objects else 0
     return build_model(config.model, labels, language_model, object_dim, block_shape)
-
-
-def _check_labels(splits: dict[str, Split]) -> None:
-    for name, split in splits.items():
-        unlabeled = int((split.batches.examples.relations < 0).sum())
-        if unlabeled:
-            raise UserError(
-                f"{unlabeled} rows of the split {name} have no relation", "Training needs a relation in every row."
-            )
 
 
 def _training_facts(

@@ -1,6 +1,7 @@
 """The generative decoder with entity types (section 4.3, eq. 9) and the relation's distribution (eq. 13)."""
 
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 import torch.nn.functional as F
@@ -9,8 +10,7 @@ from torch import Tensor, nn
 from dgf.model.backbone import Backbone
 from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.encoder import EncodedStages, extend
-from dgf.model.dgf_pt.initial import identity
-from dgf.model.dgf_pt.prefix import word_vectors
+from dgf.model.dgf_pt.inputs import identity, word_vectors
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import LanguageModel
 
@@ -47,7 +47,8 @@ class DecodedRelations:
 def restriction(types: Tensor, allowed: Tensor) -> Tensor:
     """Return the log-probability that the predicted types allow each relation: (B, 2, T), (T, T, R) -> (B, R).
 
-    It is never below log(LEFT), and 0 for relations that every pair allows.
+    It is never below log(LEFT), and 0 for relations that every pair allows; types of which none is known restrict
+    none, since they leave every relation the same.
     """
     chance = torch.einsum("bi,bj,ijr->br", types[:, 0], types[:, 1], allowed.to(types.dtype))
     return (chance.clamp(0, 1) * (1 - LEFT) + LEFT).log()
@@ -107,20 +108,18 @@ class GenerativeDecoder(nn.Module):
         fed = self.feed(F.layer_norm(fed, fed.shape[-1:]) * self.scale)  # (B, F, 3, N)
         rows, width = fed.shape[0], fed.shape[-1]
         query = self.query.expand(rows, count, 1, width)
-        numbers = list(range(count))
         types: Tensor | None = None  # (B, F, 2, T), probabilities
         log_types: Tensor | None = None
         if self.mode == "none":
-            fed = torch.cat([fed, query], 2)
-            states = self._extend(backbone, context, fed, numbers, 0)
+            states = _extend(backbone, context, torch.cat([fed, query], 2), 0)
         else:
-            states = self._extend(backbone, context, fed, numbers, 0)
+            states = _extend(backbone, context, fed, 0)
             if self.mode != "gold":
                 both = torch.cat([_normal(states[:, :, :2]), _normal(entities)], -1)  # (B, F, 2, 2N)
                 log_types = self.type_head(self._drop(both)).float().log_softmax(-1)
             types = self._types(log_types, given, rows, count)
             fed = torch.cat([types.to(query.dtype) @ self.type_vectors, query], 2)
-            states = self._extend(backbone, context, fed, numbers, 3)
+            states = _extend(backbone, context, fed, 3)
         features = torch.cat([states[:, :, -1:], entities], 2)  # (B, F, 3, N), r first
         all_scores = self.classify(self._drop(_normal(features).flatten(2)))  # (B, F, R)
         decoded = []
@@ -130,7 +129,8 @@ class GenerativeDecoder(nn.Module):
                 scores = scores + self.classify_image(self.dropout(_normal(branch.image)))
             log_probs = scores.float().log_softmax(-1)
             if self.restrict and types is not None:
-                log_probs = (log_probs + self._restriction(types[:, index])).log_softmax(-1)
+                known = types[:, index, :, : len(self.allowed)].detach()  # which teaches the type heads nothing
+                log_probs = (log_probs + restriction(known, self.allowed)).log_softmax(-1)
             decoded.append(DecodedRelations(log_probs, None if log_types is None else log_types[:, index]))
         return decoded
 
@@ -138,14 +138,6 @@ class GenerativeDecoder(nn.Module):
         """Drop out (B, F, ...) alike in every branch, so that eq. 10 compares what fusion changed and not noise."""
         kept: Tensor = self.dropout(torch.ones_like(features[:, :1]))
         return features * kept
-
-    def _extend(self, backbone: Backbone, context: EncodedStages, fed: Tensor, numbers: list[int], done: int) -> Tensor:
-        """Read (B, F, S, N) new positions of every branch -> their states."""
-        size = fed.shape[2]
-        branches = [number for number in numbers for _ in range(size)]
-        steps = [done + step for _ in numbers for step in range(size)]
-        states = extend(backbone, context, fed.flatten(1, 2), branches, steps)
-        return states.reshape(fed.shape)
 
     def _types(self, log_types: Tensor | None, given: Tensor | None, rows: int, count: int) -> Tensor:
         """Return (B, F, 2, T or T + 1) the probabilities of the types that are fed and that restrict."""
@@ -161,12 +153,11 @@ class GenerativeDecoder(nn.Module):
             types = torch.where((given >= 0)[:, None, :, None], fixed, types)
         return types
 
-    def _restriction(self, types: Tensor) -> Tensor:
-        """Restrict softly, which teaches the type heads nothing.
 
-        Gold's unknown type is not in `allowed`: every relation is then left the same, which restricts none.
-        """
-        return restriction(types.detach()[..., : self.allowed.shape[0]], self.allowed)
+def _extend(backbone: Backbone, context: EncodedStages, fed: Tensor, done: int) -> Tensor:
+    """Read (B, F, S, N) new positions of every branch, of which each has read `done` -> their states."""
+    branches, steps = zip(*product(range(fed.shape[1]), range(done, done + fed.shape[2])), strict=True)
+    return extend(backbone, context, fed.flatten(1, 2), list(branches), list(steps)).reshape(fed.shape)
 
 
 def _normal(states: Tensor) -> Tensor:

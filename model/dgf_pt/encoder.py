@@ -59,18 +59,13 @@ def encode(backbone: Backbone, stages: Sequence[Sequence[Part]], *, staged: bool
     """
     if staged and backbone.bidirectional:
         raise ModelError(f"{backbone.kind} reads in both directions: it has no staged run, only one pass")
-    first = stages[0][0]
-    context = EncodedStages(DynamicCache(), first.valid[:, :0])
-    if staged:
-        for stage in stages:
-            if stage:
-                _read_parts(backbone, context, list(stage))
-    else:
-        _read_parts(backbone, context, [part for stage in stages for part in stage])
+    context = EncodedStages(DynamicCache(), stages[0][0].valid[:, :0])
+    for parts in stages if staged else [[part for stage in stages for part in stage]]:
+        _read_parts(backbone, context, parts)
     return context
 
 
-def _read_parts(backbone: Backbone, context: EncodedStages, parts: list[Part]) -> None:
+def _read_parts(backbone: Backbone, context: EncodedStages, parts: Sequence[Part]) -> None:
     past = context.valid.shape[1]
     inputs = torch.cat([part.inputs for part in parts], 1)  # (B, S, N)
     valid = torch.cat([context.valid, *(part.valid for part in parts)], 1)  # (B, P + S)
@@ -111,30 +106,21 @@ def extend(backbone: Backbone, context: EncodedStages, inputs: Tensor, branches:
     seen = branch == branch[past:, None]  # (S, E + S)
     if not backbone.bidirectional:
         seen = seen & (step <= step[past:, None])
-    mask = torch.cat(
-        [context.valid.unsqueeze(1).expand(-1, len(seen), -1), seen.expand(rows, -1, -1)], 2
-    )  # (B, S, P + E + S)
+    before = context.valid.unsqueeze(1).expand(-1, len(seen), -1)
+    mask = torch.cat([before, seen.expand(rows, -1, -1)], 2)  # (B, S, P + E + S)
     positions = context.valid.sum(1, keepdim=True) + step[past:]
-    hidden = backbone(inputs, mask, positions, context.cache)
-    assert isinstance(hidden, Tensor)
+    hidden: Tensor = backbone(inputs, mask, positions, context.cache)
     return hidden
 
 
-def _shift(parts: list[Part]) -> Shift | None:
+def _shift(parts: Sequence[Part]) -> Shift | None:
     """Add the deep prefixes at their positions, in units of the states they are added to."""
-    if all(part.deep is None for part in parts):
+    deep = [part.deep for part in parts if part.deep is not None]
+    if not deep:
         return None
-    places: list[int] = []
-    deep: list[Tensor] = []
-    start = 0
-    for part in parts:
-        size = part.inputs.shape[1]
-        if part.deep is not None:
-            places += range(start, start + size)
-            deep.append(part.deep)
-        start += size
     added = torch.cat(deep, 1)  # (layers - 1, P, N)
-    at = torch.tensor(places, device=added.device)
+    at = torch.tensor([part.deep is not None for part in parts for _ in range(part.inputs.shape[1])]).nonzero()[:, 0]
+    at = at.to(added.device)  # (P,)
 
     def shift(layer: int, hidden: Tensor) -> Tensor:
         state = hidden[:, at]

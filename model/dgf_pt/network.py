@@ -11,10 +11,8 @@ from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.decoder import Branch, GenerativeDecoder
 from dgf.model.dgf_pt.encoder import EncodedStages, Part, encode
 from dgf.model.dgf_pt.fusion import DualGatedFusion, Gates
-from dgf.model.dgf_pt.initial import TextInput, VisualInput
-from dgf.model.dgf_pt.objective import joint_objective
-from dgf.model.dgf_pt.output import DGFOutput
-from dgf.model.dgf_pt.prefix import Prefix, Relevance, entity_prefix, object_prefix
+from dgf.model.dgf_pt.inputs import Prefix, Relevance, TextInput, VisualInput
+from dgf.model.dgf_pt.objective import DGFOutput, joint_objective
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import LanguageModel
@@ -42,16 +40,13 @@ class DGF(nn.Module):
         block_shape: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
-        self.config = config
-        self.labels = labels
-        self.language_model = language_model
+        self.config, self.labels, self.language_model = config, labels, language_model
         self.object_dim = object_dim
         self.block_shape = None if block_shape is None else (int(block_shape[0]), int(block_shape[1]))
         width = language_model.width
         scale = float(language_model.embeddings.detach().float().std())
         _prepare(language_model, config)
         self.backbone = Backbone(language_model.model)
-        hidden = config.prefix_hidden if config.prefix_depth == "deep" else 0
         with torch.random.fork_rng(devices=[]):  # the new weights depend on the key alone
             torch.manual_seed(config.seed)
             self.text_input = TextInput(width, scale, config.markers)
@@ -62,23 +57,21 @@ class DGF(nn.Module):
                 self.image_input = VisualInput(self.block_shape[1], width, scale, parts)
             self.object_prefix: Prefix | None = None
             self.relevance: Relevance | None = None
-            sizes = {"layers": self.backbone.layer_count, "hidden": hidden}
-            if config.object_prefix != "none":
-                slots = bool(object_dim)
-                self.object_prefix = object_prefix(language_model, config.prefix_length, scale, slots=slots, **sizes)
-                self.relevance = Relevance(config.temperature) if slots else None
+            if config.object_prefix != "none":  # P_o, "Consider <o_e1> <o_e2>, predict relation."
+                self.object_prefix = Prefix(language_model, (), config, scale, slots=bool(object_dim))
+                self.relevance = Relevance(config.temperature) if object_dim else None
             self.entity_prefix: Prefix | None = None
-            if config.entity_prefix != "none":
-                self.entity_prefix = entity_prefix(language_model, config.prefix_length, scale, **sizes)
-            self.fusion: DualGatedFusion | None = None
-            if config.fusion:
-                self.fusion = DualGatedFusion(config, width, objects=bool(object_dim), image=block_shape is not None)
-            self.decoder = GenerativeDecoder(config, labels, language_model, scale, image=block_shape is not None)
+            if config.entity_prefix != "none":  # P_e, "Consider <e1, e2>, predict relation."
+                comma = language_model.pattern["comma"]
+                self.entity_prefix = Prefix(language_model, comma, config, scale, slots=True)
+            objects, image = bool(object_dim), block_shape is not None
+            self.fusion = DualGatedFusion(config, width, objects=objects, image=image) if config.fusion else None
+            self.decoder = GenerativeDecoder(config, labels, language_model, scale, image=image)
         self.train(self.training)
 
     @property
     def captions_change(self) -> bool:
-        """Whether training changes how captions are read, so that batches must bring them as tokens."""
+        """Whether training changes how captions are read: not with a frozen language model."""
         return self.config.plm != "frozen"
 
     def train(self, mode: bool = True) -> "DGF":
@@ -92,10 +85,7 @@ class DGF(nn.Module):
         """Return the trainable parameters of the language model (adapters with `lora`), and the new layers'."""
         inside = {id(parameter) for parameter in self.backbone.parameters()}
         trainable = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        return (
-            [parameter for parameter in trainable if id(parameter) in inside],
-            [parameter for parameter in trainable if id(parameter) not in inside],
-        )
+        return [p for p in trainable if id(p) in inside], [p for p in trainable if id(p) not in inside]
 
     @torch.no_grad()
     def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:

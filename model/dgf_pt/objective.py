@@ -1,4 +1,4 @@
-"""The joint objective (section 4.4, eq. 10 to 14), each loss on its own."""
+"""What the network says of a batch, and the joint objective of it (section 4.4, eq. 10 to 14), each loss on its own."""
 
 from dataclasses import dataclass
 
@@ -7,27 +7,53 @@ from torch import Tensor
 
 from dgf.model.batch import Batch
 from dgf.model.dgf_pt.config import ModelConfig
-from dgf.model.dgf_pt.output import DGFOutput
+from dgf.model.dgf_pt.fusion import Gates
+from dgf.model.interface import Attributions
 from dgf.model.pooling import cosines
 
 
 @dataclass
-class Losses:
-    """The weighted sum of eq. 14 and what it is made of, scalars; a loss that is off is zero.
+class DGFOutput:
+    """What the network says of B rows.
 
     Args:
-        total: What to minimise.
-        consistency: L_d, eq. 10.
-        identification: L_s, eq. 12.
-        classification: L_c, eq. 13.
-        types: Cross-entropy of the type heads.
+        log_probs: (B, R) log p(r given fused text), types' restriction included: the prediction.
+        log_probs_text: (B, R) log p(r given text before fusion); `log_probs` itself where fusion changed nothing.
+        type_log_probs: (B, 2, T) log-probabilities of head and tail type, None where they are not predicted.
+        text: (B, N) mean of the text states before fusion, x of eq. 12.
+        fused: (B, N) mean of the fused text states, x~ of eq. 12.
+        gates: What the gates let through.
+        token_mask: (B, L) bool, the batch's own.
     """
 
+    log_probs: Tensor
+    log_probs_text: Tensor | None
+    type_log_probs: Tensor | None
+    text: Tensor
+    fused: Tensor
+    gates: Gates
+    token_mask: Tensor
+
+    @property
+    def attributions(self) -> Attributions:
+        """Mean weight of each object over the sentence (eq. 4), and mean absolute value of the image's gate (eq. 6)."""
+        alpha, gamma = self.gates.alpha, self.gates.gamma
+        mask = self.token_mask.unsqueeze(-1)  # (B, L, 1)
+        return Attributions(
+            object_weights=None if alpha is None else (alpha * mask).sum(1) / mask.sum(1),
+            image_gate=None if gamma is None else gamma.abs().mean(-1),
+        )
+
+
+@dataclass
+class Losses:
+    """The weighted sum of eq. 14 and what it is made of, scalars; a loss that is off is zero."""
+
     total: Tensor
-    consistency: Tensor
-    identification: Tensor
-    classification: Tensor
-    types: Tensor
+    consistency: Tensor  # L_d, eq. 10
+    identification: Tensor  # L_s, eq. 12
+    classification: Tensor  # L_c, eq. 13
+    types: Tensor  # cross-entropy of the type heads
 
 
 def consistency(fused: Tensor, text: Tensor) -> Tensor:
@@ -61,12 +87,8 @@ def identification(text: Tensor, fused: Tensor, sentences: Tensor | None, margin
     return (text_hinge + fused_hinge).mean()
 
 
-def classification(log_probs: Tensor, relations: Tensor) -> Tensor:
-    """Compute eq. 13: negative log-likelihood of the relations, mean over rows whose relation is known (not -1)."""
-    return _likelihood(log_probs, relations)
-
-
-def _likelihood(log_probs: Tensor, targets: Tensor) -> Tensor:
+def classification(log_probs: Tensor, targets: Tensor) -> Tensor:
+    """Compute eq. 13: negative log-likelihood of the targets, mean over those that are known (not -1)."""
     known = targets >= 0
     taken = log_probs.gather(-1, targets.clamp(min=0).unsqueeze(-1)).squeeze(-1)
     return -(taken * known).sum() / known.sum().clamp(min=1)
@@ -85,7 +107,7 @@ def joint_objective(output: DGFOutput, batch: Batch, config: ModelConfig) -> Los
         identity = identification(output.text, output.fused, batch.sentences, config.margin)
     likelihood = nothing if batch.relations is None else classification(output.log_probs, batch.relations)
     if output.type_log_probs is not None and batch.type_targets is not None:
-        kinds = _likelihood(output.type_log_probs, batch.type_targets)
+        kinds = classification(output.type_log_probs, batch.type_targets)
     total = (
         config.consistency_weight * distance
         + config.identification_weight * identity

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from dgf.pipeline.detectors import Detections
 from dgf.pipeline.shards import Layout, Photo, to_float16
 
-Floats = npt.NDArray[np.float32]
+_Floats = npt.NDArray[np.float32]
 
 
 class Rows:
@@ -33,7 +33,7 @@ class Rows:
         """The filled part of every array."""
         return {name: array[: self.count] for name, array in self._arrays.items()}
 
-    def add(self, photo: Photo, found: Detections, blocks: Floats, fc7: Floats | None) -> bool:
+    def add(self, photo: Photo, found: Detections, blocks: _Floats, fc7: _Floats | None) -> bool:
         """Fill the next row, unless a number is not finite (False).
 
         The first R regions found are kept, the first K of them are the objects; blocks (49, 512), fc7 (4096,).
@@ -64,7 +64,7 @@ class Rows:
         return True
 
 
-def box_features(boxes: Floats, size: tuple[int, int]) -> Floats:
+def box_features(boxes: _Floats, size: tuple[int, int]) -> _Floats:
     """(n, 4) boxes in pixels to the six numbers Oscar reads: x1/W y1/H x2/W y2/H w/W h/H, (n, 6)."""
     height, width = size
     scaled = boxes / np.array([width, height, width, height], np.float32)

@@ -1,4 +1,7 @@
-"""Batches cut for tests."""
+"""Rows of a batch."""
+
+from dataclasses import fields
+from typing import Any
 
 from torch import Tensor
 
@@ -7,4 +10,5 @@ from dgf.model.batch import Batch
 
 def select_rows(batch: Batch, rows: Tensor) -> Batch:
     """The rows that an index tensor (n,) or a bool mask (B,) names, padding kept."""
-    return Batch(**{name: None if value is None else value[rows] for name, value in batch.items()})
+    tensors: dict[str, Any] = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    return Batch(**{name: None if tensor is None else tensor[rows] for name, tensor in tensors.items()})

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from dgf.cli.main import cli
-from dgf.model import builder, catalog
+from dgf.model import catalog, checkpoint
 from dgf.model.checkpoint import load_model
 from dgf.pipeline.errors import UserError
 from dgf.workflows.config import resolve_config
@@ -27,7 +27,7 @@ WORDS = (
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(catalog.MODEL_KINDS, "bag-of-words", catalog.ModelKind(BagConfig, {"demo": {"width": 16}}))
-    monkeypatch.setitem(builder.NETWORKS, BagConfig, BagOfWords)
+    monkeypatch.setitem(checkpoint.NETWORKS, BagConfig, BagOfWords)
 
 
 def test_it_is_trained_resumed_evaluated_and_answers(tmp_path: Path) -> None:

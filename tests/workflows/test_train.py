@@ -19,7 +19,7 @@ from dgf.cli.train import train_command
 from dgf.model.batch import Batch
 from dgf.model.checkpoint import load_model
 from dgf.model.dgf_pt.network import DGF
-from dgf.model.dgf_pt.output import DGFOutput
+from dgf.model.dgf_pt.objective import DGFOutput
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts import read_dataset

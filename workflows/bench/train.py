@@ -9,7 +9,7 @@ import torch
 
 from dgf.model.backbone import Backbone
 from dgf.model.batch import Batch
-from dgf.model.builder import build_model
+from dgf.model.checkpoint import build_model
 from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
@@ -25,17 +25,9 @@ BENCH_RELATIONS = ("None", "/per/per/peer", "/per/org/member_of", "/loc/loc/cont
 
 
 def bench_train(language_model: str, preset: str, batch_size: int, steps: int, device_name: str) -> dict[str, Any]:
-    """Time whole training steps and bare passes of the language model in turns.
+    """Time whole training steps, and as many bare passes of the language model, in turns after a pair of warm-up.
 
-    Args:
-        language_model: As for `dgf train`.
-        preset: Of the configuration.
-        batch_size: Rows of a step.
-        steps: Of each side; the median counts, the first pair is warm-up.
-        device_name: `auto`, `cpu`, `cuda` or `cuda:N`.
-
-    Returns:
-        Rows a second of both sides, their ratio, and what was measured.
+    The result has the rows a second of both sides by the median step, their ratio, and what was measured.
     """
     device = choose_device(device_name)
     config = resolve_config(preset, overrides=[f"language_model={language_model}"])

@@ -1,23 +1,54 @@
-"""Rows to padded batches, and the order in which an epoch takes the rows."""
+"""Rows to padded batches with their photos and captions, and the order in which an epoch takes the rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
 from dgf.model.batch import Batch
 from dgf.model.config import Reads
+from dgf.model.interface import RelationModel
 from dgf.pipeline.features import FeatureStore
-from dgf.workflows.data.captions import Captions
 from dgf.workflows.data.examples import Examples, Ints
+
+MAX_CAPTION = 32
+"""Most tokens of a caption that are read; Oscar writes at most twenty word pieces."""
+
+POOLED_AT_ONCE = 256
 
 STREAM_BYTES = 1 << 30
 """Of features shuffled together where they stay in their files."""
 
 POOL = 8
 """Batches whose rows are sorted by length together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Captions:
+    """Every photo's caption, by row of the feature store.
+
+    Args:
+        tokens: Token ids of each caption; empty where there is none.
+        pooled: (photos, N) on the CPU, where the language model does not change; None where it is being trained
+            and must read them again.
+    """
+
+    tokens: tuple[tuple[int, ...], ...]
+    pooled: Tensor | None = None
+
+    def add_to(self, batch: Batch, image_rows: Ints) -> None:
+        """Put the captions of these photos (B,) into the batch; -1 has none."""
+        chosen = [self.tokens[row] if row >= 0 else () for row in image_rows]
+        if not any(chosen):
+            return
+        batch.caption_mask = torch.tensor([bool(tokens) for tokens in chosen])
+        if self.pooled is not None:
+            batch.captions = self.pooled[torch.from_numpy(np.maximum(image_rows, 0))]
+        else:
+            batch.caption_tokens, batch.caption_token_mask = _padded(chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +67,7 @@ class BatchMaker:
     captions: Captions | None
     reads: Reads
 
-    def __call__(self, rows: NDArray[np.int64]) -> Batch:
+    def __call__(self, rows: Ints) -> Batch:
         """Make the batch of these rows, padded to its longest."""
         batch = self.examples.text_batch(rows)
         image_rows = self.examples.image_rows[rows]
@@ -54,7 +85,7 @@ class BatchMaker:
         return batch
 
 
-def shuffled(lengths: Ints, batch_size: int, seed: int, epoch: int) -> list[NDArray[np.int64]]:
+def shuffled(lengths: Ints, batch_size: int, seed: int, epoch: int) -> list[Ints]:
     """Take every row once, in an order that seed and epoch alone decide; for training.
 
     Within pools of a few batches rows of like length go together, which saves a good part of the padding and leaves
@@ -69,7 +100,7 @@ def shuffled(lengths: Ints, batch_size: int, seed: int, epoch: int) -> list[NDAr
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def epoch_batches(maker: BatchMaker, batch_size: int, seed: int, epoch: int) -> Iterator[NDArray[np.int64]]:
+def epoch_batches(maker: BatchMaker, batch_size: int, seed: int, epoch: int) -> Iterator[Ints]:
     """Yield the batches of an epoch: from anywhere, or a few shards at a time where the features fit into no memory."""
     examples, store = maker.examples, maker.store
     if store is None or store.place_now != "files":
@@ -80,8 +111,39 @@ def epoch_batches(maker: BatchMaker, batch_size: int, seed: int, epoch: int) -> 
             yield rows[batch]
 
 
-def by_length(lengths: Ints, batch_size: int) -> Iterator[NDArray[np.int64]]:
+def by_length(lengths: Ints, batch_size: int) -> Iterator[Ints]:
     """Take every row once, rows of like length together, so that padding costs little; for evaluation."""
     order = np.argsort(lengths, kind="stable")
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]
+
+
+def tokenize_captions(store: FeatureStore, tokenizer: PreTrainedTokenizerBase) -> Captions:
+    """Tokenize every caption of the store once."""
+    texts = store.captions(range(len(store)))
+    encoded = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+    return Captions(tuple(tuple(ids[:MAX_CAPTION]) for ids in encoded))
+
+
+def pool_captions(captions: Captions, image_rows: Ints, model: RelationModel, device: torch.device) -> Captions:
+    """Encode captions once, for a language model that does not change (eq. 8).
+
+    `image_rows` are those of the photos that will be shown, repetitions and -1 allowed; the others stay zeros.
+    """
+    shown = np.unique(image_rows[image_rows >= 0])
+    pooled = torch.zeros(len(captions.tokens), model.language_model.width)
+    for start in range(0, len(shown), POOLED_AT_ONCE):
+        rows = shown[start : start + POOLED_AT_ONCE]
+        tokens, mask = _padded([captions.tokens[row] for row in rows])
+        pooled[torch.from_numpy(rows)] = model.encode_captions(tokens.to(device), mask.to(device)).float().cpu()
+    return Captions(captions.tokens, pooled)
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Return (B, C) int64 padded with 0, and which positions are filled; an empty row keeps a masked one."""
+    longest = max(1, max(map(len, rows), default=1))
+    tokens, mask = np.zeros((len(rows), longest), np.int64), np.zeros((len(rows), longest), bool)
+    for i, row in enumerate(rows):
+        tokens[i, : len(row)] = row
+        mask[i, : len(row)] = True
+    return torch.from_numpy(tokens), torch.from_numpy(mask)

@@ -1,11 +1,13 @@
-"""Posts to tokens: word pieces of the sentence, and where the two mentions stand among them."""
+"""Posts to tokens: word pieces of the sentence, and where the two mentions stand among them; a tokenizer if need be."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
-from transformers import PreTrainedTokenizerBase
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from dgf.pipeline.posts import Mention, Post
+from dgf.pipeline.posts import Post
 
 Span = tuple[int, int]
 """Token positions [start, end)."""
@@ -48,33 +50,19 @@ class PostEncoder:
 
     def _encode_one(self, post: Post, ids: list[int], offsets: list[Span]) -> EncodedPost:
         if not ids:  # nothing the tokenizer keeps: one token, so that the sentence has a representation
-            ids, offsets = [_filler(self.tokenizer)], [(0, 1)]
-        starts = _word_starts(post.tokens)
-        head = _token_span(offsets, *_character_span(post, post.head, starts))
-        tail = _token_span(offsets, *_character_span(post, post.tail, starts))
+            known = (self.tokenizer.unk_token_id, self.tokenizer.eos_token_id, self.tokenizer.pad_token_id)
+            ids, offsets = [next((int(i) for i in known if i is not None), 0)], [(0, 1)]
+        starts = [
+            0,
+            *accumulate(len(word) + 1 for word in post.tokens),
+        ]  # of each word in the text
+        head, tail = (_token_span(offsets, starts[m.start], starts[m.end] - 1) for m in (post.head, post.tail))
         budget = self.max_length - (4 if self.marker_base is not None else 0)
         if len(ids) > budget:
             ids, head, tail = _shorten(ids, head, tail, budget)
         if self.marker_base is None:
             return EncodedPost(tuple(ids), head, tail)
         return _with_markers(ids, head, tail, self.marker_base)
-
-
-def _filler(tokenizer: PreTrainedTokenizerBase) -> int:
-    candidates = (tokenizer.unk_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
-    return next((int(i) for i in candidates if i is not None), 0)
-
-
-def _word_starts(words: Sequence[str]) -> list[int]:
-    starts, at = [], 0
-    for word in words:
-        starts.append(at)
-        at += len(word) + 1
-    return starts
-
-
-def _character_span(post: Post, mention: Mention, starts: list[int]) -> Span:
-    return starts[mention.start], starts[mention.end - 1] + len(post.tokens[mention.end - 1])
 
 
 def _token_span(offsets: list[Span], start: int, end: int) -> Span:
@@ -124,3 +112,29 @@ def _with_markers(ids: list[int], head: Span, tail: Span, base: int) -> EncodedP
         if i < len(ids):
             tokens.append(ids[i])
     return EncodedPost(tuple(tokens), (start[0], end[0]), (start[1], end[1]))
+
+
+def train_tokenizer(sentences: Iterable[str], vocabulary_size: int) -> PreTrainedTokenizerFast:
+    """Learn byte-level BPE, GPT-2's kind, for a language model that comes without a tokenizer (random weights).
+
+    It can spell any text and needs no download.
+
+    Args:
+        sentences: The training split's sentences, and no other's.
+        vocabulary_size: Rows of the language model's embedding table; at most so many tokens are learned.
+    """
+    end, pad, mask, unknown = "<|endoftext|>", "[PAD]", "[MASK]", "[UNK]"
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=True)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary_size,
+        special_tokens=[end, pad, mask, unknown],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(sentences, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token=end, pad_token=pad, mask_token=mask, unk_token=unknown
+    )

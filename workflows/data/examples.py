@@ -11,8 +11,8 @@ from dgf.model.batch import Batch
 from dgf.model.config import EntityTypes
 from dgf.model.labels import LabelSpace
 from dgf.pipeline.posts import Post
+from dgf.workflows.data.corpus import TypePairs
 from dgf.workflows.data.encode import PostEncoder
-from dgf.workflows.data.entity_types import TypePairs
 
 Ints = NDArray[np.int64]
 
@@ -77,15 +77,10 @@ def make_examples(
     entity_types: EntityTypes,
     types: TypePairs,
 ) -> Examples:
-    """Make the arrays of a split.
+    """Make the arrays of a split from its posts and their (n,) `image_rows` of `place`.
 
-    Args:
-        posts: The rows.
-        image_rows: (n,) from `place`.
-        encoder: Tokenizes.
-        labels: Known relations and types.
-        entity_types: Where the types that the model is given come from.
-        types: Types of a type file or of the data set, by post id; empty where there are none.
+    `entity_types` says where the types that the model is given come from: the relation's name, or `types`, which are
+    those of a type file or of the data set.
     """
     encoded = encoder.encode(posts)
     relations = np.array([labels.relation_id(post.relation) for post in posts], dtype=np.int64)

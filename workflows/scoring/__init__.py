@@ -1,7 +1,6 @@
 """Predictions, figures and reports."""
 
-from dgf.workflows.scoring.answers import Answers, answer
-from dgf.workflows.scoring.inference import Predictions, predict
+from dgf.workflows.scoring.answers import Answers, Predictions, answer, predict
 from dgf.workflows.scoring.metrics import RelationScores, Scores, score
 from dgf.workflows.scoring.report import over_seeds, seeds_table, table, write_predictions, write_report
 

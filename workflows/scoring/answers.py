@@ -1,23 +1,73 @@
-"""A trained model's answers for the rows of a split: what `dgf eval` scores and `dgf predict` hands out."""
+"""A model over the rows of a split, and its answers: what `dgf eval` scores and `dgf predict` hands out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
 
 from dgf.model.checkpoint import load_model
+from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts import Post
 from dgf.workflows.config import TrainConfig
-from dgf.workflows.data import Corpus, Split, prepare_splits
-from dgf.workflows.scoring.inference import Predictions, predict
+from dgf.workflows.data import BatchMaker, Corpus, Split, by_length, prepare_splits
+from dgf.workflows.devices import autocast
 from dgf.workflows.training.run_folder import RunFolder
+
+Floats = NDArray[np.float32]
 
 TOP = 3
 """Relations listed with their probability for each row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a model says of n rows, in the order of the split.
+
+    Args:
+        log_probs: (n, R) log-probability of each relation.
+        type_log_probs: (n, 2, T) of head and tail types; None where the model predicts none.
+        object_weights: (n, K) weight of each object; zeros without a photo.
+        image_gate: (n,) how far the image was let through; zero without a photo.
+    """
+
+    log_probs: Floats
+    type_log_probs: Floats | None = None
+    object_weights: Floats | None = None
+    image_gate: Floats | None = None
+
+    @property
+    def relations(self) -> NDArray[np.int64]:
+        """(n,) id of the most probable relation."""
+        return np.asarray(self.log_probs.argmax(axis=1), np.int64)
+
+
+def predict(
+    model: RelationModel, maker: BatchMaker, *, batch_size: int, device: torch.device, precision: str, title: str
+) -> Predictions:
+    """Run a model over every row, in evaluation mode and without gradients; rows of like length go together."""
+    model.eval()
+    columns: dict[str, Floats] = {}
+    count = len(maker.examples)
+    bar = tqdm(total=count, desc=title, unit="row", leave=False, dynamic_ncols=True)
+    with bar, torch.inference_mode(), autocast(device, precision):
+        for rows in by_length(maker.examples.lengths, batch_size):
+            batch = maker(rows).to(device)
+            output = model(batch)
+            shown = output.attributions
+            found = {"log_probs": output.log_probs, "type_log_probs": output.type_log_probs}
+            found |= {"object_weights": shown.object_weights, "image_gate": shown.image_gate}
+            for name, value in found.items():
+                if value is not None:
+                    array = value.float().cpu().numpy()
+                    columns.setdefault(name, np.zeros((count, *array.shape[1:]), np.float32))[rows] = array
+            bar.update(len(rows))
+    return Predictions(**columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +106,11 @@ class Answers:
             if self.protocol:
                 row["protocol"] = self.protocol
             if examples.image_rows[i] >= 0:
-                row["gates"] = _gates(self.predictions, i)
+                gates = row["gates"] = {}
+                if self.predictions.object_weights is not None:
+                    gates["objects"] = [_rounded(w) for w in self.predictions.object_weights[i]]
+                if self.predictions.image_gate is not None:
+                    gates["image"] = _rounded(self.predictions.image_gate[i])
             yield row
 
 
@@ -70,16 +124,7 @@ def answer(
     batch_size: int,
     title: str,
 ) -> Answers:
-    """Load a run's model and predict every post.
-
-    Args:
-        folder: A finished run.
-        config: Its configuration, its `data` section replaced by that of the posts.
-        corpus: Where the posts come from.
-        posts: The rows.
-        device: Where to compute.
-        batch_size: Rows at once.
-        title: Of the progress bar.
+    """Load a finished run's model and predict every post; `config` is the run's, its `data` section that of the posts.
 
     Raises:
         UserError: If features or captions are not of the kind the run was trained on, or photos are missing.
@@ -94,7 +139,7 @@ def answer(
 
 
 def _check_features(corpus: Corpus, config: TrainConfig, folder: RunFolder) -> None:
-    facts: Mapping[str, Any] = folder.read_data()
+    facts = folder.read_data()
     if corpus.store is None:
         return
     if facts["features"] is None:
@@ -109,15 +154,6 @@ def _check_features(corpus: Corpus, config: TrainConfig, folder: RunFolder) -> N
             f"{config.data.captions}: these captions are of another captioner than those {folder.path} was trained on",
             "Caption the photos with the same checkpoint, beams and length.",
         )
-
-
-def _gates(predictions: Predictions, i: int) -> dict[str, Any]:
-    gates: dict[str, Any] = {}
-    if predictions.object_weights is not None:
-        gates["objects"] = [_rounded(w) for w in predictions.object_weights[i]]
-    if predictions.image_gate is not None:
-        gates["image"] = _rounded(predictions.image_gate[i])
-    return gates
 
 
 def _rounded(value: Any) -> float:

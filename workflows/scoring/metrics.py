@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
@@ -76,7 +77,13 @@ def score(
     training_rows = training_rows or {}
     positive = [i for i in range(len(relations)) if i != none]
     precision, recall, f1 = _micro(gold, predicted, positive)
-    per_relation = _per_relation(gold, predicted, relations, positive, training_rows)
+    columns: Sequence[Any] = [()] * 4
+    if positive:
+        columns = precision_recall_fscore_support(gold, predicted, labels=positive, average=None, zero_division=0)
+    per_relation = {
+        relations[i]: RelationScores(float(p), float(r), float(f), int(n), training_rows.get(relations[i], 0))
+        for i, p, r, f, n in zip(positive, *columns, strict=True)
+    }
     with_support = [r.f1 for r in per_relation.values() if r.support]
     return Scores(
         rows=int(gold.size),
@@ -87,7 +94,7 @@ def score(
         macro_f1=float(np.mean(with_support)) if with_support else 0.0,
         macro_relations=len(with_support),
         per_relation=per_relation,
-        by_training_rows=_by_training_rows(gold, predicted, relations, positive, training_rows),
+        by_training_rows=_by_training_rows(gold, predicted, relations, per_relation),
     )
 
 
@@ -100,36 +107,16 @@ def _micro(gold: np.ndarray, predicted: np.ndarray, labels: list[int]) -> tuple[
     return float(precision), float(recall), float(f1)
 
 
-def _per_relation(
-    gold: np.ndarray,
-    predicted: np.ndarray,
-    relations: Sequence[str],
-    labels: list[int],
-    training_rows: Mapping[str, int],
-) -> dict[str, RelationScores]:
-    if not labels:
-        return {}
-    columns = precision_recall_fscore_support(gold, predicted, labels=labels, average=None, zero_division=0)
-    return {
-        relations[label]: RelationScores(float(p), float(r), float(f), int(n), training_rows.get(relations[label], 0))
-        for label, p, r, f, n in zip(labels, *columns, strict=True)
-    }
-
-
 def _by_training_rows(
-    gold: np.ndarray,
-    predicted: np.ndarray,
-    relations: Sequence[str],
-    labels: list[int],
-    training_rows: Mapping[str, int],
+    gold: np.ndarray, predicted: np.ndarray, relations: Sequence[str], scores: Mapping[str, RelationScores]
 ) -> tuple[BandScores, ...]:
     bands = []
     for low, high in FREQUENCY_BANDS:
-        counts = {i: training_rows.get(relations[i], 0) for i in labels}
-        inside = [i for i, n in counts.items() if low <= n and (high is None or n < high)]
+        inside = {
+            n: r for n, r in scores.items() if low <= r.training_rows and (high is None or r.training_rows < high)
+        }
         if inside:
-            f1 = _micro(gold, predicted, inside)[2]
-            support = int(np.isin(gold, inside).sum())
+            f1 = _micro(gold, predicted, [i for i, name in enumerate(relations) if name in inside])[2]
             name = f"{low}+" if high is None else f"{low}-{high - 1}"
-            bands.append(BandScores(name, len(inside), support, f1))
+            bands.append(BandScores(name, len(inside), sum(r.support for r in inside.values()), f1))
     return tuple(bands)

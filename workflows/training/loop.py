@@ -1,32 +1,34 @@
-"""The training loop: epoch after epoch, each ended by validation and a checkpoint, up to the best epoch's model."""
+"""The training loop: epoch after epoch, each ended by validation and a checkpoint, up to the best epoch's model.
 
+A checkpoint is whole or not there, and holds nothing but tensors and plain values.
+"""
+
+import io
 import math
 import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
-from dgf.model.checkpoint import save_model
+from dgf.model.checkpoint import Shapes, list_differences, save_model
 from dgf.model.interface import RelationModel
 from dgf.pipeline.errors import UserError
-from dgf.workflows.config import OptimConfig, TrainConfig
+from dgf.pipeline.files import write_atomic
+from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import BatchMaker, epoch_batches
 from dgf.workflows.devices import autocast
 from dgf.workflows.scoring import Scores, predict, score
-from dgf.workflows.training.checkpoints import (
-    load_training_state,
-    restore_trained,
-    save_training_state,
-    trained_state,
-)
 from dgf.workflows.training.run_folder import RunFolder
+
+START_AGAIN = "Delete it to start again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,11 @@ def run_epochs(trainer: Trainer, folder: RunFolder) -> tuple[Progress, list[floa
     Returns:
         Where the run ended, and the rows per second of each epoch that was run now.
     """
-    model, config = trainer.model, trainer.config
+    model, optim = trainer.model, trainer.config.optim
     progress = _resume(trainer, folder) if folder.last.is_file() else Progress()
     rates = []
-    while progress.epoch < config.optim.epochs and not _out_of_patience(progress, config.optim):
+    patience = optim.patience or optim.epochs
+    while progress.epoch < optim.epochs and progress.epoch - progress.best_epoch < patience:
         progress.epoch += 1
         losses, rate = _train_epoch(trainer, progress.epoch)
         scores = validation_scores(trainer)
@@ -75,7 +78,13 @@ def run_epochs(trainer: Trainer, folder: RunFolder) -> tuple[Progress, list[floa
 
         # the epoch is done once its checkpoint is written
         progress.metrics.append(_record(trainer, progress.epoch, losses, scores, rate))
-        save_training_state(folder.last, _state(trainer, progress))
+        state = {
+            "network": trained_state(model),
+            "optimizer": trainer.optimizer.state_dict(),
+            "schedule": trainer.schedule.state_dict(),
+            "progress": asdict(progress),
+        }
+        save_training_state(folder.last, state)
         folder.write_metrics(progress.metrics)
 
     # the run is done once the best epoch's model is written
@@ -138,10 +147,6 @@ def validation_scores(trainer: Trainer) -> Scores:
     return score(examples.relations[known], predictions.relations[known], labels.relations, labels.none)
 
 
-def _out_of_patience(progress: Progress, optim: OptimConfig) -> bool:
-    return optim.patience is not None and progress.epoch - progress.best_epoch >= optim.patience
-
-
 def _record(trainer: Trainer, epoch: int, losses: Mapping[str, float], scores: Scores, rate: float) -> dict[str, Any]:
     """Make the epoch's line of `metrics.jsonl`."""
     figures = {name: getattr(scores, name) for name in ("accuracy", "precision", "recall", "f1", "macro_f1")}
@@ -155,18 +160,8 @@ def _record(trainer: Trainer, epoch: int, losses: Mapping[str, float], scores: S
     } | ({"protocol": protocol} if protocol else {})
 
 
-def _state(trainer: Trainer, progress: Progress) -> dict[str, Any]:
-    """Gather everything that is needed to continue after this epoch."""
-    return {
-        "network": trained_state(trainer.model),
-        "optimizer": trainer.optimizer.state_dict(),
-        "schedule": trainer.schedule.state_dict(),
-        "progress": asdict(progress),
-    }
-
-
 def _resume(trainer: Trainer, folder: RunFolder) -> Progress:
-    """Put back what `_state` gathered."""
+    """Put back what the last checkpoint holds."""
     state = load_training_state(folder.last)
     restore_trained(trainer.model, state["network"], folder.last)
     progress = Progress(**state["progress"])
@@ -176,3 +171,46 @@ def _resume(trainer: Trainer, folder: RunFolder) -> Progress:
     trainer.optimizer.load_state_dict(state["optimizer"])
     trainer.schedule.load_state_dict(state["schedule"])
     return progress
+
+
+def save_training_state(file: Path, state: Mapping[str, Any]) -> None:
+    """Write tensors and plain values to one file, whole or not at all."""
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    write_atomic(file, buffer.getvalue())
+
+
+def load_training_state(file: Path) -> dict[str, Any]:
+    """Read a checkpoint; nothing but tensors and plain values is accepted.
+
+    Raises:
+        UserError: If it is damaged or holds anything else.
+    """
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise UserError(f"{file}: not a readable checkpoint ({type(error).__name__})", START_AGAIN) from error
+    return dict(state)
+
+
+def trained_state(network: nn.Module | RelationModel) -> dict[str, Tensor]:
+    """Return the weights that training changes; those of a frozen language model are left out."""
+    return {name: p.detach().cpu() for name, p in network.named_parameters() if p.requires_grad}
+
+
+def restore_trained(network: nn.Module | RelationModel, state: Mapping[str, Tensor], file: Path) -> None:
+    """Put trained weights back.
+
+    Raises:
+        UserError: If names or shapes differ from the network's.
+    """
+    own = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    if differences := list_differences(_shapes(own), _shapes(state)):
+        raise UserError("\n  ".join([f"{file}: does not fit the network:", *differences]), START_AGAIN)
+    with torch.no_grad():
+        for name, parameter in own.items():
+            parameter.copy_(state[name])
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> Shapes:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}

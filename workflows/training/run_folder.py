@@ -61,19 +61,11 @@ class RunFolder:
             remove_dead_parts(folder)
 
     def begin(
-        self,
-        config: TrainConfig,
-        relations: Sequence[str],
-        facts: Mapping[str, Any],
-        environment: Mapping[str, str],
+        self, config: TrainConfig, relations: Sequence[str], facts: Mapping[str, Any], environment: Mapping[str, str]
     ) -> None:
         """Make the folder with what is known before the first step; `config.yaml` comes last.
 
-        Args:
-            config: Resolved.
-            relations: In id order.
-            facts: Of the training data: its rows and relations, and the features it was shown (`data.json`).
-            environment: Versions and devices.
+        `relations` are in id order; `facts` (`data.json`) are what evaluation must know of the training data.
         """
         (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
         write_json(self.path / "labels.json", {name: number for number, name in enumerate(relations)})

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.decoder import LEFT, Branch, restriction
 from dgf.model.dgf_pt.fusion import DualGatedFusion, literal_ratio
+from dgf.model.dgf_pt.inputs import Relevance
 from dgf.model.dgf_pt.objective import classification, consistency, identification, joint_objective
-from dgf.model.dgf_pt.prefix import Relevance
 from dgf.model.pooling import masked_softmax, span_mean
 from support.batches import select_rows
 

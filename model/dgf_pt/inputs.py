@@ -1,12 +1,66 @@
-"""The object- and the entity-oriented prefix (section 4.1.2), in the first layer and in all."""
+"""What the encoder reads: the initial representations T, O and I (4.1.1), and the two prefixes (4.1.2)."""
 
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dgf.model.backbone import Backbone
+from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.language_model import LanguageModel
 from dgf.model.pooling import cosines, masked_softmax
+
+
+def identity(width: int) -> nn.Linear:
+    """Make a linear layer that starts as the identity."""
+    layer = nn.Linear(width, width)
+    nn.init.eye_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class TextInput(nn.Module):
+    """T: static word embeddings through a linear layer that starts as the identity; marker tokens beside them."""
+
+    def __init__(self, width: int, scale: float, markers: bool) -> None:
+        super().__init__()
+        self.fc = identity(width)
+        self.markers = nn.Parameter(torch.randn(4, width) * scale) if markers else None
+
+    def forward(self, tokens: Tensor, backbone: Backbone) -> Tensor:
+        """Embed (B, L) ids -> (B, L, N). Ids from `vocab_size` on are markers."""
+        size = backbone.vocab_size
+        embedded = backbone.embed(tokens.clamp(max=size - 1))
+        if self.markers is not None:
+            marked = self.markers[(tokens - size).clamp(0, 3)]
+            embedded = torch.where((tokens >= size).unsqueeze(-1), marked, embedded)
+        fed: Tensor = self.fc(embedded)
+        return fed
+
+
+class VisualInput(nn.Module):
+    """O or I: features, each normalized, through a fully connected layer that starts at the embeddings' scale.
+
+    Args:
+        size: D, the features' dimension.
+        width: N.
+        scale: Standard deviation of the word embeddings.
+        parts: Vectors each feature is turned into: 1, or M for fc7.
+    """
+
+    def __init__(self, size: int, width: int, scale: float, parts: int = 1) -> None:
+        super().__init__()
+        self.fc = nn.Linear(size, parts * width)
+        self.parts = parts
+        nn.init.normal_(self.fc.weight, std=scale * size**-0.5)
+        nn.init.zeros_(self.fc.bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Project (B, S, D) -> (B, S * parts, N)."""
+        features = features.to(self.fc.weight.dtype)  # shards hold float16
+        fed: Tensor = self.fc(F.layer_norm(features, features.shape[-1:]))
+        return fed.reshape(len(fed), features.shape[1] * self.parts, -1)
 
 
 def word_vectors(language_model: LanguageModel, ids: tuple[int, ...], scale: float) -> Tensor:
@@ -42,28 +96,29 @@ class Prefix(nn.Module):
     P*), in units of that state's size, so that they mean the same in every architecture and layer.
 
     Args:
-        before: (P1, N) start of the vectors before the first slot.
-        between: (P2, N) start of those between the two slots; empty in the object-oriented pattern.
-        after: (P3, N) start of those after the second slot.
+        language_model: Its embeddings of the pattern's words are where the vectors start.
+        between: Token ids of the words between the two slots; empty in the object-oriented pattern.
+        config: Reads the prefix's length, depth and width of the table.
+        scale: Standard deviation of the word embeddings.
         slots: Whether the two slots are there; without photos the object-oriented prefix has none.
-        layers: Layers of the language model.
-        hidden: Width of the table; 0 for `input`.
     """
 
     def __init__(
-        self, before: Tensor, between: Tensor, after: Tensor, *, slots: bool, layers: int, hidden: int
+        self, language_model: LanguageModel, between: tuple[int, ...], config: ModelConfig, scale: float, *, slots: bool
     ) -> None:
         super().__init__()
-        self.before = nn.Parameter(before.clone())
-        self.between = nn.Parameter(between.clone()) if len(between) else None
-        self.after = nn.Parameter(after.clone())
+        words, layers = language_model.pattern, int(language_model.model.config.num_hidden_layers)
+        patterns = ((-1,) * config.prefix_length + words["consider"], between, words["predict"])
+        before, middle, after = (word_vectors(language_model, ids, scale) for ids in patterns)  # (P, N) each
+        self.before = nn.Parameter(before)
+        self.between = nn.Parameter(middle) if between else None
+        self.after = nn.Parameter(after)
         self.slots = slots
-        self.length = len(before) + len(between) + len(after) + 2 * slots
         self.table: nn.Parameter | None = None
-        if hidden and layers > 1:
-            width = before.shape[1]
-            self.table = nn.Parameter(torch.randn(self.length, hidden))
-            self.deepen = nn.Linear(hidden, (layers - 1) * width)
+        if config.prefix_depth == "deep" and layers > 1:
+            length = len(before) + len(middle) + len(after) + 2 * slots
+            self.table = nn.Parameter(torch.randn(length, config.prefix_hidden))
+            self.deepen = nn.Linear(config.prefix_hidden, (layers - 1) * language_model.width)
             nn.init.normal_(self.deepen.weight, std=1e-3)
             nn.init.zeros_(self.deepen.bias)
 
@@ -103,31 +158,3 @@ class Prefix(nn.Module):
             table = torch.cat([table[:first], table[first + 1 : first + 1 + middle], table[first + middle + 2 :]])
         deepened: Tensor = self.deepen(table.tanh())  # (P, (layers - 1) * N)
         return deepened.reshape(len(table), -1, self.before.shape[1]).transpose(0, 1)
-
-
-def object_prefix(
-    language_model: LanguageModel, extra: int, scale: float, *, slots: bool, layers: int, hidden: int
-) -> Prefix:
-    """Make P_o, "Consider <objects>, predict relation.", with o_e1 and o_e2 for the objects."""
-    pattern = language_model.pattern
-    return Prefix(
-        word_vectors(language_model, (-1,) * extra + pattern["consider"], scale),
-        word_vectors(language_model, (), scale),
-        word_vectors(language_model, pattern["predict"], scale),
-        slots=slots,
-        layers=layers,
-        hidden=hidden,
-    )
-
-
-def entity_prefix(language_model: LanguageModel, extra: int, scale: float, *, layers: int, hidden: int) -> Prefix:
-    """Make P_e, "Consider <e1, e2>, predict relation.", with T[e1] and T[e2] for the entities."""
-    pattern = language_model.pattern
-    return Prefix(
-        word_vectors(language_model, (-1,) * extra + pattern["consider"], scale),
-        word_vectors(language_model, pattern["comma"], scale),
-        word_vectors(language_model, pattern["predict"], scale),
-        slots=True,
-        layers=layers,
-        hidden=hidden,
-    )
