@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import io
 import logging
 import os
 import sys
@@ -113,6 +114,9 @@ def cli() -> None:
     The main job, in order: extract-features, caption, train, eval.
     `dgf demo` shows all four on a small drawn world.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what its encoding cannot hold is escaped rather than an error
+            stream.reconfigure(errors="backslashreplace")
     logger = logging.getLogger("dgf")
     if not logger.handlers:
         logger.addHandler(Messages())

@@ -1,5 +1,7 @@
 """Click options made of a settings dataclass: name, type, default and help of each are declared there alone."""
 
+import json
+import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -76,6 +78,16 @@ def _many(kind: Any) -> click.ParamType[Any] | type:
 def examples(*lines: str, note: str = "") -> str:
     """Lay examples of a command out below its help, a line each, and a note under them."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines), *([note] if note else [])])
+
+
+def echo_json(value: Any, indent: int | None = None) -> None:
+    """Print JSON to standard output: as it reads, or in escapes where the output's encoding cannot hold it."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=indent)
+    click.echo(text)
 
 
 def check_workers(ctx: click.Context, scheduler: str | None, workers: int) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import examples, options_of
+from dgf.cli.options import echo_json, examples, options_of
 from dgf.workflows.settings import PredictSettings
 
 
@@ -25,9 +25,9 @@ def predict_command(ctx: click.Context, /, **given: Any) -> None:
 
     summary = predict_posts(PredictSettings(**given))
     if given["out"] is None:
-        for line in summary.lines:
-            click.echo(line)
+        for row in summary.rows:
+            echo_json(row)
     for row in summary.skipped:
         click.echo(f"skipped  {row}", err=True)
-    click.echo(f"{len(summary.lines)} posts, {summary.text_only} of them without a photo", err=True)
+    click.echo(f"{len(summary.rows)} posts, {summary.text_only} of them without a photo", err=True)
     ctx.exit(3 if summary.skipped else 0)

@@ -1,13 +1,12 @@
 """`dgf validate`: what a data set holds, and every fault in it."""
 
-import json
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dgf.cli.options import examples, options_of
+from dgf.cli.options import echo_json, examples, options_of
 from dgf.workflows.settings import ValidateSettings
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
 
 _SHOWN_PHOTOS = 20
+UNLABELED = "(no relation given)"
 
 _LABELS = {
     "rows": "rows",
@@ -35,6 +35,7 @@ _LABELS = {
         "dgf validate data/mnre",
         "dgf validate posts.jsonl --photos pixels",
         "dgf validate data/mnre --json > facts.json",
+        "dgf validate posts.jsonl --fix repaired/posts.jsonl",
     )
 )
 @options_of(ValidateSettings)
@@ -47,17 +48,28 @@ def validate_command(ctx: click.Context, /, as_json: bool, **given: Any) -> None
     """
     from tqdm import tqdm
 
+    from dgf.pipeline.errors import UserError
     from dgf.workflows.validate import validate
 
-    with tqdm(desc="photos", unit=" photos", file=sys.stderr, mininterval=0.5, leave=False) as bar:
-        found = validate(on_photo=lambda: bar.update(1), **given)
-    click.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False) if as_json else validation_table(found))
+    try:
+        with tqdm(desc="photos", unit=" photos", file=sys.stderr, mininterval=0.5, leave=False) as bar:
+            found = validate(ValidateSettings(**given), on_photo=lambda: bar.update(1))
+    except UserError as error:
+        if as_json:
+            fault = {"file": str(given["data"]), "line": None, "kind": "file", "fault": error.message}
+            echo_json({"data": str(given["data"]), "faults": [fault], "fault_kinds": {"file": 1}}, indent=1)
+        raise
+    if as_json:
+        echo_json(found.to_json(), indent=1)
+    else:
+        click.echo(validation_table(found))
     ctx.exit(found.exit_code)
 
 
 def validation_table(found: "Validation") -> str:
-    """Format what the terminal shows: counts by split, every fault, and the first photos that are missing."""
-    return "\n".join([f"{found.data}", "", *_count_lines(found), *_photo_lines(found), *_fault_lines(found)])
+    """Format what the terminal shows: counts by split, every fault by kind, and the first photos that are missing."""
+    parts = (_count_lines, _label_lines, _photo_lines, _warning_lines, _fault_lines, _repair_lines)
+    return "\n".join([f"{found.data}", "", *(line for part in parts for line in part(found))])
 
 
 def _count_lines(found: "Validation") -> Iterator[str]:
@@ -74,6 +86,12 @@ def _count_lines(found: "Validation") -> Iterator[str]:
         yield f"{one} and {other} share {count} sentences"
 
 
+def _label_lines(found: "Validation") -> Iterator[str]:
+    if any(name != UNLABELED for facts in found.splits.values() for name in facts.relations):
+        means = f"the relation {found.negative!r} means that there is none" if found.negative else "every relation counts"
+        yield f"{means}; relations are those of {found.relations_file or 'the rows'}"
+
+
 def _photo_lines(found: "Validation") -> Iterator[str]:
     if found.bad_photos:
         yield from ("", f"{len(found.bad_photos)} photos are missing or broken:")
@@ -82,10 +100,26 @@ def _photo_lines(found: "Validation") -> Iterator[str]:
         yield f"  {photo.image_id!r}: {photo.reason} (posts {', '.join(photo.posts[:3])}{more})"
     if len(found.bad_photos) > _SHOWN_PHOTOS:
         yield f"  ... and {len(found.bad_photos) - _SHOWN_PHOTOS} more; --json lists all"
+    if found.searched:
+        yield f"  looked for in {found.searched}"
+
+
+def _warning_lines(found: "Validation") -> Iterator[str]:
+    if found.warnings:
+        yield from ("", f"{len(found.warnings)} rows may not mean what they say:")
+    yield from (f"  {warning}" for warning in found.warnings)
 
 
 def _fault_lines(found: "Validation") -> Iterator[str]:
     if found.faults:
         what = "left out" if found.on_error == "skip" else "each stops a run, unless it is given --on-error skip"
-        yield from ("", f"{len(found.faults)} faults ({what}):")
+        kinds = ", ".join(f"{kind} {count}" for kind, count in found.kinds.items())
+        yield from ("", f"{len(found.faults)} faults ({what}); by kind: {kinds}")
     yield from (f"  {fault}" for fault in found.faults)
+
+
+def _repair_lines(found: "Validation") -> Iterator[str]:
+    if (repair := found.repair) is not None:
+        counts = f"{repair.rows} rows, {repair.photos} photos, {len(repair.changes)} changes"
+        yield from ("", f"repaired copy in {repair.out}: {counts}")
+        yield from (f"  {change}" for change in repair.changes)

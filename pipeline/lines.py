@@ -1,43 +1,55 @@
-"""Files of one record a line (posts, captions, entity types): their lines, and every fault with its file and line."""
+"""Files of records (posts, captions, entity types): one a line or one JSON array; every fault with its file and line."""
 
-import codecs
-import gzip
-import io
 import json
-import os
+import re
 import string
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Literal
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.text_files import OpenText, open_text
 
 OnError = Literal["stop", "skip"]
 
 MAX_LINE_BYTES = 1 << 16
 """A line is one sentence; MNRE's longest is under a kilobyte. Longer lines are faults, not held in memory."""
 
+MAX_ARRAY_CHARACTERS = 1 << 26
+"""A JSON array is held in memory; a longer one has to be written as lines."""
+
 SHOWN_FAULTS = 10
 
-_GZIP = b"\x1f\x8b"
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_DOCUMENTS = re.compile(r"\[\s*([{\]]|$)|\{\s*[\r\n]")
+"""How a file begins that is one JSON array, or objects over several lines."""
 
 
 class RowError(ValueError):
-    """One line cannot be used; the message says why, without file and line."""
+    """One row cannot be used.
+
+    Args:
+        message: Why, without file and line.
+        kind: The kind of fault in a word or two, by which `dgf validate` counts.
+        source: The line itself, where it is text.
+    """
+
+    def __init__(self, message: str, kind: str = "row", source: str | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.source = source
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A line or file that cannot be used, and why."""
+    """A line or file that cannot be used, why, and the kind of fault."""
 
     file: Path
     line: int | None
     message: str
+    kind: str = "row"
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line is not None else f"{self.file}"
@@ -46,14 +58,22 @@ class Fault:
 
 @dataclass(slots=True)
 class FaultLog:
-    """Collects the faults of one or more files of a source, to be raised together or carried along."""
+    """Collects the faults of one or more files of a source, to be raised together or carried along.
+
+    `warnings` are of rows that are read and may not mean what they say.
+    """
 
     source: Path
     faults: list[Fault] = field(default_factory=list)
+    warnings: list[Fault] = field(default_factory=list)
 
-    def add(self, file: Path, line: int | None, message: str) -> None:
+    def add(self, file: Path, line: int | None, message: str, kind: str = "row") -> None:
         """Record one fault."""
-        self.faults.append(Fault(file, line, message))
+        self.faults.append(Fault(file, line, message, kind))
+
+    def warn(self, file: Path, line: int, message: str, kind: str) -> None:
+        """Record one warning."""
+        self.warnings.append(Fault(file, line, message, kind))
 
     @contextmanager
     def at(self, file: Path, line: int) -> Iterator[None]:
@@ -61,7 +81,7 @@ class FaultLog:
         try:
             yield
         except RowError as error:
-            self.add(file, line, str(error))
+            self.add(file, line, str(error), error.kind)
 
     def finish(self, on_error: OnError, hint: str) -> tuple[Fault, ...]:
         """Return the faults, or raise them.
@@ -78,66 +98,84 @@ class FaultLog:
         return tuple(self.faults)
 
 
-def read_objects(path: Path, log: FaultLog, *, empty: str | None = None) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Yield the 1-based number and the JSON object of each line; see `read_lines`."""
-    for number, line in read_lines(path, log, empty=empty):
-        with log.at(path, number):
-            yield number, _parse_object(line)
-
-
-def read_lines(path: Path, log: FaultLog, *, empty: str | None = None) -> Iterator[tuple[int, str]]:
-    """Yield the 1-based number and the text of each line that can be read and is not blank.
-
-    Args:
-        path: Text in UTF-8, or in UTF-16 with a byte order mark; perhaps compressed by gzip, whatever its name.
-        log: Receives a fault for each line that cannot be read.
-        empty: The fault to record if the file holds no line at all, None where it may be empty.
+def parse_json(line: str) -> object:
+    """Parse one JSON value.
 
     Raises:
-        UserError: The file cannot be opened or read, or is compressed and damaged.
+        RowError: It is none, or holds what JSON does not allow (a key twice, NaN).
+    """
+    value, end = _decode(line, len(line) - len(line.lstrip()))
+    if line[end:].strip():
+        raise RowError(f"not JSON: Extra data at column {end + 1}", "not JSON")
+    return value
+
+
+def read_objects(
+    path: Path, log: FaultLog, *, empty: str | None = None, parse: Callable[[str], object] = parse_json
+) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Yield the 1-based line number and the object of each row.
+
+    Args:
+        path: One row a line, read by `parse`; or one JSON array of rows, or JSON objects over several lines.
+        log: Receives a fault for each row that cannot be read.
+        empty: The fault to record if the file holds no row at all, None where it may be empty.
+        parse: Makes a line's value; raises RowError.
+
+    Raises:
+        UserError: See `open_text`; or an array is too large to be held in memory.
     """
     found = False
-    try:
-        for number, line in _split_lines(path):
-            found = True
-            if isinstance(line, str):
-                yield number, line
-            else:
-                log.add(path, number, str(line))
-    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise UserError(f"{path}: damaged or cut short gzip data: {error}", "Copy or compress it again.") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {os.strerror(error.errno or 0)}", "Check the path.") from None
+    for number, row in read_rows(path, parse):
+        found = True
+        if isinstance(row, RowError):
+            log.add(path, number, str(row), row.kind)
+        else:
+            yield number, row
     if empty and not found:
-        log.add(path, None, empty)
+        log.add(path, None, empty, "empty")
 
 
-def _split_lines(path: Path) -> Iterator[tuple[int, str | RowError]]:
+def read_rows(
+    path: Path, parse: Callable[[str], object] = parse_json
+) -> Iterator[tuple[int, Mapping[str, object] | RowError]]:
+    """Yield the line number and the object of each row, or what is wrong with it; see `read_objects`."""
+    with open_text(path) as text:
+        whole = _DOCUMENTS.match(text.head) is not None
+        for number, row in _documents(path, text) if whole else _parsed_lines(text, parse):
+            if isinstance(row, RowError | dict):
+                yield number, row
+            else:
+                yield number, RowError(f"a row must be an object, not {show_value(row)}", "not an object")
+
+
+def _parsed_lines(text: OpenText, parse: Callable[[str], object]) -> Iterator[tuple[int, object]]:
+    for number, line in split_lines(text):
+        try:
+            yield number, line if isinstance(line, RowError) else parse(line)
+        except RowError as error:
+            yield number, RowError(str(error), error.kind, line if isinstance(line, str) else None)
+
+
+def split_lines(text: OpenText) -> Iterator[tuple[int, str | RowError]]:
     """Yield number and text of each line that is not blank, or what is wrong with it."""
-    with path.open("rb") as file:
-        data = gzip.GzipFile(fileobj=file) if file.peek(2).startswith(_GZIP) else file
-        mark, encoding = next((entry for entry in _MARKS if data.peek(3).startswith(entry[0])), (b"", "utf-8"))
-        data.read(len(mark))
-        # Bytes without a meaning become halves of surrogate pairs, so that they are the fault of their line alone.
-        errors = "surrogateescape" if encoding == "utf-8" else "surrogatepass"
-        text = io.TextIOWrapper(data, encoding, errors, newline="\n")
-        limit = MAX_LINE_BYTES + len("\r\n")
-        for number in count(1):
-            try:
-                if not (line := text.readline(limit)):
-                    return
-                too_long = len(line) == limit and not line.endswith("\n")
-                rest = line
-                while too_long and rest and not rest.endswith("\n"):
-                    rest = text.readline(limit)
-            except UnicodeDecodeError:  # half a unit of UTF-16, at the end of the file
-                yield number, RowError(f"not {encoding.upper()}: the file ends within a character")
+    stream, encoding = text.stream, text.encoding
+    limit = MAX_LINE_BYTES + len("\r\n")
+    for number in count(1):
+        try:
+            if not (line := stream.readline(limit)):
                 return
-            line = line.rstrip("\r\n")
-            if too_long or len(line.encode(encoding, errors)) > MAX_LINE_BYTES:
-                yield number, RowError(f"line longer than {MAX_LINE_BYTES} bytes")
-            elif line.strip(string.whitespace):
-                yield number, _check_encoding(line, encoding)
+            too_long = len(line) == limit and not line.endswith("\n")
+            rest = line
+            while too_long and rest and not rest.endswith("\n"):
+                rest = stream.readline(limit)
+        except UnicodeDecodeError:  # half a unit of UTF-16, at the end of the file
+            yield number, RowError(f"not {encoding.upper()}: the file ends within a character", "encoding")
+            return
+        line = line.rstrip("\r\n")
+        if too_long or len(line.encode(encoding, text.errors)) > MAX_LINE_BYTES:
+            yield number, RowError(f"line longer than {MAX_LINE_BYTES} bytes", "too long")
+        elif line.strip(string.whitespace):
+            yield number, _check_encoding(line, encoding)
 
 
 def _check_encoding(line: str, encoding: str) -> str | RowError:
@@ -147,31 +185,76 @@ def _check_encoding(line: str, encoding: str) -> str | RowError:
         unit = ord(line[error.start])
         what = f"byte 0x{unit - 0xDC00:02x}" if encoding == "utf-8" else f"half a surrogate pair, 0x{unit:04x},"
         column = len(line[: error.start].encode(encoding)) + 1
-        return RowError(f"not {encoding.upper()} ({what} at column {column})")
+        return RowError(f"not {encoding.upper()} ({what} at column {column})", "encoding")
     return line
 
 
-def _parse_object(line: str) -> Mapping[str, object]:
+def _documents(path: Path, text: OpenText) -> Iterator[tuple[int, object]]:
+    """Yield the line and the value of each element of an array, or of each value that follows another."""
+    try:
+        content = text.stream.read(MAX_ARRAY_CHARACTERS + 1)
+    except UnicodeDecodeError:
+        yield 1, RowError(f"not {text.encoding.upper()}: the file ends within a character", "encoding")
+        return
+    if len(content) > MAX_ARRAY_CHARACTERS:
+        fault = f"a JSON array of over {MAX_ARRAY_CHARACTERS} characters"
+        raise UserError(f"{path}: {fault}", "Write one object a line: jq -c '.[]' FILE > NEW.jsonl")
+    at, line, seen = _skip_space(content, 0), 1, 0
+    array = content.startswith("[", at)
+    at = _skip_space(content, at + array)
+    while at < len(content) and not (array and content[at] == "]"):
+        line, seen = line + content.count("\n", seen, at), at
+        try:
+            value, at = _decode(content, at)
+        except RowError as error:
+            yield line, RowError(f"{error}; nothing after it is read", error.kind)
+            return
+        yield line, _check_characters(value, content[seen:at], text.encoding)
+        at = _skip_space(content, at)
+        if array and content.startswith(",", at):
+            at = _skip_space(content, at + 1)
+        elif array and not content.startswith("]", at):
+            line += content.count("\n", seen, at)
+            fault = "not JSON: the array is cut short or lacks a comma; nothing after it is read"
+            yield line, RowError(fault, "not JSON")
+            return
+    if array and content[at + 1 :].strip():
+        yield line, RowError("not JSON: text after the end of the array", "not JSON")
+
+
+def _check_characters(value: object, source: str, encoding: str) -> object:
+    checked = _check_encoding(source, encoding)
+    return checked if isinstance(checked, RowError) else value
+
+
+def _skip_space(content: str, at: int) -> int:
+    while at < len(content) and content[at] in " \t\r\n":
+        at += 1
+    return at
+
+
+def _decode(text: str, at: int) -> tuple[object, int]:
+    """Parse the JSON value that begins there, and say where it ends."""
+    wrong: list[str] = []
+
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         row = dict(pairs)
         if len(row) < len(pairs):
-            raise RowError("not JSON: a key appears twice")
+            wrong.append("a key appears twice")
         return row
 
-    def refuse(constant: str) -> NoReturn:
-        raise RowError(f"not JSON: {constant} is not a JSON value")
+    def refuse(constant: str) -> None:
+        wrong.append(f"{constant} is not a JSON value")
 
     try:
-        row = json.loads(line, object_pairs_hook=unique, parse_constant=refuse)
-    except RowError:
-        raise
+        value, end = json.JSONDecoder(object_pairs_hook=unique, parse_constant=refuse).raw_decode(text, at)
     except json.JSONDecodeError as error:
-        raise RowError(f"not JSON: {error.msg} at column {error.colno}") from None
+        raise RowError(f"not JSON: {error.msg} at column {error.colno}", "not JSON") from None
     except (ValueError, RecursionError) as error:
-        raise RowError(f"not JSON: {type(error).__name__}") from None
-    if not isinstance(row, dict):
-        raise RowError(f"a row must be an object, not {show_value(row)}")
-    return row
+        raise RowError(f"not JSON: {type(error).__name__}", "not JSON") from None
+    if wrong:
+        raise RowError(f"not JSON: {wrong[0]}", "not JSON")
+    return value, end
 
 
 def show_value(value: object, limit: int = 60) -> str:

@@ -11,7 +11,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.base import ShardJob, WorkerPool
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
 from dgf.pipeline.jobs.extraction_spec import ExtractionSpec, FeatureSpec
-from dgf.pipeline.photos import NamedPhotos, find_photos
+from dgf.pipeline.photos import NamedPhotos, NearPhotos, find_photos, searched_folders
 from dgf.pipeline.posts import Dataset, Fault, read_dataset
 from dgf.pipeline.progress import photo_bar
 from dgf.pipeline.shards import GRID, SCHEMA, Failure, Plan, ShardFolder, make_plan
@@ -151,9 +151,16 @@ def extract(
 
 def _check_missing(dataset: Dataset, wanted: NamedPhotos, missing_images: MissingImages) -> None:
     if wanted.missing and missing_images == "error":
-        shown = ", ".join(wanted.missing[:_MOST_NAMED]) + (", ..." if len(wanted.missing) > _MOST_NAMED else "")
+        near = NearPhotos(dataset)
+        of_first = {post.image_ids[0]: post.image_ids for post in dataset.posts if post.image_ids}
+        shown = []
+        for image_id in wanted.missing[:_MOST_NAMED]:
+            found = near.nearest(of_first[image_id])
+            shown.append(image_id + (f" (there is {found})" if found else ""))
+        more = ", ..." if len(wanted.missing) > _MOST_NAMED else ""
         raise UserError(
-            f"{dataset.root}: {len(wanted.missing)} photos that posts name are not there: {shown}",
+            f"{dataset.root}: {len(wanted.missing)} photos that posts name are not there: {', '.join(shown)}{more}\n"
+            f"  looked for in {searched_folders(dataset, of_first[wanted.missing[0]])}",
             "Put them there, or give --missing-images skip (leave such posts out) or text-only (train without).",
         )
     if not wanted.found and not wanted.refused and not wanted.missing:

@@ -64,6 +64,10 @@ MissingImages = Annotated[
     Literal["error", "skip", "text-only"],
     Doc("Posts whose photo is not there: stop, leave them out, or run them on text. None gets another picture."),
 ]
+SpanUnit = Annotated[
+    Literal["characters", "utf16"],
+    Doc("What spans into a text count: characters, or UTF-16 units as JavaScript and Java do."),
+]
 Types = Annotated[Path | None, Doc("JSONL of entity types by post id.")]
 RowsAtOnce = Annotated[int, Ge(1), Doc("Rows at once.")]
 
@@ -100,6 +104,7 @@ class ExtractSettings:
     threads: Threads = None
     on_error: BadRows = "stop"
     missing_images: MissingImages = "error"
+    span_unit: SpanUnit = "characters"
     overwrite: Overwrite = False
 
 
@@ -163,6 +168,12 @@ class ValidateSettings:
         Literal["exist", "header", "pixels"],
         Doc("How far to look at photos: whether the file is there, its header, or every pixel."),
     ] = "header"
+    span_unit: SpanUnit = "characters"
+    fix: Annotated[
+        Path | None,
+        Placeholder("OUT"),
+        Doc("Write a repaired copy there: encodings, nulls, slashes, UTF-16 spans that the mention's text proves."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +229,7 @@ class PredictSettings:
     oscar: Annotated[str | None, Placeholder("DIR"), Doc("Oscar's or the other captioner's folder, likewise.")] = None
     missing_images: MissingImages = "error"
     on_error: BadRows = "stop"
+    span_unit: SpanUnit = "characters"
     workers: Workers = 0
     batch_size: RowsAtOnce = 64
     device: Device = "auto"

@@ -7,8 +7,21 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
-from dgf.pipeline.photos import ImageError, decode, find_image, probe, read_bytes, why_missing
-from dgf.pipeline.posts import Dataset, Fault, OnError, Post, read_dataset
+from dgf.pipeline.lines import FaultLog
+from dgf.pipeline.photos import (
+    NO_FILE,
+    ImageError,
+    NearPhotos,
+    decode,
+    find_image,
+    probe,
+    read_bytes,
+    searched_folders,
+    why_missing,
+)
+from dgf.pipeline.posts import UNREADABLE, Dataset, Fault, OnError, Post, collect_dataset
+from dgf.workflows.fix_posts import Repair, fix_posts
+from dgf.workflows.settings import ValidateSettings
 
 Photos = Literal["exist", "header", "pixels"]
 
@@ -52,76 +65,128 @@ class SplitFacts:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What `dgf validate` found; `shared_sentences` are (split, split, number of texts in both) where there are any."""
+    """What `dgf validate` found.
+
+    Args:
+        data: The data set.
+        splits: Counts by split.
+        shared_sentences: (split, split, number of texts in both) where there are any.
+        bad_photos: Those that cannot be used.
+        searched: Where the first missing photo was looked for; None where all are there.
+        faults: Rows and files that cannot be used.
+        warnings: Rows that may not mean what they say.
+        negative: The relation that means "no relation"; None where every relation counts.
+        relations_file: Where the relations are listed.
+        photos: How far photos were looked at.
+        on_error: Decides the exit code.
+        repair: The repaired copy, where one was asked for.
+    """
 
     data: Path
     splits: Mapping[str, SplitFacts]
     shared_sentences: tuple[tuple[str, str, int], ...]
     bad_photos: tuple[BadPhoto, ...]
+    searched: str | None
     faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...]
+    negative: str | None
+    relations_file: Path | None
     photos: Photos
     on_error: OnError
+    repair: Repair | None = None
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """Faults by kind, the most frequent first."""
+        return dict(Counter(fault.kind for fault in self.faults).most_common())
 
     @property
     def exit_code(self) -> int:
         """0 nothing to fix; 1 rows at fault that would stop a run; 3 rows left out, or photos missing or broken."""
-        if self.faults and self.on_error == "stop":
+        if self.faults and (self.on_error == "stop" or any(fault.kind == UNREADABLE for fault in self.faults)):
             return 1
         return 3 if self.faults or self.bad_photos else 0
 
     def to_json(self) -> dict[str, Any]:
         """Return everything, as JSON values."""
+        repair = self.repair
         return {
             "data": str(self.data),
             "splits": {split: asdict(facts) for split, facts in self.splits.items()},
             "shared_sentences": [list(shared) for shared in self.shared_sentences],
+            "negative_label": self.negative,
+            "relations_file": None if self.relations_file is None else str(self.relations_file),
             "photos_checked": self.photos,
             "bad_photos": [asdict(photo) for photo in self.bad_photos],
-            "faults": [{"file": str(f.file), "line": f.line, "fault": f.message} for f in self.faults],
+            "photos_searched_in": self.searched,
+            "faults": [_fault_json(fault) for fault in self.faults],
+            "fault_kinds": self.kinds,
+            "warnings": [_fault_json(warning) for warning in self.warnings],
+            "repair": None
+            if repair is None
+            else {
+                "out": str(repair.out),
+                "rows": repair.rows,
+                "photos": repair.photos,
+                "changes": [_fault_json(change) for change in repair.changes],
+            },
         }
 
 
-def validate(
-    data: Path,
-    *,
-    on_error: OnError = "stop",
-    relations: Path | None = None,
-    photos: Photos = "header",
-    on_photo: Callable[[], object] = lambda: None,
-) -> Validation:
-    """Read a data set whole, and look at every photo it names once.
+def _fault_json(fault: Fault) -> dict[str, Any]:
+    return {"file": str(fault.file), "line": fault.line, "kind": fault.kind, "fault": fault.message}
 
-    Args:
-        data: In any layout that `read_dataset` knows.
-        on_error: Decides only the exit code: all faults are listed either way.
-        relations: As for `read_dataset`.
-        photos: `exist` looks for the files, `header` reads their sizes, `pixels` decodes them.
-        on_photo: Called for each distinct photo.
+
+def validate(settings: ValidateSettings, *, on_photo: Callable[[], object] = lambda: None) -> Validation:
+    """Read a data set whole, and look at every photo it names once, calling `on_photo` for each.
+
+    Every fault is listed, whatever `on_error` says; with `fix`, a repaired copy is written.
 
     Raises:
-        UserError: There is no data set at that path, or not one row of it can be used.
+        UserError: There is no data set at that path, or the place of the copy is taken.
     """
-    dataset = read_dataset(data, on_error="skip", relations=relations)
+    log = FaultLog(settings.data)
+    how: dict[str, Any] = {"relations": settings.relations, "span_unit": settings.span_unit, "keep_going": True}
+    dataset = collect_dataset(settings.data, log, **how)
+    # Every distinct photo, and which posts show it.
     reasons: dict[tuple[str, ...], str | None] = {}
     shown_by: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for post in dataset.posts:
         if post.image_ids:
             if post.image_ids not in reasons:
-                reasons[post.image_ids] = _why_unusable(dataset, post, photos)
+                reasons[post.image_ids] = _why_unusable(dataset, post, settings.photos)
                 on_photo()
             shown_by[post.image_ids].append(post.id)
-    bad = (BadPhoto(ids[0], tuple(shown_by[ids]), reason) for ids, reason in reasons.items() if reason is not None)
+    near = NearPhotos(dataset)
+    bad = tuple(
+        BadPhoto(ids[0], tuple(shown_by[ids]), _with_near(reason, ids, near))
+        for ids, reason in reasons.items()
+        if reason is not None
+    )
+    missing = next((ids for ids, reason in reasons.items() if reason == NO_FILE), None)
+    # What the splits have in common.
     texts = {split: {post.tokens for post in posts} for split, posts in dataset.splits.items()}
     shared = [(one, other, len(texts[one] & texts[other])) for one, other in combinations(texts, 2)]
     return Validation(
-        data=data,
+        data=settings.data,
         splits={split: _count_split(posts, dataset.relations, reasons) for split, posts in dataset.splits.items()},
         shared_sentences=tuple(entry for entry in shared if entry[2]),
-        bad_photos=tuple(bad),
+        bad_photos=bad,
+        searched=None if missing is None else searched_folders(dataset, missing),
         faults=dataset.faults,
-        photos=photos,
-        on_error=on_error,
+        warnings=dataset.warnings,
+        negative=dataset.negative,
+        relations_file=dataset.relations_file,
+        photos=settings.photos,
+        on_error=settings.on_error,
+        repair=None if settings.fix is None else fix_posts(dataset, settings.fix),
     )
+
+
+def _with_near(reason: str, image_ids: tuple[str, ...], near: NearPhotos) -> str:
+    """Add to the reason of a missing photo which file was likely meant."""
+    found = near.nearest(image_ids) if reason == NO_FILE else None
+    return f"{reason} (there is {found})" if found else reason
 
 
 def _why_unusable(dataset: Dataset, post: Post, photos: Photos) -> str | None:

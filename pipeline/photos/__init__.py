@@ -1,11 +1,20 @@
 """Photos: found inside their folder, decoded safely, drawn."""
 
-from dgf.pipeline.photos.images import ImageError, decode, digest, probe, read_bytes
-from dgf.pipeline.photos.search import NamedPhotos, find_image, find_photos, why_missing
+from dgf.pipeline.photos.images import NO_FILE, ImageError, decode, digest, probe, read_bytes
+from dgf.pipeline.photos.search import (
+    NamedPhotos,
+    NearPhotos,
+    find_image,
+    find_photos,
+    searched_folders,
+    why_missing,
+)
 
 __all__ = [
     "ImageError",
+    "NO_FILE",
     "NamedPhotos",
+    "NearPhotos",
     "contact_sheet",
     "decode",
     "digest",
@@ -13,5 +22,6 @@ __all__ = [
     "find_photos",
     "probe",
     "read_bytes",
+    "searched_folders",
     "why_missing",
 ]

@@ -7,6 +7,7 @@ converted by the plain formula, with Adobe's inverted polarity for every CMYK JP
 
 import hashlib
 import os
+import re
 import stat
 from io import BytesIO
 from pathlib import Path
@@ -24,6 +25,8 @@ MAX_PIXELS = 80_000_000
 
 NO_FILE = "no such file"
 """The reason of a photo that is not there."""
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _BLACK_IS_ZERO = 258, 262, 1
 
@@ -43,11 +46,18 @@ def resolve_photo(root: Path, image_id: str) -> Path:
         ImageError: The id is not such a path, leads outside the folder by `..`, as an absolute path or through a link,
             or does not name a regular file.
     """
-    parts = image_id.split("/")
-    if "" in parts or ".." in parts:
-        raise ImageError("leads outside the data folder" if parts[0] == "" or ".." in parts else NO_FILE)
+    if _ADDRESS.match(image_id):
+        raise ImageError("an address of the network, not a file of the data folder")
     try:
         base = os.path.realpath(root)
+        if os.path.isabs(image_id) and Path(os.path.realpath(image_id)).is_relative_to(base):
+            relative = os.path.relpath(os.path.realpath(image_id), base)
+            raise ImageError(f"an absolute path; names are relative to the folder of the photos: {relative}")
+        parts = [part for part in image_id.split("/") if part]
+        if not parts or image_id.endswith("/"):
+            raise ImageError(NO_FILE)
+        if os.path.isabs(image_id) or ".." in parts:
+            raise ImageError("leads outside the data folder")
         path = Path(os.path.realpath(os.path.join(base, *parts), strict=True))
         if not path.is_relative_to(base):
             raise ImageError("leads outside the data folder")

@@ -1,10 +1,21 @@
-"""Which photos the posts of a data set name, and which of them are there."""
+"""Which photos the posts of a data set name, which of them are there, and what a missing one was likely meant to be."""
 
-from collections.abc import Mapping
+import os
+import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path, PurePosixPath
 
 from dgf.pipeline.photos.images import NO_FILE, ImageError, resolve_photo
-from dgf.pipeline.posts import Dataset, Post
+from dgf.pipeline.posts import IMAGE_FOLDER, Dataset, Post
+
+MAX_LISTED = 200_000
+"""Files of a folder that are looked through for a name like the missing one."""
+
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff")
+"""Endings that are mistaken for one another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +71,51 @@ def why_missing(dataset: Dataset, post: Post) -> str:
         except ImageError as error:
             reasons.append(str(error))
     return next((reason for reason in reasons if reason != NO_FILE), NO_FILE)
+
+
+class NearPhotos:
+    """The files of a data set's folder by what people mistake in a name: its case, its accents' form, its folder.
+
+    Args:
+        dataset: Its folder is listed once, when the first name is looked for.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._root = dataset.image_root
+        # The folder of the data set where that of the photos is missing, or has another name.
+        self._folder = self._root if self._root.name != IMAGE_FOLDER else self._root.parent
+        self._names: dict[str, list[str]] | None = None
+
+    def nearest(self, image_ids: Sequence[str]) -> str | None:
+        """Return the path, relative to the photos' folder where it is inside, of the file most like one of these ids."""
+        if self._names is None:
+            self._names = self._list_files()
+        for image_id in image_ids:
+            name = image_id.replace("\\", "/")
+            found = self._names.get(_folded(PurePosixPath(name).name), [])
+            alike = [path for path in found if _folded(path) == _folded(name)]
+            if found:
+                return (alike or found)[0]
+        stems = (PurePosixPath(_folded(image_id.replace("\\", "/"))).stem for image_id in image_ids)
+        return next((found[0] for stem in stems if (found := self._names.get(f"{stem}.*"))), None)
+
+    def _list_files(self) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = defaultdict(list)
+        files = (Path(folder, name) for folder, _, entries in os.walk(self._folder) for name in sorted(entries))
+        for file in islice(files, MAX_LISTED):
+            shown = str(file.relative_to(self._root) if file.is_relative_to(self._root) else file)
+            folded = _folded(file.name)
+            names[folded].append(shown)
+            if PurePosixPath(folded).suffix in PHOTO_SUFFIXES:
+                names[f"{PurePosixPath(folded).stem}.*"].append(shown)
+        return names
+
+
+def searched_folders(dataset: Dataset, image_ids: Sequence[str]) -> str:
+    """Name the folders in which a photo of these ids was looked for."""
+    folders = dict.fromkeys(str(PurePosixPath(image_id).parent) for image_id in image_ids)
+    return ", ".join(str(dataset.image_root / folder) for folder in folders)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()

@@ -55,15 +55,21 @@ class Dataset:
         root: The folder or file that was read.
         image_root: Folder that every image id is relative to (it need not exist: a trainer works from shards).
         splits: Posts of each split, in file order.
-        relations: Every relation in id order; "None" is among them where the data set has it.
+        relations: Every relation in id order.
+        negative: The one that means "no relation", which figures leave out; None where every relation counts.
         faults: Rows that were skipped (`on_error="skip"`).
+        warnings: Rows that were read and may not mean what they say.
+        relations_file: Where the relations are listed; None where they are those of the rows.
     """
 
     root: Path
     image_root: Path
     splits: Mapping[str, tuple[Post, ...]]
     relations: tuple[str, ...]
+    negative: str | None = None
     faults: tuple[Fault, ...] = ()
+    warnings: tuple[Fault, ...] = ()
+    relations_file: Path | None = None
 
     @property
     def posts(self) -> tuple[Post, ...]:

@@ -1,9 +1,16 @@
 """The checks that the fields of every row pass, whatever its layout."""
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 
 from dgf.pipeline.lines import RowError, show_value
 from dgf.pipeline.posts.base import Mention
+
+_ALIKE = 4
+"""Two strings that differ in so few characters may look alike."""
+
+_SLASHES = re.compile(r"(?<!:)/+(\./+)*")
 
 
 def text_field(value: object, name: str) -> str:
@@ -13,13 +20,13 @@ def text_field(value: object, name: str) -> str:
         RowError: It is not a string, is empty, or cannot be written as UTF-8.
     """
     if not isinstance(value, str):
-        raise RowError(f"{name} must be a string, not {show_value(value)}")
+        raise RowError(f"{name} must be a string, not {show_value(value)}", "wrong type")
     if not value.strip():
-        raise RowError(f"{name} is empty")
+        raise RowError(f"{name} is empty", "empty text")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise RowError(f"{name} holds half a surrogate pair: {show_value(value)}") from None
+        raise RowError(f"{name} holds half a surrogate pair: {show_value(value)}", "encoding") from None
     return value
 
 
@@ -29,7 +36,7 @@ def optional_text_field(value: object, name: str) -> str | None:
 
 
 def image_field(value: object, name: str) -> str | None:
-    """Check the name of a photo; None and the empty string mean that there is none.
+    """Check the name of a photo; None and the empty string mean that there is none. Repeated slashes become one.
 
     Whether the name stays inside its folder is checked when the photo is read, which records the reason.
     """
@@ -37,21 +44,26 @@ def image_field(value: object, name: str) -> str | None:
         return None
     image = text_field(value, name)
     if "\0" in image:
-        raise RowError(f"{name} holds a NUL character")
-    return image
+        raise RowError(f"{name} holds a NUL character", "photo name")
+    return plain_path(image)
+
+
+def plain_path(image_id: str) -> str:
+    """Collapse `p//x.jpg` and `./p/x.jpg` into `p/x.jpg`: one photo has one name."""
+    return _SLASHES.sub("/", image_id).removeprefix("./") or image_id
 
 
 def token_field(value: object, name: str) -> tuple[str, ...]:
     """Check the words of a post: a list of at least one string, none of them empty."""
     if not isinstance(value, list) or not value:
-        raise RowError(f"{name} must be a list of words, not {show_value(value)}")
+        raise RowError(f"{name} must be a list of words, not {show_value(value)}", "wrong type")
     return tuple(text_field(word, f"{name}[{index}]") for index, word in enumerate(value))
 
 
 def mapping_field(value: object, name: str) -> Mapping[str, object]:
     """Check an inner object such as a mention."""
     if not isinstance(value, dict):
-        raise RowError(f"{name} must be an object, not {show_value(value)}")
+        raise RowError(f"{name} must be an object, not {show_value(value)}", "wrong type")
     return value
 
 
@@ -63,14 +75,14 @@ def span_field(value: object, name: str, length: int, unit: str = "words") -> tu
     """
     numbers = list(value) if isinstance(value, list | tuple) else []
     if len(numbers) != 2 or not all(type(number) is int for number in numbers):
-        raise RowError(f"{name} must be [start, end) in {unit}, not {show_value(value)}")
+        raise RowError(f"{name} must be [start, end) in {unit}, not {show_value(value)}", "span")
     start, end = numbers
     if start == end:
-        raise RowError(f"{name} [{start}, {end}) is empty")
+        raise RowError(f"{name} [{start}, {end}) is empty", "span")
     if start > end:
-        raise RowError(f"{name} [{start}, {end}) ends before it starts")
+        raise RowError(f"{name} [{start}, {end}) ends before it starts", "span")
     if start < 0 or end > length:
-        raise RowError(f"{name} [{start}, {end}) is out of range: the post has {length} {unit}")
+        raise RowError(f"{name} [{start}, {end}) is out of range: the post has {length} {unit}", "span")
     return start, end
 
 
@@ -78,7 +90,20 @@ def check_name(name: str | None, covered: str, span: tuple[int, int], unit: str,
     """Refuse a mention whose name, where the row gives one, is not the text that its span (in `unit`) covers."""
     if name is not None and name != covered:
         start, end = span
-        raise RowError(f"{of} name {show_value(name)} differs from {unit} [{start}, {end}): {show_value(covered)}")
+        given, there = show_pair(name, covered)
+        raise RowError(f"{of} name {given} differs from {unit} [{start}, {end}): {there}", "mention text")
+
+
+def show_pair(one: str, other: str) -> tuple[str, str]:
+    """Format two different strings for a message; with the code points where the eye may not tell them apart."""
+    start = len(os.path.commonprefix([one, other]))
+    rests = one[start:], other[start:]
+    end = len(os.path.commonprefix([rests[0][::-1], rests[1][::-1]]))
+    parts = tuple(rest[: len(rest) - end] for rest in rests)
+    if max(map(len, parts)) > _ALIKE or all(part.isascii() and part.isalnum() for part in parts if part):
+        return show_value(one), show_value(other)
+    points = [" ".join(f"U+{ord(character):04X}" for character in part) or "nothing" for part in parts]
+    return f"{show_value(one)} ({points[0]} at character {start})", f"{show_value(other)} ({points[1]} there)"
 
 
 def mention_of_words(
@@ -93,12 +118,18 @@ def mention_of_words(
 def check_pair(head: Mention, tail: Mention) -> None:
     """Refuse a post whose two mentions are the same words (overlap is allowed: MNRE has nested mentions)."""
     if (head.start, head.end) == (tail.start, tail.end):
-        raise RowError(f"head and tail are the same words [{head.start}, {head.end}): {show_value(head.text)}")
+        raise RowError(f"head and tail are the same words [{head.start}, {head.end}): {show_value(head.text)}", "span")
 
 
 def relation_field(value: object, relations: frozenset[str] | None) -> str | None:
     """Check a label against the relations of the data set, where it lists them."""
     relation = optional_text_field(value, "relation")
     if relation is not None and relations is not None and relation not in relations:
-        raise RowError(f"unknown relation {show_value(relation)}")
+        raise RowError(f"unknown relation {show_value(relation)}{_near(relation, relations)}", "relation")
     return relation
+
+
+def _near(name: str, known: frozenset[str]) -> str:
+    """What a name was probably meant to be, where only its case or slashes differ."""
+    found = [other for other in known if other.casefold() == name.replace("\\/", "/").casefold()]
+    return f"; did you mean {show_value(found[0])}?" if found else ""

@@ -1,11 +1,12 @@
-"""The layout that MNRE, MEGA and HVPNeT users have: one Python literal per line, photos by split."""
+"""The layout that MNRE, MEGA and HVPNeT users have: one Python literal (or JSON object) per line, photos by split."""
 
 import ast
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.lines import FaultLog, RowError, read_lines, show_value
+from dgf.pipeline.lines import FaultLog, RowError, parse_json, read_objects, show_value
 from dgf.pipeline.posts.base import Mention, Post
 from dgf.pipeline.posts.fields import (
     check_pair,
@@ -22,7 +23,7 @@ SPLITS = ("train", "val", "test")
 IMAGE_FOLDER = "img_org"
 RELATION_FILES = ("ours_rel2id.json", "rel2id.json")
 
-_TEXT_FOLDERS = ("txt", "mnre_txt", ".")
+TEXT_FOLDERS = ("txt", "mnre_txt", ".")
 # The data set's own repository has a file `mnre_val .txt`, with that space.
 _SPELLINGS = {"train": ("train", "train "), "val": ("val", "val ", "dev", "dev "), "test": ("test", "test ")}
 
@@ -40,10 +41,11 @@ def find_mnre_files(root: Path) -> dict[str, Path]:
     for split in SPLITS:
         files = [
             file
-            for folder in _TEXT_FOLDERS
+            for folder in TEXT_FOLDERS
             for prefix in ("ours", "mnre")
             for spelling in _SPELLINGS[split]
-            if (file := root / folder / f"{prefix}_{spelling}.txt").is_file()
+            for end in ("", ".gz")
+            if (file := root / folder / f"{prefix}_{spelling}.txt{end}").is_file()
         ]
         if len(files) > 1:
             two = f"{files[0]} and {files[1]}"
@@ -57,13 +59,13 @@ def read_mnre_split(path: Path, split: str, log: FaultLog, relations: frozenset[
     """Read one split; rows get the ids `split:line`, and their faults go to `log`; None allows any relation."""
     folders = (split, *(other for other in SPLITS if other != split))
     posts = []
-    for number, line in read_lines(path, log, empty="holds no row"):
+    for number, row in read_objects(path, log, empty="holds no row", parse=parse_row):
         with log.at(path, number):
-            posts.append(_post_of_literal(_literal(line), f"{split}:{number}", folders, relations))
+            posts.append(_post_of_row(row, f"{split}:{number}", folders, relations))
     return posts
 
 
-def _post_of_literal(
+def _post_of_row(
     row: Mapping[str, object], post_id: str, folders: tuple[str, ...], relations: frozenset[str] | None
 ) -> Post:
     tokens = token_field(_required_key(row, "token"), "token")
@@ -81,20 +83,26 @@ def _post_of_literal(
     )
 
 
-def _literal(line: str) -> Mapping[str, object]:
+def parse_row(line: str) -> object:
+    """Parse a line: a Python literal, or JSON, which many tools write in its place.
+
+    Raises:
+        RowError: It is neither.
+    """
+    if line.lstrip().startswith('{"'):
+        with contextlib.suppress(RowError):
+            return parse_json(line)
     # literal_eval builds constants only; a hostile line may exhaust its stack or memory, which it reports.
     try:
-        row = ast.literal_eval(line.strip())
+        return ast.literal_eval(line.strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise RowError(f"not a Python literal ({type(error).__name__}): {show_value(line)}") from None
-    if not isinstance(row, dict):
-        raise RowError(f"not a dictionary: {show_value(line)}")
-    return row
+        what = "not a Python literal, nor JSON"
+        raise RowError(f"{what} ({type(error).__name__}): {show_value(line)}", "not a literal") from None
 
 
 def _required_key(row: Mapping[str, object], key: str) -> object:
     if key not in row:
-        raise RowError(f"has no key '{key}'")
+        raise RowError(f"has no key '{key}'", "missing key")
     return row[key]
 
 
@@ -102,7 +110,7 @@ def _mention(row: Mapping[str, object], key: str, tokens: tuple[str, ...]) -> Me
     mention = mapping_field(_required_key(row, key), key)
     for inner in ("name", "pos"):
         if inner not in mention:
-            raise RowError(f"{key} has no key '{inner}'")
+            raise RowError(f"{key} has no key '{inner}'", "missing key")
     name = text_field(mention["name"], f"{key} name")
     return mention_of_words(tokens, span_field(mention["pos"], f"{key} pos", len(tokens)), name, mention, key)
 
@@ -111,7 +119,7 @@ def _image(row: Mapping[str, object]) -> str | None:
     # The data set's README says image_id, its files say img_id.
     given = {key: image_field(row[key], key) for key in ("img_id", "image_id") if key in row}
     if not given:
-        raise RowError("has no key 'img_id' (nor 'image_id')")
+        raise RowError("has no key 'img_id' (nor 'image_id')", "missing key")
     if len(set(given.values())) > 1:
-        raise RowError(f"img_id and image_id differ: {show_value(given)}")
+        raise RowError(f"img_id and image_id differ: {show_value(given)}", "photo name")
     return next(iter(given.values()))

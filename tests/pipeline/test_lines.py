@@ -10,8 +10,9 @@ import pytest
 
 from dgf.pipeline.captioners import read_caption_file
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.lines import MAX_LINE_BYTES, FaultLog, read_lines
+from dgf.pipeline.lines import MAX_LINE_BYTES, RowError, split_lines
 from dgf.pipeline.posts import read_dataset
+from dgf.pipeline.text_files import open_text
 from dgf.workflows.data import read_types
 
 MENTIONS = {"head": {"span": [0, 1]}, "tail": {"span": [1, 2]}}
@@ -40,6 +41,14 @@ def types(root: Path, content: bytes) -> list[str]:
 def literal(name: str) -> str:
     mentions = {"h": {"name": name, "pos": [0, 1]}, "t": {"name": "b", "pos": [1, 2]}}
     return repr({"token": [name, "b"], **mentions, "img_id": "x.jpg"})
+
+
+def read_lines(path: Path) -> tuple[list[tuple[int, str]], list[int]]:
+    """The lines that can be read, and the numbers of those that cannot."""
+    with open_text(path) as text:
+        found = list(split_lines(text))
+    good = [(number, line) for number, line in found if not isinstance(line, RowError)]
+    return good, [number for number, line in found if isinstance(line, RowError)]
 
 
 Read = Callable[[Path, bytes], list[str]]
@@ -140,11 +149,11 @@ def test_what_json_does_not_allow_is_refused(read: Read, tmp_path: Path) -> None
 @pytest.mark.parametrize("size", range(MAX_LINE_BYTES - 3, MAX_LINE_BYTES + 5))
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r\r\n", ""])
 def test_the_longest_line_is_read_whole_and_a_longer_one_not_at_all(size: int, end: str, tmp_path: Path) -> None:
-    log = FaultLog(tmp_path)
     (tmp_path / "long").write_bytes(("x" * size + end).encode() + (b"y\n" if end else b""))
-    found = [(number, len(line)) for number, line in read_lines(tmp_path / "long", log)]
-    assert [fault.line for fault in log.faults] == [1] * (size > MAX_LINE_BYTES or size + len(end) > MAX_LINE_BYTES + 2)
-    if not log.faults:
+    lines, faults = read_lines(tmp_path / "long")
+    found = [(number, len(line)) for number, line in lines]
+    assert faults == [1] * (size > MAX_LINE_BYTES or size + len(end) > MAX_LINE_BYTES + 2)
+    if not faults:
         assert found.pop(0) == (1, size)
     assert found == ([(2, 1)] if end else [])
 
@@ -156,8 +165,7 @@ def test_no_more_than_one_line_is_held_in_memory(tmp_path: Path) -> None:
         for _ in range(64):
             file.write(b"x" * (1 << 20))
     tracemalloc.start()
-    log = FaultLog(tmp_path)
-    assert list(read_lines(tmp_path / "bomb", log)) == [] and len(log.faults) == 1
+    assert read_lines(tmp_path / "bomb") == ([], [1])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1 << 21

@@ -1,11 +1,18 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dgf.cli.validate import validation_table
 from dgf.pipeline.errors import UserError
-from dgf.workflows.validate import Validation, validate
+from dgf.workflows.settings import ValidateSettings
+from dgf.workflows.validate import Validation
+from dgf.workflows.validate import validate as validate_settings
+
+
+def validate(data: Path, **how: Any) -> Validation:
+    return validate_settings(ValidateSettings(data, **how))
 
 
 @pytest.fixture(scope="module")

@@ -50,8 +50,8 @@ def test_every_spelling_of_a_jsonl_file_is_a_data_set(name: str, tmp_path: Path)
 
 def test_two_lists_of_relations_are_refused(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text(ROW)
-    for name in ("relations.json", "rel2id.json"):
-        (tmp_path / name).write_text('{"None": 0}')
+    for name, content in (("relations.json", '["None", "peer"]'), ("rel2id.json", '{"None": 0}')):
+        (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match="more than one list of relations"):
         read_dataset(tmp_path)
     assert read_dataset(tmp_path, relations=tmp_path / "rel2id.json").relations == ("None",)
@@ -65,5 +65,5 @@ def test_other_files_beside_the_splits_are_left_alone(tmp_path: Path) -> None:
 
 def test_a_missing_list_of_relations_is_named(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text(ROW)
-    with pytest.raises(UserError, match=r"none\.json: cannot be read: No such file"):
+    with pytest.raises(UserError, match=r"none\.json cannot be read: No such file"):
         read_dataset(tmp_path, relations=tmp_path / "none.json")

@@ -1,0 +1,102 @@
+"""Spans into a text: in characters, in words or in UTF-16 units, and those that seem to count another unit than they say."""
+
+from collections.abc import Iterable, Mapping
+from itertools import accumulate, pairwise
+from typing import Literal
+
+from dgf.pipeline.lines import RowError, show_value
+from dgf.pipeline.posts.fields import span_field
+
+SpanUnit = Literal["characters", "utf16"]
+"""What spans into a text count where they do not say."""
+
+_UNITS = {"code points": "characters", "codepoints": "characters", "utf-16": "utf16"}
+
+
+def span_unit_of(mention: Mapping[str, object], of: str, default: str) -> str:
+    """The unit of a mention's span: words, characters or utf16; `default` where it says none, words for tokens."""
+    given = mention.get("unit") or default
+    unit = _UNITS.get(given, given) if isinstance(given, str) else given
+    if unit not in ("words", "characters", "utf16"):
+        raise RowError(f'{of} unit must be "words", "characters" or "utf16", not {show_value(unit)}', "span")
+    if unit != "words" and default == "words":
+        raise RowError(f"{of} span is in {unit}, but the post has tokens: give it in words, or give text", "span")
+    return str(unit)
+
+
+def characters_of(
+    text: str, words: list[tuple[int, int]], mention: Mapping[str, object], of: str, span_unit: SpanUnit
+) -> tuple[int, int]:
+    """The span of a mention in characters, without white space at its ends."""
+    unit, name = span_unit_of(mention, of, span_unit), f"{of} span"
+    if unit == "words":
+        start, end = span_field(mention.get("span"), name, len(words))
+        return words[start][0], words[end - 1][1]
+    if unit == "utf16":
+        starts = utf16_starts(text)
+        units = span_field(mention.get("span"), name, starts[-1], "UTF-16 units")
+        if not {*units} <= {*starts}:
+            raise RowError(f"{name} {list(units)} ends within a character", "span")
+        start, end = (starts.index(at) for at in units)
+    else:
+        start, end = span_field(mention.get("span"), name, len(text), "characters")
+    covered = text[start:end]
+    if not covered.strip():
+        raise RowError(f"{name} [{start}, {end}) covers white space alone", "span")
+    return start + len(covered) - len(covered.lstrip()), end - len(covered) + len(covered.rstrip())
+
+
+def split_words(text: str, cuts: Iterable[int]) -> list[tuple[int, int]]:
+    """[start, end) of each word: split at white space and at the cuts."""
+    edges = {0, len(text), *cuts}
+    edges |= {index for index in range(1, len(text)) if text[index].isspace() != text[index - 1].isspace()}
+    return [(start, end) for start, end in pairwise(sorted(edges)) if not text[start].isspace()]
+
+
+def utf16_starts(text: str) -> list[int]:
+    """Where each character begins in UTF-16 units, and the number of units."""
+    return list(accumulate((2 if ord(character) > 0xFFFF else 1 for character in text), initial=0))
+
+
+def as_utf16(text: str, span: object) -> tuple[int, int] | None:
+    """What a span would be in characters if it counted UTF-16 units, where that is another one; None where it is not."""
+    if not (isinstance(span, list) and len(span) == 2 and all(type(number) is int for number in span)):
+        return None
+    starts = utf16_starts(text)
+    if starts[-1] == len(text) or not {*span} <= {*starts} or span[0] >= span[1]:
+        return None
+    start, end = (starts.index(at) for at in span)
+    return (start, end) if [start, end] != span else None
+
+
+def explain_mismatch(text: str, mention: Mapping[str, object], name: str | None) -> str:
+    """Say that a mention's text is what its span covers in UTF-16 units, where that is so."""
+    other = as_utf16(text, mention.get("span")) if mention.get("unit") is None else None
+    if other is None or text[slice(*other)] != name:
+        return ""
+    return f"; it is what the span covers in UTF-16 units ({list(other)} in characters): give --span-unit utf16"
+
+
+def doubtful_spans(row: Mapping[str, object], span_unit: SpanUnit) -> list[str]:
+    """Say which spans of a good row cut a word in characters and none in UTF-16 units, without a text to check them by."""
+    text, found = row.get("text"), []
+    if span_unit != "characters" or not isinstance(text, str) or text.isascii():
+        return []
+    for of in ("head", "tail"):
+        mention = row.get(of)
+        if not isinstance(mention, Mapping) or {"unit", "text", "name"} & {k for k, v in mention.items() if v is not None}:
+            continue
+        span, other = mention.get("span"), as_utf16(text, mention.get("span"))
+        if other is None or not isinstance(span, list) or _cuts(text, *other) or not _cuts(text, *span):
+            continue
+        found.append(
+            f"{of} span {span} cuts a word: it covers {show_value(text[slice(*span)])}; in UTF-16 units, as JavaScript "
+            f"and Java count, it is {list(other)} in characters, {show_value(text[slice(*other)])}: give --span-unit utf16"
+        )
+    return found
+
+
+def _cuts(text: str, start: int, end: int) -> bool:
+    """Whether an edge of a span stands within a word, or the span has space at its ends."""
+    within = any(0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum() for at in (start, end))
+    return within or text[start:end] != text[start:end].strip()
