@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 _SHOWN_PHOTOS = 20
-UNLABELED = "(no relation given)"
+_UNLABELED = "(no relation given)"
 
 _LABELS = {
     "rows": "rows",
@@ -87,7 +87,7 @@ def _count_lines(found: "Validation") -> Iterator[str]:
 
 
 def _label_lines(found: "Validation") -> Iterator[str]:
-    if any(name != UNLABELED for facts in found.splits.values() for name in facts.relations):
+    if any(name != _UNLABELED for facts in found.splits.values() for name in facts.relations):
         means = f"the relation {found.negative!r} means that there is none" if found.negative else "every relation counts"
         yield f"{means}; relations are those of {found.relations_file or 'the rows'}"
 

@@ -1,6 +1,8 @@
 """The pre-trained language model under the network: from a folder, a GGUF file, a hub, or random."""
 
+import contextlib
 import inspect
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,13 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
 )
+from transformers.utils import logging as transformers_logging
 
-from dgf.model.errors import ModelError
+from dgf.model.errors import ModelError, library_reason
 
 _RANDOM = "random:"
+_PLAIN = "The people of a city met at the museum in the year 2012, and it was good."
+"""Words of which every tokenizer knows some."""
 
 #: The words around the slots of both prefixes (4.1.2): "Consider <..>, predict relation."
 PATTERN = {"consider": "Consider", "comma": ",", "predict": ", predict relation."}
@@ -111,42 +116,82 @@ def load_language_model(spec: str, seed: int = 0, *, fetch: bool = True) -> Lang
         raise ModelError(f"{path}: there is no such folder; give a language model's folder")
     else:
         name, where = spec, {"local_files_only": not fetch}
-    try:
+    with _loading(spec):
         config = AutoConfig.from_pretrained(name, **where)
         _check_kind(config, spec)
         bare = {"add_pooling_layer": False} if config.model_type == "bert" else {}
-        model = AutoModel.from_pretrained(name, config=config, dtype=torch.float32, **where, **bare)
+        model, info = AutoModel.from_pretrained(
+            name, config=config, dtype=torch.float32, output_loading_info=True, **where, **bare
+        )
         tokenizer = AutoTokenizer.from_pretrained(name, **where)
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        if isinstance(error, ModelError):
-            raise
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if missing := sorted(info["missing_keys"]):
         raise ModelError(
-            f"{spec}: the language model cannot be loaded ({first}); give a folder with its configuration, weights "
-            "and tokenizer, a .gguf file, or random:gpt2 for random weights; a model of the hub is fetched only where "
-            f"it is named: language_model={spec}"
-        ) from error
+            f"{spec}: {len(missing)} weights of its {config.model_type} model are missing, such as {missing[0]}; fetch "
+            "the folder again, with every file of the weights"
+        )
     _check_forward(model, spec)
     loaded = LanguageModel(model.eval(), tokenizer, spec)
+    _check_tokenizer(loaded)
+    loaded.pattern = {key: tuple(loaded.words(text)) or _WORDLESS[key] for key, text in PATTERN.items()}
+    return loaded
+
+
+@contextlib.contextmanager
+def _loading(spec: str) -> Iterator[None]:
+    """Tell whatever a loader raises as one error that names the model; some of them raise in Rust."""
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    except (ModelError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise ModelError(
+            f"{spec}: the language model cannot be loaded ({library_reason(error)}); give a folder with its "
+            "configuration, weights and tokenizer, a .gguf file, or random:gpt2 for random weights; a model of the hub "
+            f"is fetched only where it is named: language_model={spec}"
+        ) from error
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+
+
+def _check_tokenizer(loaded: LanguageModel) -> None:
+    """See that the tokenizer is there and of this model: without its files, transformers makes one without a word."""
+    spec, tokenizer = loaded.spec, loaded.tokenizer
+    known = set(loaded.words(_PLAIN)) - {tokenizer.unk_token_id}
+    if len(known) < 2:
+        raise ModelError(
+            f"{spec}: has no tokenizer: its vocabulary has {len(tokenizer)} tokens and knows no word; put the tokenizer's "
+            "files beside the weights (tokenizer.json, or vocab.json and merges.txt, or vocab.txt)"
+        )
     if len(tokenizer) > loaded.vocab_size:
         raise ModelError(
             f"{spec}: its tokenizer knows {len(tokenizer)} tokens and its embedding table {loaded.vocab_size}; "
             "the two are not of one model"
         )
-    loaded.pattern = {key: tuple(loaded.words(text)) or _WORDLESS[key] for key, text in PATTERN.items()}
-    return loaded
 
 
 def build_language_model(config: PreTrainedConfig, seed: int) -> PreTrainedModel:
     """Build the architecture of a configuration with seeded random weights; the caller's generator is left alone."""
     _check_kind(config, str(config.model_type))
     bare = {"add_pooling_layer": False} if config.model_type == "bert" else {}
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _building(config):
         torch.manual_seed(seed)
         model = AutoModel.from_config(config, **bare)
     _check_forward(model, str(config.model_type))
     ready: PreTrainedModel = model.float().eval()
     return ready
+
+
+@contextlib.contextmanager
+def _building(config: PreTrainedConfig) -> Iterator[None]:
+    """Tell sizes that do not go together, such as a width that no number of heads divides."""
+    try:
+        yield
+    except Exception as error:
+        raise ModelError(
+            f"a {config.model_type} model of these sizes cannot be built ({library_reason(error)}); change the sizes"
+        ) from error
 
 
 def takes(model: PreTrainedModel, argument: str) -> bool:
@@ -170,7 +215,10 @@ def _random_config(spec: str) -> PreTrainedConfig:
             changes[key] = float(text) if "." in text else int(text)
         except ValueError:
             raise ModelError(f"{spec}: {key} must be a number, not {text!r}") from None
-    return AutoConfig.for_model(kind, **{**sizes, **changes})
+    try:
+        return AutoConfig.for_model(kind, **{**sizes, **changes})
+    except Exception as error:
+        raise ModelError(f"{spec}: a {kind} model cannot have these sizes ({library_reason(error)})") from error
 
 
 def _check_kind(config: PreTrainedConfig, spec: str) -> None:

@@ -1,4 +1,6 @@
-"""The one exception that means: the user's input is at fault, not the program."""
+"""The one exception that means: the user's input is at fault, not the program; and what libraries say, made fit for users."""
+
+import re
 
 
 class UserError(Exception):
@@ -18,3 +20,16 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+_ADVICE = re.compile(
+    r"weights_only|pickle|trust_remote_code|torch\.load|safe_globals|ignore_mismatched|unsafe|upgrade|report|issue|http",
+    re.IGNORECASE,
+)
+
+
+def foreign_reason(error: BaseException) -> str:
+    """The first line of what a library said, or its kind where that line is advice not to be passed on."""
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    usable = line and line.isprintable() and not _ADVICE.search(line)
+    return line[:200] if usable else type(error).__name__

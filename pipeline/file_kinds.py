@@ -182,7 +182,7 @@ _BY_SUFFIX: dict[str, tuple[str, _Suited]] = {
     ".txt": ("text", lambda kind: kind.text and "UTF-16" not in kind.name),
     **dict.fromkeys(
         (".pth", ".pt", ".bin", ".pkl"),
-        ("a file of weights", lambda kind: kind.name in ("a ZIP archive", "a Python pickle", "a safetensors file")),
+        ("weights", lambda kind: kind.name in ("a ZIP archive", "a Python pickle", "a safetensors file")),
     ),
 }
 
@@ -196,7 +196,7 @@ def check_kind(path: Path) -> None:
     kind = recognize(path)
     wanted, suits = _BY_SUFFIX.get(path.suffix.lower(), ("", None))
     if kind is not None and suits is not None and not suits(kind):
-        raise UserError(f"{path}: not {wanted}: it is {kind.name}", kind.hint or "Give the right file.")
+        raise UserError(f"{path} cannot be read as {wanted}: it is {kind.name}", kind.hint or "Give the right file.")
 
 
 def check_folder(folder: Path) -> None:

@@ -15,12 +15,18 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from dgf.pipeline.array_pickle import read_arrays
-from dgf.pipeline.errors import UserError
+from dgf.pipeline.errors import UserError, foreign_reason
+from dgf.pipeline.file_kinds import check_kind
 
 WeightSource = int | Path
 """A seed for random weights, or a file."""
 
 _NAMES_SHOWN = 5
+
+_WANTED = (
+    "A .safetensors file, a .pth or .bin file of tensors alone, or a .pkl file of arrays is wanted: fetch it again, or "
+    "save it as safetensors"
+)
 
 
 def random_seed(text: str) -> int | None:
@@ -107,9 +113,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: The file is none of these, is damaged, or holds something else.
     """
+    check_kind(path)
     loaded: Any
     try:
-        match path.suffix:
+        match path.suffix.lower():
             case ".safetensors":
                 loaded = load_file(path)
             case ".pkl":
@@ -118,12 +125,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
                 loaded = torch.load(path, map_location="cpu", weights_only=True)
     # The readers raise whatever the damaged byte led them to.
     except Exception as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise UserError(
-            f"{path} cannot be read as weights: {reason}",
-            "A .safetensors file, a .pth or .bin file of tensors alone, or a .pkl file of arrays is wanted: fetch it "
-            "again, or save it as safetensors",
-        ) from error
+        raise UserError(f"{path} cannot be read as weights: {foreign_reason(error)}", _WANTED) from error
     while isinstance(loaded, Mapping) and isinstance(loaded.get("model", loaded.get("state_dict")), Mapping):
         loaded = loaded.get("model", loaded.get("state_dict"))
     state = {

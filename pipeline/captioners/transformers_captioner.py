@@ -13,7 +13,8 @@ from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTo
 from transformers.utils import logging as transformers_logging
 
 from dgf.pipeline.captioners.base import Caption, CaptionerSpec, CaptionInput, missing
-from dgf.pipeline.errors import UserError
+from dgf.pipeline.errors import UserError, foreign_reason
+from dgf.pipeline.file_kinds import check_folder
 from dgf.pipeline.photos import ImageError
 
 HINT = (
@@ -110,16 +111,19 @@ def _quiet() -> Iterator[None]:
 
 
 def _load(folder: Path) -> tuple[Any, Any, Any]:
+    check_folder(folder)
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         with _quiet():
             loaded: Any = AutoModelForImageTextToText.from_pretrained(folder, output_loading_info=True, **local)
             processor = AutoImageProcessor.from_pretrained(folder, **local)
             tokenizer = AutoTokenizer.from_pretrained(folder, **local)
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
-        raise UserError(
-            f"{folder} cannot be loaded as an image-to-text model: {str(error).splitlines()[0]}", HINT
-        ) from error
+    # The loaders raise whatever a damaged byte led them to, some of it in Rust.
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+            raise
+        fault = f"{folder} cannot be loaded as an image-to-text model: {foreign_reason(error)}"
+        raise UserError(fault, HINT) from error
     model, info = loaded
     faults = sorted({str(key) for kind in ("missing_keys", "mismatched_keys") for key in info.get(kind) or ()})
     if faults:

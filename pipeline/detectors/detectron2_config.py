@@ -12,7 +12,8 @@ import yaml
 from torch import nn
 
 from dgf.pipeline.detectors.base import DetectorSpec, InputSize
-from dgf.pipeline.errors import UserError
+from dgf.pipeline.errors import UserError, foreign_reason
+from dgf.pipeline.text_files import read_text
 from dgf.pipeline.weights import WeightSource, fill_network, read_weights, seeded
 
 if TYPE_CHECKING:
@@ -66,8 +67,11 @@ def read_detectron2_config(spec: DetectorSpec) -> "CfgNode":
     try:
         _check_bases(path)
         config.merge_from_file(str(path), allow_unsafe=False)
-    except (yaml.YAMLError, KeyError, AssertionError, ValueError, AttributeError, OSError) as error:
-        reason = " ".join(str(error).split())
+    # It checks some values by assertions, and evaluates others as literals.
+    except UserError:
+        raise
+    except Exception as error:
+        reason = foreign_reason(error)
         raise UserError(
             f"{path}: not a configuration of detectron2: {reason}", "Compare it with one of the zoo"
         ) from error
@@ -104,12 +108,12 @@ def _config_file(spec: DetectorSpec) -> Path:
 
 def _check_bases(path: Path, depth: int = 0) -> None:
     """Refuse a base configuration that would be fetched, and bases without end."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = yaml.safe_load(read_text(path, 1 << 20))
     if not isinstance(content, dict):
         raise ValueError("not a mapping")
     bases = content.get("_BASE_", [])
     for base in [bases] if isinstance(bases, str) else bases:
-        if "://" in base or depth > 8:
+        if not isinstance(base, str) or "://" in base or depth > 8:
             raise ValueError(f"_BASE_ {base!r} is not a local file")
         _check_bases(path.parent / Path(base).expanduser(), depth + 1)
 
@@ -145,9 +149,9 @@ def build_detectron2_network(
     with seeded(source):
         try:
             network: nn.Module = build_model(config)
-        except (ImportError, KeyError, AssertionError, ValueError, RuntimeError) as error:
+        except Exception as error:
             raise UserError(
-                f"--detector {spec.spec}: detectron2 cannot build it: {' '.join(str(error).split())}",
+                f"--detector {spec.spec}: detectron2 cannot build it: {foreign_reason(error)}",
                 "Deformable convolutions need detectron2's compiled part; take a configuration without them",
             ) from error
     if isinstance(source, int):

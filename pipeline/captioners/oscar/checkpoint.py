@@ -11,10 +11,15 @@ from torch import Tensor
 from transformers import BertTokenizer
 
 from dgf.pipeline.captioners.oscar.network import Oscar, OscarConfig
-from dgf.pipeline.errors import UserError
+from dgf.pipeline.errors import UserError, foreign_reason
+from dgf.pipeline.file_kinds import check_kind
 from dgf.pipeline.files import file_digest
 from dgf.pipeline.shards import BOX_FEATURES
+from dgf.pipeline.text_files import read_text
 from dgf.pipeline.weights import list_mismatches, read_weights
+
+MAX_CHARACTERS = 1 << 24
+"""Of a configuration or a vocabulary."""
 
 _FILES = ("model.safetensors", "pytorch_model.bin")
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -77,13 +82,15 @@ def read_oscar_config(folder: Path) -> OscarConfig:
         UserError: The file is not JSON or has a value that cannot be.
     """
     path = folder / "config.json"
+    check_kind(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path, MAX_CHARACTERS))
         if not isinstance(content, dict):
             raise ValueError("not an object")
         return OscarConfig.from_mapping(content)
-    except ValueError as error:
-        raise UserError(f"{path} is not an Oscar configuration: {error}.", "Fetch the checkpoint again.") from error
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        fault = f"{path} is not an Oscar configuration: {foreign_reason(error)}."
+        raise UserError(fault, "Fetch the checkpoint again.") from error
 
 
 def check_width(folder: Path, features: Path, dim: int) -> None:
@@ -172,14 +179,16 @@ def load_tokenizer(folder: Path) -> BertTokenizer:
         UserError: The vocabulary lacks a special word, or has one twice.
     """
     path = folder / "vocab.txt"
-    words = path.read_text(encoding="utf-8").splitlines()
+    check_kind(path)
+    words = read_text(path, MAX_CHARACTERS).splitlines()
     lower = True
     settings = folder / "tokenizer_config.json"
     if settings.is_file():
         try:
-            lower = bool(json.loads(settings.read_text(encoding="utf-8")).get("do_lower_case", True))
-        except (ValueError, AttributeError) as error:
-            raise UserError(f"{settings} cannot be read: {error}.", "Fetch the checkpoint again.") from error
+            lower = bool(json.loads(read_text(settings, MAX_CHARACTERS)).get("do_lower_case", True))
+        except (ValueError, AttributeError, RecursionError) as error:
+            fault = f"{settings} cannot be read: {foreign_reason(error)}."
+            raise UserError(fault, "Fetch the checkpoint again.") from error
     missing = [word for word in SPECIAL if word not in words]
     if missing or len(set(words)) != len(words):
         fault = f"lacks {', '.join(missing)}" if missing else "has a word that appears twice"
