@@ -6,6 +6,7 @@ __all__ = [
     "detectors",
     "errors",
     "features",
+    "file_kinds",
     "files",
     "jobs",
     "lines",
@@ -13,6 +14,7 @@ __all__ = [
     "posts",
     "progress",
     "shards",
+    "text_files",
     "vgg",
     "weights",
 ]

@@ -10,6 +10,7 @@ __all__ = [
     "environment",
     "evaluate",
     "extract",
+    "fix_posts",
     "inspect_shards",
     "predict",
     "scoring",

@@ -11,11 +11,8 @@ from typing import Any
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_atomic
 from dgf.pipeline.lines import Fault, FaultLog, RowError, parse_json, read_rows
-from dgf.pipeline.photos import ImageError, find_image, resolve_photo
-from dgf.pipeline.posts import Dataset, Post, find_files
-from dgf.pipeline.posts.fields import plain_path
-from dgf.pipeline.posts.mnre import parse_row
-from dgf.pipeline.posts.spans import as_utf16
+from dgf.pipeline.photos import ImageError, find_photos, resolve_photo
+from dgf.pipeline.posts import Dataset, as_utf16, find_files, parse_row, plain_path
 from dgf.pipeline.text_files import open_text
 
 
@@ -140,7 +137,7 @@ def _fix_span(text: str, mention: Mapping[str, Any]) -> list[int] | None:
 def _bring_photos(dataset: Dataset, image_root: Path) -> int:
     """Link or copy every photo that is there under its name; returns how many."""
     brought = 0
-    for image_id in dict.fromkeys(_found(dataset, dataset.posts)):
+    for image_id in find_photos(dataset).found:
         target = image_root / image_id
         if target.exists():
             continue
@@ -153,6 +150,3 @@ def _bring_photos(dataset: Dataset, image_root: Path) -> int:
         brought += 1
     return brought
 
-
-def _found(dataset: Dataset, posts: tuple[Post, ...]) -> list[str]:
-    return [image_id for post in posts if (image_id := find_image(dataset, post)) is not None]

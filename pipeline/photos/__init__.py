@@ -1,6 +1,6 @@
 """Photos: found inside their folder, decoded safely, drawn."""
 
-from dgf.pipeline.photos.images import NO_FILE, ImageError, decode, digest, probe, read_bytes
+from dgf.pipeline.photos.images import NO_FILE, ImageError, decode, digest, probe, read_bytes, resolve_photo
 from dgf.pipeline.photos.search import (
     NamedPhotos,
     NearPhotos,
@@ -22,6 +22,7 @@ __all__ = [
     "find_photos",
     "probe",
     "read_bytes",
+    "resolve_photo",
     "searched_folders",
     "why_missing",
 ]

@@ -3,9 +3,11 @@
 from dgf.pipeline.lines import Fault, OnError
 from dgf.pipeline.posts.base import Dataset, Mention, Post
 from dgf.pipeline.posts.dataset import UNREADABLE, collect_dataset, find_files, read_dataset
+from dgf.pipeline.posts.fields import plain_path
 from dgf.pipeline.posts.jsonl import split_name
-from dgf.pipeline.posts.mnre import IMAGE_FOLDER
+from dgf.pipeline.posts.mnre import IMAGE_FOLDER, parse_row
 from dgf.pipeline.posts.relations import NONE
+from dgf.pipeline.posts.spans import SpanUnit, as_utf16
 
 __all__ = [
     "IMAGE_FOLDER",
@@ -16,8 +18,12 @@ __all__ = [
     "Mention",
     "OnError",
     "Post",
+    "SpanUnit",
+    "as_utf16",
     "collect_dataset",
     "find_files",
+    "parse_row",
+    "plain_path",
     "read_dataset",
     "split_name",
 ]

@@ -94,16 +94,15 @@ def collect_dataset(
     splits: dict[str, list[Post]] = {}
     ids: set[str] = set()
     for split, file in files.items():
-        splits.setdefault(split, [])
+        found: dict[str, list[Post]] = {split: []}
         with _as_fault(log, file, keep_going):
             if layout == "mnre":
-                splits[split] = read_mnre_split(file, split, log, allowed)
-                continue
-            fixed = path.is_dir()
-            found = read_jsonl(file, log, allowed, ids, fixed_split=fixed, span_unit=span_unit)
-            for name, posts in found.items():
-                splits.setdefault(name, []).extend(posts)
-    splits = {split: posts for split, posts in splits.items() if posts} or splits
+                found = {split: read_mnre_split(file, split, log, allowed)}
+            else:
+                fixed = path.is_dir()
+                found = read_jsonl(file, log, allowed, ids, fixed_split=fixed, span_unit=span_unit)
+        for name, posts in found.items():
+            splits.setdefault(name, []).extend(posts)
     used = {post.relation for posts in splits.values() for post in posts if post.relation is not None}
     names = known or (*sorted(used & {NONE}), *sorted(used - {NONE}))
     return Dataset(
