@@ -35,6 +35,7 @@ def caption_command(ctx: click.Context, /, **given: Any) -> None:
         f"{len(summary.without_regions)} without regions, {len(summary.failures)} failed"
         + (f"; {summary.unused} captions in the file are of no photo here" if summary.unused else "")
     )
+    click.echo(f"{given['data']}: names {summary.named} photos, {summary.found} of them are in {given['features']}")
     times = summary.seconds
     rate = f", {summary.computed / times['compute']:.2f} photos/s a worker" if times["compute"] else ""
     click.echo(

@@ -11,6 +11,7 @@ from dgf.workflows.settings import PredictSettings
 @click.command(
     epilog=examples(
         "dgf predict runs/paper posts.jsonl > answers.jsonl",
+        "cat posts.jsonl | dgf predict runs/paper - > answers.jsonl",
         "dgf predict runs/paper posts.jsonl --out answers.jsonl --missing-images text-only --workers 2",
     )
 )

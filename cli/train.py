@@ -61,7 +61,8 @@ def train_command(
     click.echo(
         f"{summary.out}: {summary.rows} rows ({summary.text_only} without a photo, {len(summary.skipped)} skipped), "
         f"{summary.epochs} epochs at {summary.rows_per_second:.0f} rows/s; "
-        f"best validation micro F1 {100 * summary.best_f1:.2f} in epoch {summary.best_epoch}"
+        f"best validation micro F1 {100 * summary.best_f1:.2f} in epoch {summary.best_epoch}, "
+        + (f"without {summary.negative!r}" if summary.negative else "over every relation")
     )
     if config.model.protocol:
         click.echo(f"protocol: {config.model.protocol}")

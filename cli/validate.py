@@ -88,7 +88,9 @@ def _count_lines(found: "Validation") -> Iterator[str]:
 
 def _label_lines(found: "Validation") -> Iterator[str]:
     if any(name != _UNLABELED for facts in found.splits.values() for name in facts.relations):
-        means = f"the relation {found.negative!r} means that there is none" if found.negative else "every relation counts"
+        means = (
+            f"the relation {found.negative!r} means that there is none" if found.negative else "every relation counts"
+        )
         yield f"{means}; relations are those of {found.relations_file or 'the rows'}"
 
 

@@ -15,7 +15,7 @@ from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.network import DGF
 from dgf.model.errors import ModelError
 from dgf.model.interface import RelationModel
-from dgf.model.labels import LabelSpace
+from dgf.model.labels import NO_RELATION, LabelSpace
 from dgf.model.language_model import LanguageModel, build_language_model
 
 FORMAT = 2  # since 2, a marked mention's span holds its markers, and T[e] leaves them out
@@ -60,6 +60,7 @@ def save_model(model: RelationModel, folder: Path) -> None:
         "config": plain_values(model.config),
         "relations": list(model.labels.relations),
         "types": list(model.labels.types),
+        "negative": model.labels.negative,
         "object_dim": model.object_dim,
         "block_shape": None if model.block_shape is None else list(model.block_shape),
         "language_model": {
@@ -87,7 +88,7 @@ def load_model(folder: Path) -> RelationModel:
     """
     about = _read_about(folder)
     config = accept(*check_model(about["config"]))
-    labels = LabelSpace.from_relations(about["relations"], about["types"])
+    labels = LabelSpace.from_relations(about["relations"], about["types"], about.get("negative", NO_RELATION))
     kept = about["language_model"]
     try:
         architecture = AutoConfig.for_model(**{"model_type": kept["config"]["model_type"], **kept["config"]})

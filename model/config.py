@@ -18,8 +18,22 @@ def _from_text(value: object) -> object:
     return value
 
 
-Flag = Annotated[bool, Strict()]
-"""True or false, and not "yes" or 1."""
+def _from_word(value: object) -> object:
+    """Take on, off, yes and no for what they mean: here they are words, in YAML 1.1 they were true and false."""
+    return _SWITCHES.get(value.casefold(), value) if isinstance(value, str) else value
+
+
+def _from_none(value: object) -> object:
+    """Take the word none for null."""
+    return None if isinstance(value, str) and value.casefold() == "none" else value
+
+
+_SWITCHES = {"on": True, "yes": True, "off": False, "no": False}
+
+Flag = Annotated[bool, Strict(), BeforeValidator(_from_word)]
+"""True or false, and not 1."""
+OrNone = BeforeValidator(_from_none)
+"""Lets the word none mean null."""
 Whole = Annotated[int, Strict()]
 """An integer, and not 1.0 or true."""
 Number = Annotated[float, Strict(), BeforeValidator(_from_text)]

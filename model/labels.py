@@ -25,7 +25,7 @@ class LabelSpace:
 
     Args:
         relations: Every relation; its index is its id.
-        none: Id of the relation "None", or None where the data set has no such relation.
+        none: Id of the relation that means "no relation", or None where every relation counts.
         types: Entity types found in the relations' names, or given; empty where there are none.
     """
 
@@ -41,17 +41,25 @@ class LabelSpace:
             raise ModelError(f"relations named twice: {', '.join(doubled)}; each name has one id")
 
     @classmethod
-    def from_relations(cls, relations: Iterable[str], extra_types: Iterable[str] = ()) -> "LabelSpace":
+    def from_relations(
+        cls, relations: Iterable[str], extra_types: Iterable[str] = (), negative: str | None = NO_RELATION
+    ) -> "LabelSpace":
         """Read the entity types out of names such as `/per/org/member_of`.
 
         Args:
             relations: Names in id order.
             extra_types: Further entity types, for instance those of a type file.
+            negative: The relation that means "no relation", where it is among them; None where every relation counts.
         """
         names = tuple(relations)
         found = {kind for name in names for kind in _types_in(name) or ()}
-        none = names.index(NO_RELATION) if NO_RELATION in names else None
+        none = names.index(negative) if negative in names else None
         return cls(names, none, tuple(sorted(found | set(extra_types))))
+
+    @property
+    def negative(self) -> str | None:
+        """Name of the relation that means "no relation"."""
+        return None if self.none is None else self.relations[self.none]
 
     def types_of(self, relation: str | int) -> tuple[str, str] | None:
         """Return head type and tail type in a relation's name; None where the name has none.

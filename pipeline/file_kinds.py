@@ -80,7 +80,9 @@ def kind_of_bytes(head: bytes) -> FileKind | None:
         hint = "Fetch the file itself: `git lfs pull` in its folder, or download it from the page it is shown on."
         return FileKind("a Git LFS pointer, not the file itself", hint)
     if head.startswith(b"/annex/objects/") or b".git/annex/objects/" in head[:200]:
-        return FileKind("a git-annex pointer, not the file itself", "Fetch the file itself: `git annex get` with its name.")
+        return FileKind(
+            "a git-annex pointer, not the file itself", "Fetch the file itself: `git annex get` with its name."
+        )
     if _PAGE.match(text):
         return FileKind(f"an HTML page{_title(text)}, not the file itself", _AGAIN)
     if text.startswith(b"<?xml"):

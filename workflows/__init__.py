@@ -12,10 +12,12 @@ __all__ = [
     "extract",
     "fix_posts",
     "inspect_shards",
+    "language_models",
     "predict",
     "scoring",
     "settings",
     "train",
     "training",
     "validate",
+    "yaml_values",
 ]

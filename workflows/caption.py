@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from dgf.pipeline.captioners import NO_REGIONS, CaptionerSpec, is_random, read_caption_file
@@ -12,7 +12,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.base import ShardJob, WorkerPool
 from dgf.pipeline.jobs.captioning import CaptioningSpec
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
-from dgf.pipeline.posts import read_dataset
+from dgf.pipeline.posts import Dataset, read_dataset
 from dgf.pipeline.shards import SCHEMA, Failure, Layout, Plan, ShardFolder, read_layout
 from dgf.pipeline.weights import random_seed
 from dgf.workflows.devices import choose_workers
@@ -39,6 +39,7 @@ class CaptionSummary:
         computed: Rows done in this run.
         without_regions: Photos in which the detector found nothing: no caption, and no failure.
         failures: Photos without a caption for another reason, and why.
+        named: Photos that the posts of the data set name, `found` of them among the features; 0 where nobody asked.
         unused: Captions of the user's file for photos that the features do not have.
         seconds: `total` of the run, and by stage of this run's shards.
     """
@@ -51,14 +52,17 @@ class CaptionSummary:
     failures: tuple[Failure, ...]
     unused: int
     seconds: Mapping[str, float]
+    named: int = 0
+    found: int = 0
 
 
 def caption_photos(settings: CaptionSettings) -> CaptionSummary:
     """Do what `dgf caption` was asked; see `caption`."""
     spec, workers = _captioner_spec(settings), choose_workers(settings)
-    root = read_dataset(settings.data, on_error="skip").image_root
-    return caption(
-        root,
+    dataset = read_dataset(settings.data, on_error="skip")
+    named, found = _count_photos(dataset, settings.features)
+    summary = caption(
+        dataset.image_root,
         settings.features,
         spec,
         settings.out,
@@ -66,6 +70,7 @@ def caption_photos(settings: CaptionSettings) -> CaptionSummary:
         batch_size=settings.batch_size,
         overwrite=settings.overwrite,
     )
+    return replace(summary, named=named, found=found)
 
 
 def caption(
@@ -124,6 +129,21 @@ def caption(
         unused=unused,
         seconds={**done.seconds, "total": time.perf_counter() - started},
     )
+
+
+def _count_photos(dataset: Dataset, features: Path) -> tuple[int, int]:
+    """How many photos the posts name, and how many of these the features have; it is an error if there is none."""
+    known = {image_id for photo in ShardFolder.open(features, "features").plan.photos() for image_id in photo.ids}
+    photos = {post.image_ids for post in dataset.posts if post.image_ids}
+    found = sum(any(image_id in known for image_id in ids) for ids in photos)
+    if not photos:
+        raise UserError(f"{dataset.root}: no post names a photo.", "There is nothing to caption.")
+    if not found:
+        raise UserError(
+            f"{features}: has none of the {len(photos)} photos that {dataset.root} names, such as {min(photos)[0]}",
+            "Give the features of this data set: the --out of `dgf extract-features` with it.",
+        )
+    return len(photos), found
 
 
 def _captioner_spec(settings: CaptionSettings) -> CaptionerSpec:

@@ -9,8 +9,10 @@ import yaml
 from pydantic import Field, PlainValidator
 
 from dgf.model.catalog import DEFAULT_MODEL, MODEL_KINDS, check_model, find_kind
-from dgf.model.config import Number, RelationConfig, Whole, check_values, plain_values
+from dgf.model.config import Number, OrNone, RelationConfig, Whole, check_values, plain_values
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.text_files import read_text
+from dgf.workflows.yaml_values import load_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,9 @@ class DataConfig:
         missing_images: What to do with a row whose photo is not in the shards.
         on_error: What to do with a bad row.
         max_length: Most tokens of a sentence (Table 3: 128).
+        span_unit: What spans into a text count where they do not say.
+        negative_label: The relation that means "no relation", which figures leave out; null finds it by its name
+            (None, NA, no_relation, ...), "" says that every relation counts.
         image_share: Share of the photos that is kept, drawn by the seed (Figure 3); the others count as missing
             on purpose and their rows run on text.
     """
@@ -35,6 +40,8 @@ class DataConfig:
     types: str | None = None
     missing_images: Literal["error", "skip", "text-only"] = "error"
     on_error: Literal["stop", "skip"] = "stop"
+    span_unit: Literal["characters", "utf16"] = "characters"
+    negative_label: str | None = None
     max_length: Annotated[Whole, Field(ge=8, le=1024)] = 128
     image_share: Annotated[Number, Field(ge=0, le=1)] = 1.0
 
@@ -63,7 +70,7 @@ class OptimConfig:
     warmup: Annotated[Number, Field(ge=0, le=1)] = 0.06
     schedule: Literal["linear", "constant"] = "linear"
     clip_norm: Annotated[Number, Field(gt=0)] = 1.0
-    patience: Annotated[Whole, Field(ge=1)] | None = None
+    patience: Annotated[Annotated[Whole, Field(ge=1)] | None, OrNone] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,9 @@ class TrainConfig:
     seed: Annotated[Whole, Field(ge=0, lt=2**31)] = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
+
+MAX_CHARACTERS = 1 << 20
+"""Of a configuration file."""
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {},
@@ -164,11 +174,9 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
 
 def _read_yaml(file: Path) -> Mapping[str, Any]:
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise UserError(f"{file}: cannot be read: {fault.strerror or fault}") from fault
-    except (yaml.YAMLError, UnicodeDecodeError) as fault:
-        raise UserError(f"{file}: not YAML: {' '.join(str(fault).split())}") from fault
+        values = load_yaml(read_text(file, MAX_CHARACTERS))
+    except ValueError as fault:
+        raise UserError(f"{file}: not YAML: {fault}") from fault
     if values is None:
         return {}
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
@@ -183,8 +191,8 @@ def _override(values: dict[str, Any], word: str) -> str | None:
         return f"{word!r}: not of the form key=value"
     *sections, last = key.split(".")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = load_yaml(text)
+    except ValueError:
         return f"{word!r}: the value is not YAML"
     for section in reversed(sections):
         last, value = section, {last: value}

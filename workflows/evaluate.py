@@ -2,16 +2,24 @@
 
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.posts import Post, read_dataset
+from dgf.pipeline.posts import Dataset, Post, split_name
 from dgf.workflows.config import TrainConfig
-from dgf.workflows.data import Corpus, open_corpus
+from dgf.workflows.data import Corpus, open_corpus, read_configured
 from dgf.workflows.devices import choose_device
-from dgf.workflows.scoring import Answers, Scores, answer, score, write_predictions, write_report
+from dgf.workflows.scoring import (
+    Answers,
+    Scores,
+    answer,
+    check_report_place,
+    score,
+    write_predictions,
+    write_report,
+)
 from dgf.workflows.training.run_folder import RunFolder
 
 HONEST = "no label reaches a prediction"
@@ -60,7 +68,10 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     share = config.data.image_share
     config = replace(config, data=replace(config.data, image_share=1.0, **(settings.data or {})))
     device = choose_device(settings.device)
-    dataset = read_dataset(Path(config.data.path), on_error=config.data.on_error)
+    dataset = read_configured(replace(config.data, negative_label=None))  # the run's own counts
+    settings = replace(settings, split=_known_split(dataset, settings.split))
+    out = settings.out or folder.path / f"eval-{settings.split}"
+    check_report_place(out)
     corpus = open_corpus(config, dataset, device)
     posts = corpus.split(settings.split)
     facts = folder.read_data()
@@ -69,11 +80,15 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     answers = answer(folder, config, corpus, posts, device=device, batch_size=size, title=title)
     scores = _score(answers, facts["training_rows"])
     report = _report(settings, config, corpus, answers) | {"image_share_in_training": share}
-    out = settings.out or folder.path / f"eval-{settings.split}"
     out.mkdir(parents=True, exist_ok=True)
     write_predictions(out, answers.rows())
     write_report(out, report, scores)
     return Evaluation(out, report, scores)
+
+
+def _known_split(dataset: Dataset, name: str) -> str:
+    """The name of a split here: val where dev was asked for."""
+    return name if name in dataset.splits else split_name(name)
 
 
 def _check_relations(posts: Sequence[Post], known: Container[str], folder: RunFolder) -> None:
@@ -99,13 +114,16 @@ def _score(answers: Answers, training_rows: Mapping[str, int]) -> Scores | None:
 def _report(settings: EvalSettings, config: TrainConfig, corpus: Corpus, answers: Answers) -> dict[str, Any]:
     """Say how the figures came about: everything a reader must know before comparing them."""
     examples, placed = answers.split.batches.examples, answers.split.placed
+    negative = answers.labels.negative
     return {
         "run": str(settings.run),
         "data": str(corpus.dataset.root),
         "split": settings.split,
         "protocol": config.model.protocol or HONEST,
         "entity_types": config.model.reads.entity_types,
-        "metric": "accuracy over all rows; micro precision, recall and F1 without None",
+        "metric": "accuracy over all rows; micro precision, recall and F1 "
+        + (f"without {negative}" if negative else "over every relation"),
+        "negative_label": negative,
         "rows": len(examples),
         "rows_without_relation": int((examples.relations < 0).sum()),
         "text_only_rows": placed.text_only,
@@ -113,6 +131,8 @@ def _report(settings: EvalSettings, config: TrainConfig, corpus: Corpus, answers
         "skipped_rows": [*placed.skipped, *(str(fault) for fault in corpus.dataset.faults)],
         "features": corpus.store.fingerprint if corpus.store else None,
         "captioner": corpus.captioner,
+        "types": None if corpus.type_file is None else asdict(corpus.type_file),
+        "relations": None if corpus.dataset.relations_file is None else str(corpus.dataset.relations_file),
         "language_model": config.language_model,
         "seed": config.seed,
     }

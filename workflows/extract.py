@@ -64,7 +64,7 @@ def extract_photos(settings: ExtractSettings) -> ExtractSummary:
     spec = FeatureSpec(detector, VggSpec(settings.vgg_weights, settings.fc7), settings.top_k)
     workers = choose_workers(settings)
     return extract(
-        read_dataset(settings.data, on_error=settings.on_error),
+        read_dataset(settings.data, on_error=settings.on_error, span_unit=settings.span_unit),
         spec,
         settings.out,
         workers,

@@ -149,4 +149,3 @@ def _bring_photos(dataset: Dataset, image_root: Path) -> int:
             shutil.copy2(source, target)
         brought += 1
     return brought
-

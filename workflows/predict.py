@@ -20,16 +20,16 @@ from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import open_corpus
 from dgf.workflows.devices import choose_device
 from dgf.workflows.extract import extract
-from dgf.workflows.scoring import answer
+from dgf.workflows.scoring import answer, check_answers_place
 from dgf.workflows.settings import PredictSettings
 from dgf.workflows.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True)
 class PredictSummary:
-    """The answers as lines of JSON, and what they leave out."""
+    """The answers, and what they leave out."""
 
-    lines: tuple[str, ...]
+    rows: tuple[Mapping[str, Any], ...]
     text_only: int
     skipped: tuple[str, ...]
 
@@ -44,8 +44,10 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
     config = folder.finished_config()
     if settings.out is not None and not settings.out.absolute().parent.is_dir():
         raise UserError(f"--out {settings.out}: there is no folder {settings.out.parent}", "Make it first.")
+    if settings.out is not None:
+        check_answers_place(settings.out, "Name another --out.")
     device = choose_device(settings.device)
-    dataset = read_dataset(settings.posts, on_error=settings.on_error)
+    dataset = read_dataset(settings.posts, on_error=settings.on_error, span_unit=settings.span_unit)
     with _work_folder(settings.work) as work:
         workers = WorkerPool(str(device), settings.workers)
         features, captions = _see(settings, dataset, folder.read_data(), work, workers)
@@ -53,11 +55,12 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
         corpus = open_corpus(config, dataset, device)
         posts = [replace(post, relation=None) for post in dataset.posts]
         answers = answer(folder, config, corpus, posts, device=device, batch_size=settings.batch_size, title="predict")
-        lines = tuple(json.dumps(row, ensure_ascii=False) for row in answers.rows())
+        rows = tuple(answers.rows())
     if settings.out is not None:
-        write_atomic(settings.out, "".join(line + "\n" for line in lines).encode())
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        write_atomic(settings.out, lines.encode())
     skipped = (*answers.split.placed.skipped, *(str(fault) for fault in dataset.faults))
-    return PredictSummary(lines, answers.split.placed.text_only, skipped)
+    return PredictSummary(rows, answers.split.placed.text_only, skipped)
 
 
 def _see(
@@ -102,6 +105,7 @@ def _for_posts(
         features=None if features is None else str(features),
         captions=None if captions is None else str(captions),
         types=None,
+        span_unit=settings.span_unit,
         missing_images=settings.missing_images,
         on_error=settings.on_error,
         image_share=1.0,

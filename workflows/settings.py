@@ -194,6 +194,15 @@ class TrainOptions:
     on_error: Annotated[
         Literal["stop", "skip"] | None, Doc("Bad rows: stop, or leave them out and list them.  [default: stop]")
     ] = None
+    span_unit: Annotated[
+        Literal["characters", "utf16"] | None,
+        Doc("What spans into a text count: characters, or UTF-16 units as JavaScript and Java do."),
+    ] = None
+    negative_label: Annotated[
+        str | None,
+        Placeholder("NAME"),
+        Doc('The relation that means "no relation", which figures leave out.  [default: None, NA, no_relation, ...]'),
+    ] = None
     device: Device = "auto"
     resume: Annotated[bool, Doc("Continue from the last checkpoint, if there is one.")] = False
     show_config: Annotated[bool, Doc("Print the resolved configuration and stop.")] = False
@@ -212,6 +221,7 @@ class EvalOptions:
     types: Types = None
     missing_images: Annotated[Literal["error", "skip", "text-only"] | None, Doc("As for `dgf train`.")] = None
     on_error: Annotated[Literal["stop", "skip"] | None, Doc("As for `dgf train`.")] = None
+    span_unit: Annotated[Literal["characters", "utf16"] | None, Doc("As for `dgf train`.")] = None
     batch_size: RowsAtOnce = 64
     device: Device = "auto"
 

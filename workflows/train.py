@@ -10,15 +10,14 @@ import numpy as np
 from dgf.model.checkpoint import FORMAT, build_model
 from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
-from dgf.model.language_model import load_language_model
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import exclusive
-from dgf.pipeline.posts import read_dataset
 from dgf.pipeline.shards import FC7, ShardFolder
 from dgf.workflows.config import TrainConfig, dump_config
-from dgf.workflows.data import Corpus, Split, open_corpus, prepare_splits, train_tokenizer
+from dgf.workflows.data import Corpus, Split, open_corpus, prepare_splits, read_configured, train_tokenizer
 from dgf.workflows.devices import choose_device
 from dgf.workflows.environment import describe_environment
+from dgf.workflows.language_models import open_language_model
 from dgf.workflows.training.loop import Trainer, run_epochs
 from dgf.workflows.training.optimizer import make_optimizer
 from dgf.workflows.training.run_folder import RunFolder
@@ -45,7 +44,11 @@ class TrainSettings:
 
 @dataclass(frozen=True, slots=True)
 class TrainSummary:
-    """How training ended; figures are the validation split's, `text_only` counts training rows without a photo."""
+    """How training ended.
+
+    Figures are the validation split's, `text_only` counts training rows without a photo, and `negative` is the relation
+    that figures leave out.
+    """
 
     out: Path
     epochs: int
@@ -55,6 +58,7 @@ class TrainSummary:
     text_only: int
     skipped: tuple[str, ...]
     rows_per_second: float
+    negative: str | None
 
 
 def train(settings: TrainSettings) -> TrainSummary:
@@ -68,7 +72,7 @@ def train(settings: TrainSettings) -> TrainSummary:
     device = choose_device(settings.device)
 
     # the data, and a model of its labels and its features' shapes
-    dataset = read_dataset(Path(config.data.path), on_error=config.data.on_error)
+    dataset = read_configured(config.data)
     corpus = open_corpus(config, dataset, device)
     posts = {name: corpus.split(name) for name in ("train", "val")}
     model = _build_model(config, corpus, settings.fetch).to(device)
@@ -102,6 +106,7 @@ def train(settings: TrainSettings) -> TrainSummary:
         text_only=train_split.placed.text_only,
         skipped=skipped,
         rows_per_second=float(np.mean(rates)) if rates else 0.0,
+        negative=model.labels.negative,
     )
 
 
@@ -124,8 +129,8 @@ def _check_run_folder(folder: RunFolder, config: TrainConfig, resume: bool) -> N
 
 def _build_model(config: TrainConfig, corpus: Corpus, fetch: bool) -> RelationModel:
     """Build the model on its language model, which gets a tokenizer of the training sentences if it has none."""
-    labels = LabelSpace.from_relations(corpus.dataset.relations, corpus.type_names)
-    language_model = load_language_model(config.language_model, config.model.seed, fetch=fetch)
+    labels = LabelSpace.from_relations(corpus.dataset.relations, corpus.type_names, corpus.dataset.negative)
+    language_model = open_language_model(config.language_model, config.model.seed, fetch=fetch)
     if language_model.tokenizer is None:
         sentences = (" ".join(post.tokens) for post in corpus.split("train"))
         language_model.tokenizer = train_tokenizer(sentences, language_model.vocab_size)

@@ -31,7 +31,9 @@ def read_relations(path: Path) -> tuple[str, ...]:
     try:
         pairs = json.loads(read_text(path, MAX_CHARACTERS), object_pairs_hook=list)
     except (ValueError, RecursionError) as error:
-        reason = f"{error.msg} in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "too deep or long"
+        reason = (
+            f"{error.msg} in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "too deep or long"
+        )
         raise UserError(f"{path}: not JSON: {reason}", _IDS_FORM) from None
     if isinstance(pairs, list) and pairs and all(isinstance(item, str) for item in pairs):
         pairs = [(name, index) for index, name in enumerate(pairs)]

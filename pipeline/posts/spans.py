@@ -84,7 +84,9 @@ def doubtful_spans(row: Mapping[str, object], span_unit: SpanUnit) -> list[str]:
         return []
     for of in ("head", "tail"):
         mention = row.get(of)
-        if not isinstance(mention, Mapping) or {"unit", "text", "name"} & {k for k, v in mention.items() if v is not None}:
+        if not isinstance(mention, Mapping) or {"unit", "text", "name"} & {
+            k for k, v in mention.items() if v is not None
+        }:
             continue
         span, other = mention.get("span"), as_utf16(text, mention.get("span"))
         if other is None or not isinstance(span, list) or _cuts(text, *other) or not _cuts(text, *span):

@@ -12,10 +12,10 @@ from dgf.model.batch import Batch
 from dgf.model.checkpoint import build_model
 from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
-from dgf.model.language_model import load_language_model
 from dgf.workflows.config import resolve_config
 from dgf.workflows.data import Captions
 from dgf.workflows.devices import autocast, choose_device
+from dgf.workflows.language_models import open_language_model
 from dgf.workflows.training.optimizer import make_optimizer
 
 OBJECTS, OBJECT_DIM, BLOCKS, BLOCK_DIM, TOKENS, CAPTION = 10, 256, 49, 512, 30, 12
@@ -31,7 +31,7 @@ def bench_train(language_model: str, preset: str, batch_size: int, steps: int, d
     """
     device = choose_device(device_name)
     config = resolve_config(preset, overrides=[f"language_model={language_model}"])
-    loaded = load_language_model(language_model)
+    loaded = open_language_model(language_model)
     labels = LabelSpace.from_relations(BENCH_RELATIONS)
     model = build_model(config.model, labels, loaded, OBJECT_DIM, (BLOCKS, BLOCK_DIM)).to(device)
     optimizer, _ = make_optimizer(model, config.optim, batch_size * steps)

@@ -9,10 +9,11 @@ from dgf.workflows.data.batches import (
     shuffled,
     tokenize_captions,
 )
-from dgf.workflows.data.corpus import Corpus, open_corpus, read_types, types_of_posts
+from dgf.workflows.data.corpus import Corpus, open_corpus, read_configured, types_of_posts
 from dgf.workflows.data.encode import EncodedPost, PostEncoder, train_tokenizer
 from dgf.workflows.data.examples import make_examples
 from dgf.workflows.data.splits import Placed, Split, place, prepare_splits
+from dgf.workflows.data.type_file import TypeFile, read_types
 
 __all__ = [
     "BatchMaker",
@@ -22,6 +23,7 @@ __all__ = [
     "Placed",
     "PostEncoder",
     "Split",
+    "TypeFile",
     "by_length",
     "epoch_batches",
     "make_examples",
@@ -29,6 +31,7 @@ __all__ = [
     "place",
     "pool_captions",
     "prepare_splits",
+    "read_configured",
     "read_types",
     "shuffled",
     "tokenize_captions",

@@ -1,6 +1,6 @@
 """A data set with everything that belongs to its posts: features, captions, entity types."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,15 +8,10 @@ import torch
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
-from dgf.pipeline.lines import FaultLog, RowError, read_objects
-from dgf.pipeline.posts import Dataset, Post
+from dgf.pipeline.posts import Dataset, Post, read_dataset, split_name
 from dgf.pipeline.shards import ShardFolder, fingerprint_of
-from dgf.workflows.config import TrainConfig
-
-TypePairs = Mapping[str, tuple[str | None, str | None]]
-"""Head type and tail type by post id."""
-
-_TYPES_FORM = 'One JSON object a line: {"id": "test:17", "head": "per", "tail": "org"}; null for a type not known.'
+from dgf.workflows.config import DataConfig, TrainConfig
+from dgf.workflows.data.type_file import TypeFile, TypePairs, match_types, read_types
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +23,22 @@ class Corpus:
         store: Feature (and caption) shards; None to work on text.
         types: Entity types by post id, where a file or the data set gives them.
         captioner: Fingerprint of what wrote the captions; None where there are none.
+        type_file: The file that types were given in and how it fits; None where there is none.
     """
 
     dataset: Dataset
     store: FeatureStore | None
     types: TypePairs
     captioner: str | None
+    type_file: TypeFile | None = None
 
     def split(self, name: str) -> tuple[Post, ...]:
-        """Return the posts of a split.
+        """Return the posts of a split; dev is another name of val.
 
         Raises:
             UserError: If there is no such split, or it has no row.
         """
-        posts = self.dataset.splits.get(name)
+        posts = self.dataset.splits.get(name) or self.dataset.splits.get(split_name(name))
         if not posts:
             there = ", ".join(self.dataset.splits)
             raise UserError(f"{self.dataset.root}: no rows in a split called {name!r}", f"Splits here: {there}.")
@@ -51,6 +48,11 @@ class Corpus:
     def type_names(self) -> tuple[str, ...]:
         """Every entity type that a file or the data set gives."""
         return tuple(sorted({name for pair in self.types.values() for name in pair if name}))
+
+
+def read_configured(data: DataConfig) -> Dataset:
+    """Read the data set that a configuration names, as it says."""
+    return read_dataset(Path(data.path), on_error=data.on_error, negative=data.negative_label, span_unit=data.span_unit)
 
 
 def open_corpus(config: TrainConfig, dataset: Dataset, device: torch.device) -> Corpus:
@@ -67,33 +69,12 @@ def open_corpus(config: TrainConfig, dataset: Dataset, device: torch.device) -> 
         store = FeatureStore.open(Path(data.features), captions, image=config.model.reads.image or "blocks")
         store.place(device)
     types = read_types(Path(data.types)) if data.types else {}
+    type_file = match_types(Path(data.types), types, dataset) if data.types else None
     known = types_of_posts(post for posts in dataset.splits.values() for post in posts)
     captioner = fingerprint_of(ShardFolder.open(captions, "captions").settings["captioner"]) if captions else None
-    return Corpus(dataset, store, {**known, **types}, captioner)
+    return Corpus(dataset, store, {**known, **types}, captioner, type_file)
 
 
 def types_of_posts(posts: Iterable[Post]) -> TypePairs:
     """Collect the types that the data set itself gives its mentions."""
     return {post.id: (post.head.type, post.tail.type) for post in posts if post.head.type or post.tail.type}
-
-
-def read_types(file: Path) -> TypePairs:
-    """Read a type file.
-
-    Raises:
-        UserError: It cannot be read, or lines are not of the form; the first ten are named.
-    """
-    pairs: dict[str, tuple[str | None, str | None]] = {}
-    log = FaultLog(file)
-    for number, row in read_objects(file, log):
-        with log.at(file, number):
-            if not {"id", "head", "tail"} <= row.keys():
-                raise RowError("not an object with id, head and tail")
-            post, head, tail = row["id"], row["head"], row["tail"]
-            if not (isinstance(post, str) and isinstance(head, str | None) and isinstance(tail, str | None)):
-                raise RowError("id must be text, head and tail text or null")
-            if post in pairs:
-                raise RowError(f"a second line for {post}")
-            pairs[post] = (head, tail)
-    log.finish("stop", _TYPES_FORM)
-    return pairs

@@ -11,8 +11,8 @@ from dgf.model.batch import Batch
 from dgf.model.config import EntityTypes
 from dgf.model.labels import LabelSpace
 from dgf.pipeline.posts import Post
-from dgf.workflows.data.corpus import TypePairs
 from dgf.workflows.data.encode import PostEncoder
+from dgf.workflows.data.type_file import TypePairs
 
 Ints = NDArray[np.int64]
 

@@ -73,6 +73,8 @@ def prepare_splits(
         name: place(rows, corpus.store, data.missing_images, root, share=data.image_share, seed=config.seed)
         for name, rows in posts.items()
     }
+    if corpus.store is not None:
+        _check_matched([post for rows in posts.values() for post in rows], corpus.store, root)
     if not all(found.posts for found in placed.values()):
         raise UserError(f"{root}: no row is left once those without a photo are skipped")
 
@@ -92,6 +94,17 @@ def prepare_splits(
             shown = np.concatenate([split.image_rows for split in examples.values()])
             captions = pool_captions(captions, shown, model, device)
     return {name: Split(BatchMaker(examples[name], corpus.store, captions, reads), placed[name]) for name in posts}
+
+
+def _check_matched(posts: Sequence[Post], store: FeatureStore, data: Path) -> None:
+    """Refuse features of which none is of a photo that these posts show."""
+    named = [post for post in posts if post.image_ids]
+    if named and all(store.row(post.image_ids) < 0 for post in named):
+        raise UserError(
+            f"{store.folder}: has none of the photos that {len(named)} posts of {data} show, such as "
+            f"{named[0].image_ids[0]}; it has such as {next(iter(store.image_ids), 'no photo at all')}",
+            "Give the features of this data set, or leave out --features to run on text.",
+        )
 
 
 def place(

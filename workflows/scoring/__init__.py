@@ -2,7 +2,15 @@
 
 from dgf.workflows.scoring.answers import Answers, Predictions, answer, predict
 from dgf.workflows.scoring.metrics import RelationScores, Scores, score
-from dgf.workflows.scoring.report import over_seeds, seeds_table, table, write_predictions, write_report
+from dgf.workflows.scoring.report import (
+    check_answers_place,
+    check_report_place,
+    over_seeds,
+    seeds_table,
+    table,
+    write_predictions,
+    write_report,
+)
 
 __all__ = [
     "Answers",
@@ -10,6 +18,8 @@ __all__ = [
     "RelationScores",
     "Scores",
     "answer",
+    "check_answers_place",
+    "check_report_place",
     "over_seeds",
     "predict",
     "score",

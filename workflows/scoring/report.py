@@ -7,10 +7,45 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_atomic, write_json
 from dgf.workflows.scoring.metrics import Scores
 
+_FOREIGN = "is there, and dgf did not write it: it is not overwritten"
+
 FIGURES = ("accuracy", "precision", "recall", "f1", "macro_f1")
+
+
+def check_report_place(folder: Path) -> None:
+    """See that writing a report into a folder replaces nothing but an earlier report.
+
+    Raises:
+        UserError: A file of that name is there which `dgf eval` did not write.
+    """
+    report = folder / "report.json"
+    if report.exists() and not _has_keys(report, {"run", "protocol", "metric"}, lines=False):
+        raise UserError(f"{report}: {_FOREIGN}", "Name another folder as --out.")
+    check_answers_place(folder / "predictions.jsonl", "Name another folder as --out.")
+
+
+def check_answers_place(file: Path, hint: str) -> None:
+    """See that writing answers to a file replaces nothing but earlier answers.
+
+    Raises:
+        UserError: The file is there, and `dgf` did not write it.
+    """
+    if file.exists() and not _has_keys(file, {"id", "relation", "probability", "best"}, lines=True):
+        raise UserError(f"{file}: {_FOREIGN}", hint)
+
+
+def _has_keys(file: Path, keys: set[str], *, lines: bool) -> bool:
+    """Whether a file, or its first line, is a JSON object with these keys; an empty one has nothing to lose."""
+    try:
+        with file.open(encoding="utf-8") as text:
+            content = text.readline(1 << 20) if lines else text.read()
+        return not content or keys <= json.loads(content).keys()
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False
 
 
 def write_report(folder: Path, report: Mapping[str, Any], scores: Scores | None) -> None:
@@ -26,10 +61,12 @@ def write_predictions(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def table(report: Mapping[str, Any], scores: Scores | None) -> str:
     """Lay out the figures for the terminal: how measured, over all rows, then by relation."""
+    left_out = report["negative_label"]
     lines = [
         f"{report['run']} on {report['split']}: {report['rows']} rows, {report['text_only_rows']} of them without a "
         f"photo, {len(report['skipped_rows'])} skipped",
         f"protocol: {report['protocol']}",
+        f"figures leave out the relation {left_out!r}" if left_out else "figures count every relation",
     ]
     if scores is None:
         return "\n".join([*lines, "no row has a relation: predictions only, no figures"])

@@ -1,0 +1,21 @@
+"""Language models from the user's disk: every file is looked at before transformers reads it."""
+
+from pathlib import Path
+
+from dgf.model.language_model import LanguageModel, load_language_model
+from dgf.pipeline.file_kinds import check_folder, check_kind
+
+
+def open_language_model(spec: str, seed: int = 0, *, fetch: bool = True) -> LanguageModel:
+    """Load what `spec` names; see `load_language_model`.
+
+    Raises:
+        UserError: A file of it is something else than its name says, or is cut short.
+        ModelError: It cannot be loaded.
+    """
+    path = Path(spec).expanduser()
+    if path.is_dir():
+        check_folder(path)
+    elif path.is_file():
+        check_kind(path)
+    return load_language_model(spec, seed, fetch=fetch)
