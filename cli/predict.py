@@ -28,7 +28,7 @@ def predict_command(ctx: click.Context, /, **given: Any) -> None:
     if given["out"] is None:
         for row in summary.rows:
             echo_json(row)
-    for row in summary.skipped:
-        click.echo(f"skipped  {row}", err=True)
+    for name in summary.skipped:
+        click.echo(f"skipped  {name}", err=True)
     click.echo(f"{len(summary.rows)} posts, {summary.text_only} of them without a photo", err=True)
     ctx.exit(3 if summary.skipped else 0)

@@ -161,8 +161,8 @@ def _check_tokenizer(loaded: LanguageModel) -> None:
     known = set(loaded.words(_PLAIN)) - {tokenizer.unk_token_id}
     if len(known) < 2:
         raise ModelError(
-            f"{spec}: has no tokenizer: its vocabulary has {len(tokenizer)} tokens and knows no word; put the tokenizer's "
-            "files beside the weights (tokenizer.json, or vocab.json and merges.txt, or vocab.txt)"
+            f"{spec}: has no tokenizer: its vocabulary has {len(tokenizer)} tokens and knows no word; put the "
+            "tokenizer's files beside the weights (tokenizer.json, or vocab.json and merges.txt, or vocab.txt)"
         )
     if len(tokenizer) > loaded.vocab_size:
         raise ModelError(

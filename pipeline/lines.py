@@ -1,4 +1,4 @@
-"""Files of records (posts, captions, entity types): one a line or one JSON array; every fault with its file and line."""
+"""Files of records (posts, captions, types), one a line or in one JSON array, and their faults by file and line."""
 
 import json
 import re

@@ -11,8 +11,8 @@ from dgf.pipeline.photos.search import (
 )
 
 __all__ = [
-    "ImageError",
     "NO_FILE",
+    "ImageError",
     "NamedPhotos",
     "NearPhotos",
     "contact_sheet",

@@ -87,17 +87,18 @@ class NearPhotos:
         self._names: dict[str, list[str]] | None = None
 
     def nearest(self, image_ids: Sequence[str]) -> str | None:
-        """Return the path, relative to the photos' folder where it is inside, of the file most like one of these ids."""
+        """Return the path of the file most like one of these ids, relative to the photos' folder where it is inside."""
         if self._names is None:
             self._names = self._list_files()
+        names = self._names
         for image_id in image_ids:
             name = image_id.replace("\\", "/")
-            found = self._names.get(_folded(PurePosixPath(name).name), [])
+            found = names.get(_folded(PurePosixPath(name).name), [])
             alike = [path for path in found if _folded(path) == _folded(name)]
             if found:
                 return (alike or found)[0]
         stems = (PurePosixPath(_folded(image_id.replace("\\", "/"))).stem for image_id in image_ids)
-        return next((found[0] for stem in stems if (found := self._names.get(f"{stem}.*"))), None)
+        return next((names[f"{stem}.*"][0] for stem in stems if f"{stem}.*" in names), None)
 
     def _list_files(self) -> dict[str, list[str]]:
         names: dict[str, list[str]] = defaultdict(list)

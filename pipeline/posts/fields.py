@@ -1,6 +1,5 @@
 """The checks that the fields of every row pass, whatever its layout."""
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 
@@ -96,14 +95,20 @@ def check_name(name: str | None, covered: str, span: tuple[int, int], unit: str,
 
 def show_pair(one: str, other: str) -> tuple[str, str]:
     """Format two different strings for a message; with the code points where the eye may not tell them apart."""
-    start = len(os.path.commonprefix([one, other]))
+    start = _common(one, other)
     rests = one[start:], other[start:]
-    end = len(os.path.commonprefix([rests[0][::-1], rests[1][::-1]]))
+    end = _common(rests[0][::-1], rests[1][::-1])
     parts = tuple(rest[: len(rest) - end] for rest in rests)
     if max(map(len, parts)) > _ALIKE or all(part.isascii() and part.isalnum() for part in parts if part):
         return show_value(one), show_value(other)
     points = [" ".join(f"U+{ord(character):04X}" for character in part) or "nothing" for part in parts]
     return f"{show_value(one)} ({points[0]} at character {start})", f"{show_value(other)} ({points[1]} there)"
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters two strings begin with in common."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def mention_of_words(

@@ -1,4 +1,4 @@
-"""Spans into a text: in characters, in words or in UTF-16 units, and those that seem to count another unit than they say."""
+"""Spans into a text: in characters, words or UTF-16 units, and those that seem to count another unit than they say."""
 
 from collections.abc import Iterable, Mapping
 from itertools import accumulate, pairwise
@@ -59,7 +59,7 @@ def utf16_starts(text: str) -> list[int]:
 
 
 def as_utf16(text: str, span: object) -> tuple[int, int] | None:
-    """What a span would be in characters if it counted UTF-16 units, where that is another one; None where it is not."""
+    """What a span would be in characters if it counted UTF-16 units; None where it would be the same or is none."""
     if not (isinstance(span, list) and len(span) == 2 and all(type(number) is int for number in span)):
         return None
     starts = utf16_starts(text)
@@ -78,7 +78,7 @@ def explain_mismatch(text: str, mention: Mapping[str, object], name: str | None)
 
 
 def doubtful_spans(row: Mapping[str, object], span_unit: SpanUnit) -> list[str]:
-    """Say which spans of a good row cut a word in characters and none in UTF-16 units, without a text to check them by."""
+    """Say which spans of a good row cut a word, would not in UTF-16 units, and have no text to be checked by."""
     text, found = row.get("text"), []
     if span_unit != "characters" or not isinstance(text, str) or text.isascii():
         return []
@@ -93,7 +93,8 @@ def doubtful_spans(row: Mapping[str, object], span_unit: SpanUnit) -> list[str]:
             continue
         found.append(
             f"{of} span {span} cuts a word: it covers {show_value(text[slice(*span)])}; in UTF-16 units, as JavaScript "
-            f"and Java count, it is {list(other)} in characters, {show_value(text[slice(*other)])}: give --span-unit utf16"
+            f"and Java count, it is {list(other)} in characters, {show_value(text[slice(*other)])}: "
+            "give --span-unit utf16"
         )
     return found
 

@@ -1,7 +1,7 @@
 """Entity types that a file gives for posts, counted against the data set they are given for."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,13 +81,15 @@ def match_types(file: Path, pairs: TypePairs, dataset: Dataset) -> TypeFile:
     given = sorted({name for post in posts for name in pairs.get(post.id, ()) if name})
     unknown = [name for name in given if name not in known] if known else []
     if unknown:
-        by_case = {name.casefold(): name for name in known}
-        shown = ", ".join(
-            f"{n} (did you mean {by_case[n.casefold()]}?)" if n.casefold() in by_case else n for n in unknown[:_SHOWN]
-        )
+        shown = ", ".join(_with_near(name, known) for name in unknown[:_SHOWN])
         message = f"{file}: entity types that stand in no relation's name: {shown}"
         if len(unknown) == len(given):
             raise UserError(message, f"Those that the relations' names carry are: {', '.join(known)}.")
         _log.warning("warning: %s", message)
     _log.info("%s: types for %d of %d posts (%d lines)", file, matched, len(posts), len(pairs))
     return TypeFile(str(file), file_digest(file), len(pairs), matched, len(posts), tuple(unknown))
+
+
+def _with_near(name: str, known: Sequence[str]) -> str:
+    near = next((other for other in known if other.casefold() == name.casefold()), None)
+    return f"{name} (did you mean {near}?)" if near else name
