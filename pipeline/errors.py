@@ -1,4 +1,4 @@
-"""The exception that means: the user's input is at fault, not the program; and libraries' messages made fit for users."""
+"""The exception that means: the user's input is at fault; and messages of libraries, made fit for users."""
 
 import re
 

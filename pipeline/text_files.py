@@ -75,7 +75,7 @@ def open_text(path: Path) -> Iterator[OpenText]:
         raise UserError(f"{path} cannot be read: {os.strerror(error.errno or 0)}", "Check the path.") from None
 
 
-def read_text(path: Path, limit: int) -> str:
+def read_whole(path: Path, limit: int) -> str:
     """Read a whole file of text.
 
     Raises:

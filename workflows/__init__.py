@@ -12,7 +12,6 @@ __all__ = [
     "extract",
     "fix_posts",
     "inspect_shards",
-    "language_models",
     "predict",
     "scoring",
     "settings",

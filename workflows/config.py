@@ -11,7 +11,7 @@ from pydantic import Field, PlainValidator
 from dgf.model.catalog import DEFAULT_MODEL, MODEL_KINDS, check_model, find_kind
 from dgf.model.config import Number, OrNone, RelationConfig, Whole, check_values, plain_values
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.text_files import read_text
+from dgf.pipeline.text_files import read_whole
 from dgf.workflows.yaml_values import load_yaml
 
 
@@ -96,7 +96,7 @@ class TrainConfig:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 
-MAX_CHARACTERS = 1 << 20
+_MAX_CHARACTERS = 1 << 20
 """Of a configuration file."""
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
@@ -174,7 +174,7 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
 
 def _read_yaml(file: Path) -> Mapping[str, Any]:
     try:
-        values = load_yaml(read_text(file, MAX_CHARACTERS))
+        values = load_yaml(read_whole(file, _MAX_CHARACTERS))
     except ValueError as fault:
         raise UserError(f"{file}: not YAML: {fault}") from fault
     if values is None:

@@ -64,7 +64,7 @@ MissingImages = Annotated[
     Literal["error", "skip", "text-only"],
     Doc("Posts whose photo is not there: stop, leave them out, or run them on text. None gets another picture."),
 ]
-SpanUnit = Annotated[
+SpansIn = Annotated[
     Literal["characters", "utf16"],
     Doc("What spans into a text count: characters, or UTF-16 units as JavaScript and Java do."),
 ]
@@ -104,7 +104,7 @@ class ExtractSettings:
     threads: Threads = None
     on_error: BadRows = "stop"
     missing_images: MissingImages = "error"
-    span_unit: SpanUnit = "characters"
+    span_unit: SpansIn = "characters"
     overwrite: Overwrite = False
 
 
@@ -168,7 +168,7 @@ class ValidateSettings:
         Literal["exist", "header", "pixels"],
         Doc("How far to look at photos: whether the file is there, its header, or every pixel."),
     ] = "header"
-    span_unit: SpanUnit = "characters"
+    span_unit: SpansIn = "characters"
     fix: Annotated[
         Path | None,
         Placeholder("OUT"),
@@ -239,7 +239,7 @@ class PredictSettings:
     oscar: Annotated[str | None, Placeholder("DIR"), Doc("Oscar's or the other captioner's folder, likewise.")] = None
     missing_images: MissingImages = "error"
     on_error: BadRows = "stop"
-    span_unit: SpanUnit = "characters"
+    span_unit: SpansIn = "characters"
     workers: Workers = 0
     batch_size: RowsAtOnce = 64
     device: Device = "auto"

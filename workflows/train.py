@@ -17,7 +17,7 @@ from dgf.workflows.config import TrainConfig, dump_config
 from dgf.workflows.data import Corpus, Split, open_corpus, prepare_splits, read_configured, train_tokenizer
 from dgf.workflows.devices import choose_device
 from dgf.workflows.environment import describe_environment
-from dgf.workflows.language_models import open_language_model
+from dgf.workflows.training.language_models import open_language_model
 from dgf.workflows.training.loop import Trainer, run_epochs
 from dgf.workflows.training.optimizer import make_optimizer
 from dgf.workflows.training.run_folder import RunFolder

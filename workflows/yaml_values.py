@@ -5,6 +5,9 @@ from typing import Any
 
 import yaml
 
+MAX_DEPTH = 32
+"""Of sections in one another."""
+
 
 class PlainLoader(yaml.SafeLoader):
     """The core schema of YAML 1.2: what is neither a decimal number, true, false nor null is text; no aliases."""
@@ -12,10 +15,15 @@ class PlainLoader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, Any]]] = {}  # noqa: RUF012
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse aliases, with which a line of text can stand for gigabytes."""
+        """Refuse aliases, with which a line of text can stand for gigabytes, and nesting without end."""
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases (*name) are not read: write the value out")
-        return super().compose_node(parent, index)
+        self.depth = getattr(self, "depth", 0) + 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"nested more than {MAX_DEPTH} deep")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuse a key that stands twice: one of its values would be lost."""

@@ -13,7 +13,7 @@ from torch import nn
 
 from dgf.pipeline.detectors.base import DetectorSpec, InputSize
 from dgf.pipeline.errors import UserError, foreign_reason
-from dgf.pipeline.text_files import read_text
+from dgf.pipeline.text_files import read_whole
 from dgf.pipeline.weights import WeightSource, fill_network, read_weights, seeded
 
 if TYPE_CHECKING:
@@ -108,7 +108,10 @@ def _config_file(spec: DetectorSpec) -> Path:
 
 def _check_bases(path: Path, depth: int = 0) -> None:
     """Refuse a base configuration that would be fetched, and bases without end."""
-    content = yaml.safe_load(read_text(path, 1 << 20))
+    text = read_whole(path, 1 << 16)
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+        raise ValueError("aliases (*name) are not read: write the value out")
+    content = yaml.safe_load(text)
     if not isinstance(content, dict):
         raise ValueError("not a mapping")
     bases = content.get("_BASE_", [])

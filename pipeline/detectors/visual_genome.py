@@ -17,6 +17,7 @@ from dgf.pipeline.detectors.boxes import BestBoxes
 from dgf.pipeline.detectors.detectron2_config import build_detectron2_network, require_detectron2
 from dgf.pipeline.detectors.detectron2_rcnn import BestOf, Detectron2Detector, describe_config
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.text_files import read_whole
 from dgf.pipeline.weights import WeightSource, identify_weights, read_weights, resolve_weights
 
 if TYPE_CHECKING:
@@ -100,13 +101,12 @@ def read_class_names(source: WeightSource) -> tuple[str, ...]:
     if isinstance(source, int):
         return tuple(f"class {index}" for index in range(CLASSES))
     path = source.parent / NAMES_FILE
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    if not path.is_file():
         raise UserError(
-            f"{path}: the names of the {CLASSES} classes cannot be read: {error}",
+            f"{path}: the names of the {CLASSES} classes are not there: no such file",
             f"Put the {NAMES_FILE} that bottom-up attention publishes (data/genome/1600-400-20) beside the weights",
-        ) from error
+        )
+    lines = read_whole(path, 1 << 20).splitlines()
     names = tuple(line.split(",")[0].strip().lower() for line in lines if line.strip())
     if len(names) != CLASSES:
         raise UserError(f"{path}: {len(names)} class names instead of {CLASSES}", "Fetch the file again")

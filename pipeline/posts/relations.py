@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.text_files import read_text
+from dgf.pipeline.text_files import read_whole
 
 NONE = "None"
 """The label by which MNRE means "no relation"."""
@@ -13,7 +13,7 @@ NONE = "None"
 _NEGATIVE = (NONE, "na", "n/a", "no_relation", "norelation", "no relation", "no-relation", "other")
 """What data sets call it, in the order of choice where one has several of them; case does not matter."""
 
-MAX_CHARACTERS = 1 << 22
+_MAX_CHARACTERS = 1 << 22
 
 _IDS_FORM = 'It must map every relation to its id: {"None": 0, "/per/org/member_of": 1, ...}, ids 0, 1, 2, ... once.'
 
@@ -29,7 +29,7 @@ def read_relations(path: Path) -> tuple[str, ...]:
             faults together.
     """
     try:
-        pairs = json.loads(read_text(path, MAX_CHARACTERS), object_pairs_hook=list)
+        pairs = json.loads(read_whole(path, _MAX_CHARACTERS), object_pairs_hook=list)
     except (ValueError, RecursionError) as error:
         reason = (
             f"{error.msg} in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "too deep or long"

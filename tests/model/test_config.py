@@ -44,7 +44,7 @@ def test_all_faults_are_told_together():
                 "margin": math.nan,
                 "seed": 1.5,
                 "prefix_length": -1,
-                "fusion": "yes",
+                "fusion": "maybe",
                 "temperature": 0,
                 "colour": "red",
             },

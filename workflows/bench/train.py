@@ -15,7 +15,7 @@ from dgf.model.labels import LabelSpace
 from dgf.workflows.config import resolve_config
 from dgf.workflows.data import Captions
 from dgf.workflows.devices import autocast, choose_device
-from dgf.workflows.language_models import open_language_model
+from dgf.workflows.training.language_models import open_language_model
 from dgf.workflows.training.optimizer import make_optimizer
 
 OBJECTS, OBJECT_DIM, BLOCKS, BLOCK_DIM, TOKENS, CAPTION = 10, 256, 49, 512, 30, 12

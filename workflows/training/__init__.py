@@ -1,3 +1,3 @@
 """The loop, its optimizer, and the folder of a run; modules, since the folder of a run is read without torch."""
 
-__all__ = ["loop", "optimizer", "run_folder"]
+__all__ = ["language_models", "loop", "optimizer", "run_folder"]

@@ -15,10 +15,10 @@ from dgf.pipeline.errors import UserError, foreign_reason
 from dgf.pipeline.file_kinds import check_kind
 from dgf.pipeline.files import file_digest
 from dgf.pipeline.shards import BOX_FEATURES
-from dgf.pipeline.text_files import read_text
+from dgf.pipeline.text_files import read_whole
 from dgf.pipeline.weights import list_mismatches, read_weights
 
-MAX_CHARACTERS = 1 << 24
+_MAX_CHARACTERS = 1 << 24
 """Of a configuration or a vocabulary."""
 
 _FILES = ("model.safetensors", "pytorch_model.bin")
@@ -84,7 +84,7 @@ def read_oscar_config(folder: Path) -> OscarConfig:
     path = folder / "config.json"
     check_kind(path)
     try:
-        content = json.loads(read_text(path, MAX_CHARACTERS))
+        content = json.loads(read_whole(path, _MAX_CHARACTERS))
         if not isinstance(content, dict):
             raise ValueError("not an object")
         return OscarConfig.from_mapping(content)
@@ -180,12 +180,12 @@ def load_tokenizer(folder: Path) -> BertTokenizer:
     """
     path = folder / "vocab.txt"
     check_kind(path)
-    words = read_text(path, MAX_CHARACTERS).splitlines()
+    words = read_whole(path, _MAX_CHARACTERS).splitlines()
     lower = True
     settings = folder / "tokenizer_config.json"
     if settings.is_file():
         try:
-            lower = bool(json.loads(read_text(settings, MAX_CHARACTERS)).get("do_lower_case", True))
+            lower = bool(json.loads(read_whole(settings, _MAX_CHARACTERS)).get("do_lower_case", True))
         except (ValueError, AttributeError, RecursionError) as error:
             fault = f"{settings} cannot be read: {foreign_reason(error)}."
             raise UserError(fault, "Fetch the checkpoint again.") from error

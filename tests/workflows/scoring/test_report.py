@@ -7,6 +7,7 @@ REPORT = {
     "text_only_rows": 3,
     "skipped_rows": ["a", "b"],
     "protocol": "as agreed",
+    "negative_label": "None",
 }
 
 
@@ -31,6 +32,7 @@ def test_the_table_gives_every_figure_in_percent_under_its_name() -> None:
     assert table(REPORT, scores(0.575, 0.6, 0.45, 0.5143, 0.3333)) == (
         "runs/one on test: 40 rows, 3 of them without a photo, 2 skipped\n"
         "protocol: as agreed\n"
+        "figures leave out the relation 'None'\n"
         "\n"
         " accuracy  precision     recall   micro F1   macro F1\n"
         "    57.50      60.00      45.00      51.43      33.33\n"
@@ -45,6 +47,7 @@ def test_the_table_of_rows_without_relations_gives_no_figure() -> None:
     assert table(REPORT, None) == (
         "runs/one on test: 40 rows, 3 of them without a photo, 2 skipped\n"
         "protocol: as agreed\n"
+        "figures leave out the relation 'None'\n"
         "no row has a relation: predictions only, no figures"
     )
 
