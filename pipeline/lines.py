@@ -113,7 +113,7 @@ def parse_json(line: str) -> object:
 def read_objects(
     path: Path, log: FaultLog, *, empty: str | None = None, parse: Callable[[str], object] = parse_json
 ) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Yield the 1-based line number and the object of each row.
+    """Yield the 1-based number and the object of each row: its line's, or where rows span lines its own.
 
     Args:
         path: One row a line, read by `parse`; or one JSON array of rows, or JSON objects over several lines.
@@ -190,7 +190,7 @@ def _check_encoding(line: str, encoding: str) -> str | RowError:
 
 
 def _documents(path: Path, text: OpenText) -> Iterator[tuple[int, object]]:
-    """Yield the line and the value of each element of an array, or of each value that follows another."""
+    """Yield number and value of each element of an array, or of each value that follows another; rows count, not lines."""
     try:
         content = text.stream.read(MAX_ARRAY_CHARACTERS + 1)
     except UnicodeDecodeError:
@@ -199,27 +199,27 @@ def _documents(path: Path, text: OpenText) -> Iterator[tuple[int, object]]:
     if len(content) > MAX_ARRAY_CHARACTERS:
         fault = f"a JSON array of over {MAX_ARRAY_CHARACTERS} characters"
         raise UserError(f"{path}: {fault}", "Write one object a line: jq -c '.[]' FILE > NEW.jsonl")
-    at, line, seen = _skip_space(content, 0), 1, 0
+    at, number = _skip_space(content, 0), 0
     array = content.startswith("[", at)
     at = _skip_space(content, at + array)
     while at < len(content) and not (array and content[at] == "]"):
-        line, seen = line + content.count("\n", seen, at), at
+        number, start = number + 1, at
         try:
             value, at = _decode(content, at)
         except RowError as error:
-            yield line, RowError(f"{error}; nothing after it is read", error.kind)
+            line = content.count("\n", 0, at) + 1
+            yield number, RowError(f"{error} (the row of line {line}); nothing after it is read", error.kind)
             return
-        yield line, _check_characters(value, content[seen:at], text.encoding)
+        yield number, _check_characters(value, content[start:at], text.encoding)
         at = _skip_space(content, at)
         if array and content.startswith(",", at):
             at = _skip_space(content, at + 1)
         elif array and not content.startswith("]", at):
-            line += content.count("\n", seen, at)
-            fault = "not JSON: the array is cut short or lacks a comma; nothing after it is read"
-            yield line, RowError(fault, "not JSON")
+            fault = "not JSON: the array is cut short or lacks a comma here; nothing after it is read"
+            yield number, RowError(fault, "not JSON")
             return
     if array and content[at + 1 :].strip():
-        yield line, RowError("not JSON: text after the end of the array", "not JSON")
+        yield number, RowError("not JSON: text after the end of the array", "not JSON")
 
 
 def _check_characters(value: object, source: str, encoding: str) -> object:

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,7 +12,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_atomic
 from dgf.pipeline.lines import Fault, FaultLog, RowError, parse_json, read_rows
 from dgf.pipeline.photos import ImageError, find_photos, resolve_photo
-from dgf.pipeline.posts import Dataset, as_utf16, find_files, parse_row, plain_path
+from dgf.pipeline.posts import Dataset, as_utf16, collect_dataset, find_files, parse_row, plain_path
 from dgf.pipeline.text_files import open_text
 
 
@@ -53,7 +53,8 @@ def fix_posts(dataset: Dataset, out: Path) -> Repair:
         names = {name: number for number, name in enumerate(dataset.relations)}
         write_atomic(relations, (json.dumps(names, ensure_ascii=False) + "\n").encode())
     image_root = target / dataset.image_root.relative_to(folder)
-    return Repair(out, rows, tuple(log.warnings), _bring_photos(dataset, image_root))
+    named = replace(collect_dataset(out, FaultLog(out), keep_going=True), image_root=dataset.image_root)
+    return Repair(out, rows, tuple(log.warnings), _bring_photos(named, image_root))
 
 
 def _plain_name(file: Path) -> Path:

@@ -5,7 +5,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path, PurePosixPath
 
 from dgf.pipeline.photos.images import NO_FILE, ImageError, resolve_photo
@@ -92,11 +92,9 @@ class NearPhotos:
             self._names = self._list_files()
         names = self._names
         for image_id in image_ids:
-            name = image_id.replace("\\", "/")
-            found = names.get(_folded(PurePosixPath(name).name), [])
-            alike = [path for path in found if _folded(path) == _folded(name)]
-            if found:
-                return (alike or found)[0]
+            name = PurePosixPath(_folded(image_id.replace("\\", "/")))
+            if found := names.get(name.name):
+                return max(sorted(found), key=lambda path: _alike(PurePosixPath(_folded(path)), name))
         stems = (PurePosixPath(_folded(image_id.replace("\\", "/"))).stem for image_id in image_ids)
         return next((names[f"{stem}.*"][0] for stem in stems if f"{stem}.*" in names), None)
 
@@ -116,6 +114,12 @@ def searched_folders(dataset: Dataset, image_ids: Sequence[str]) -> str:
     """Name the folders in which a photo of these ids was looked for."""
     folders = dict.fromkeys(str(PurePosixPath(image_id).parent) for image_id in image_ids)
     return ", ".join(str(dataset.image_root / folder) for folder in folders)
+
+
+def _alike(one: PurePosixPath, other: PurePosixPath) -> int:
+    """How many folders two paths end in alike."""
+    pairs = zip(reversed(one.parts), reversed(other.parts), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _folded(name: str) -> str:
