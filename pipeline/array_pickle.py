@@ -132,6 +132,8 @@ def read_arrays(path: Path) -> Any:
             content = _ArrayReader(file, encoding="latin-1").load()
         except EOFError as error:
             raise ValueError("it ends too early") from error
+        except pickle.UnpicklingError as error:
+            raise ValueError("it is damaged") from error
     finished: dict[int, Any] = {}  # by identity: what a file names many times is made once
     room = path.stat().st_size
 

@@ -190,7 +190,7 @@ def _check_encoding(line: str, encoding: str) -> str | RowError:
 
 
 def _documents(path: Path, text: OpenText) -> Iterator[tuple[int, object]]:
-    """Yield number and value of each element of an array, or of each value that follows another; rows count, not lines."""
+    """Yield number and value of each element of an array, or of each value after another; rows count, not lines."""
     try:
         content = text.stream.read(MAX_ARRAY_CHARACTERS + 1)
     except UnicodeDecodeError:

@@ -96,8 +96,11 @@ class TrainConfig:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 
-_MAX_CHARACTERS = 1 << 20
+_MAX_CHARACTERS = 1 << 16
 """Of a configuration file."""
+
+_LONGEST_VALUE = 4096
+"""Characters of a value on the command line."""
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {},
@@ -190,6 +193,8 @@ def _override(values: dict[str, Any], word: str) -> str | None:
     if not separator or not key:
         return f"{word!r}: not of the form key=value"
     *sections, last = key.split(".")
+    if len(text) > _LONGEST_VALUE:
+        return f"{key}: a value of over {_LONGEST_VALUE} characters"
     try:
         value = load_yaml(text)
     except ValueError:

@@ -127,9 +127,17 @@ def load_oscar(folder: Path) -> OscarCheckpoint:
     if layout == "2020":
         config = replace(config, tie_weights=False, output_bias=False)
     with torch.device("meta"):  # nothing is left random: what is not assigned below stays without data
-        model = Oscar(config)
+        model = _build(config, folder / "config.json")
     assign_weights(model, weights, path)
     return OscarCheckpoint(model.eval(), tokenizer, layout)
+
+
+def _build(config: OscarConfig, path: Path) -> Oscar:
+    try:
+        return Oscar(config)
+    except Exception as error:  # transformers checks some values in its own ways
+        fault = f"{path}: its sizes do not make a network: {foreign_reason(error)}"
+        raise UserError(fault, "Fetch the checkpoint again.") from error
 
 
 def rename_as_today(weights: dict[str, Tensor]) -> tuple[dict[str, Tensor], OscarLayout]:

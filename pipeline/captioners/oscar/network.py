@@ -78,6 +78,8 @@ class OscarConfig:
                 raise ValueError(f"{field.name} must be a positive whole number, not {value!r}")
             elif isinstance(default, float) and type(value) not in (int, float):
                 raise ValueError(f"{field.name} must be a number, not {value!r}")
+            elif isinstance(default, float):
+                value = float(value)
             elif isinstance(default, str) and type(value) is not str:
                 raise ValueError(f"{field.name} must be text, not {value!r}")
             chosen[field.name] = value
