@@ -86,6 +86,14 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     return Evaluation(out, report, scores)
 
 
+def _count_relations(dataset: Dataset) -> dict[str, Any]:
+    """Where the relations are listed (None: in the rows), and how many of them have a row in any split."""
+    used = {post.relation for post in dataset.posts}
+    file = dataset.relations_file
+    counts = {"listed": len(dataset.relations), "with_rows": sum(name in used for name in dataset.relations)}
+    return {"file": None if file is None else str(file), **counts}
+
+
 def _known_split(dataset: Dataset, name: str) -> str:
     """The name of a split here: val where dev was asked for."""
     return name if name in dataset.splits else split_name(name)
@@ -131,8 +139,9 @@ def _report(settings: EvalSettings, config: TrainConfig, corpus: Corpus, answers
         "skipped_rows": [*placed.skipped, *(str(fault) for fault in corpus.dataset.faults)],
         "features": corpus.store.fingerprint if corpus.store else None,
         "captioner": corpus.captioner,
+        "rows_with_caption": sum(map(bool, corpus.store.captions(examples.image_rows))) if corpus.store else 0,
         "types": None if corpus.type_file is None else asdict(corpus.type_file),
-        "relations": None if corpus.dataset.relations_file is None else str(corpus.dataset.relations_file),
+        "relations": _count_relations(corpus.dataset),
         "language_model": config.language_model,
         "seed": config.seed,
     }

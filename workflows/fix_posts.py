@@ -13,7 +13,7 @@ from dgf.pipeline.files import write_atomic
 from dgf.pipeline.lines import Fault, FaultLog, RowError, parse_json, read_rows
 from dgf.pipeline.photos import ImageError, find_photos, resolve_photo
 from dgf.pipeline.posts import Dataset, as_utf16, collect_dataset, find_files, parse_row, plain_path
-from dgf.pipeline.text_files import open_text
+from dgf.pipeline.text_files import STDIN, open_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ def fix_posts(dataset: Dataset, out: Path) -> Repair:
     Raises:
         UserError: The place is taken, or a file cannot be read.
     """
+    if dataset.root == STDIN:
+        raise UserError("--fix needs a file or a folder, not standard input", "Write the posts to a file first.")
     if out.exists():
         raise UserError(f"--fix {out}: is there already", "Name a new file or folder: nothing is overwritten.")
     files, layout = find_files(dataset.root)

@@ -74,6 +74,12 @@ def _see(
     features, captions = work / "features", work / "captions"
     spec = FeatureSpec.of_command(command)
     extracted = extract(dataset, spec, features, workers, missing_images=settings.missing_images)
+    if extracted.failures and settings.missing_images == "error":
+        first = extracted.failures[0]
+        raise UserError(
+            f"{dataset.root}: {len(extracted.failures)} photos cannot be used, such as {first.image_id}: {first.reason}",
+            "Give --missing-images skip to leave such posts out, or text-only to answer them from their text.",
+        )
     if not extracted.rows:  # every photo is broken
         return None, None
     if facts["captioning"] is None:

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
+from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_atomic
+
+_OURS = "dgf"
+"""What the sheet says it was written by."""
 
 _EDGE = 420
 _MARGIN = 12
@@ -39,7 +43,12 @@ class Tile:
 
 
 def write_sheet(tiles: Sequence[Tile], path: Path, *, columns: int = 4) -> None:
-    """Draw at least one tile, row by row, into a PNG that is written whole or not at all."""
+    """Draw at least one tile, row by row, into a PNG that is written whole or not at all.
+
+    Raises:
+        UserError: A file is there that is no such sheet.
+    """
+    _check_place(path)
     drawn = [_draw_tile(tile) for tile in tiles]
     rows = [drawn[start : start + columns] for start in range(0, len(drawn), columns)]
     heights = [max(tile.height for tile in row) for row in rows]
@@ -51,8 +60,16 @@ def write_sheet(tiles: Sequence[Tile], path: Path, *, columns: int = 4) -> None:
             sheet.paste(tile, (_MARGIN + column * (_EDGE + _MARGIN), top))
         top += height + _MARGIN
     buffer = io.BytesIO()
-    sheet.save(buffer, "PNG")
+    about = PngImagePlugin.PngInfo()
+    about.add_text("Software", _OURS)
+    sheet.save(buffer, "PNG", pnginfo=about)
     write_atomic(path, buffer.getvalue())
+
+
+def _check_place(path: Path) -> None:
+    """Refuse to replace what is not an earlier sheet."""
+    if path.exists() and f"Software\0{_OURS}".encode() not in path.read_bytes()[:200]:
+        raise UserError(f"{path}: is there, and dgf did not write it: it is not overwritten", "Name another file.")
 
 
 def _draw_tile(tile: Tile) -> Image.Image:
