@@ -75,9 +75,9 @@ def _see(
     spec = FeatureSpec.of_command(command)
     extracted = extract(dataset, spec, features, workers, missing_images=settings.missing_images)
     if extracted.failures and settings.missing_images == "error":
-        first = extracted.failures[0]
+        count, first = len(extracted.failures), extracted.failures[0]
         raise UserError(
-            f"{dataset.root}: {len(extracted.failures)} photos cannot be used, such as {first.image_id}: {first.reason}",
+            f"{dataset.root}: {count} photos cannot be used, such as {first.image_id}: {first.reason}",
             "Give --missing-images skip to leave such posts out, or text-only to answer them from their text.",
         )
     if not extracted.rows:  # every photo is broken

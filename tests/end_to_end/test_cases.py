@@ -88,13 +88,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def made(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base, made = shared_dir / "cases" / "base", tmp_path_factory.mktemp("made")
+    base, made = str(shared_dir / "cases" / "base"), tmp_path_factory.mktemp("made")
+    features, captions = str(made / "features"), str(made / "captions")
     commands: Sequence[Sequence[str]] = (
-        ("extract-features", str(base), "--out", str(made / "features"), "--shard-size", "5", *NETWORKS),
-        ("caption", str(base), "--features", str(made / "features"), "--out", str(made / "captions"), "--oscar", "random"),
-        ("train", str(base), "--features", str(made / "features"), "--captions", str(made / "captions"), "--out",
-         str(made / "run"), *TINY),
-    )  # fmt: skip
+        ("extract-features", base, "--out", features, "--shard-size", "5", *NETWORKS),
+        ("caption", base, "--features", features, "--out", captions, "--oscar", "random"),
+        ("train", base, "--features", features, "--captions", captions, "--out", str(made / "run"), *TINY),
+    )
     for command in commands:
         assert (done := dgf(*command)).code in (0, 3), done.said
     return made
