@@ -50,7 +50,7 @@ class RunFolder:
 
     @property
     def foreign(self) -> list[str]:
-        """Names here that no beginning of a run wrote, told by what the files say: anyone may call a file `data.json`."""
+        """Names of what no beginning of a run wrote here; files are told by what they say, not by their names."""
         if not self.path.is_dir():
             return [self.path.name] if self.path.exists() else []
         return sorted(

@@ -68,7 +68,7 @@ def test_what_a_kill_left_of_a_beginning_is_no_foreign_folder(tmp_path: Path) ->
     folder = RunFolder(tmp_path / "run")
     folder.begin(resolve_config("demo"), ("None",), {"training_rows": {}}, {})
     folder.config_file.unlink()
-    (folder.path / "checkpoints" / ".part-0-last.pt").write_bytes(b"half")
+    (folder.path / "checkpoints" / ".part-0123456789ab-last.pt").write_bytes(b"half")
     assert not folder.begun and folder.foreign == []
     folder.clean()
     assert not list(folder.path.rglob(".part-*"))
