@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dgf.cli.main import cli
-from dgf.pipeline.files import read_record
+from dgf.pipeline.files import read_record, write_json
 from dgf.pipeline.jobs.extraction import Networks
 from dgf.pipeline.jobs.extraction_spec import FeatureSpec
 from support.small_world import TINY, write_posts
@@ -54,8 +54,8 @@ class World:
         paths = ("--features", self.features, "--out", self.captions)
         return dgf("caption", self.root / "posts", *paths, *told, *words)
 
-    def train(self) -> Result:
-        paths = ("--features", self.features, "--captions", self.captions, "--out", self.run)
+    def train(self, out: Path | None = None) -> Result:
+        paths = ("--features", self.features, "--captions", self.captions, "--out", out or self.run)
         return dgf("train", self.root / "posts", "--preset", "demo", *paths, "--device", "cpu", *TINY)
 
     def resume(self) -> Result:
@@ -165,6 +165,7 @@ def values(path: Path) -> Any:
     return record
 
 
+@pytest.mark.slow
 def test_a_flipped_byte_is_noticed_or_harmless(made: World, capsys: pytest.CaptureFixture[str]) -> None:
     rng = random.Random(20)
     whole, figures = read_all(made.root), made.figures()
@@ -249,3 +250,63 @@ def move_run(world: World, config: Path) -> None:
     text = config.read_text().splitlines()[:-1]
     old = next(line for line in text if line.startswith("  features: ")).removeprefix("  features: ")
     config.write_text("\n".join(text).replace(str(Path(old).parent), str(world.root)) + "\n")
+
+
+@pytest.mark.parametrize("name", ["last.pt", "best.pt"])
+def test_a_run_with_a_damaged_checkpoint_says_how_to_start_again(world: World, name: str) -> None:
+    move_run(world, world.run / "config.yaml")
+    flip_byte(world.run / "checkpoints" / name, random.Random(1))
+    done = world.resume()
+    assert done.exit_code == 1 and name in done.stderr and f"Delete {world.run / 'checkpoints'}" in done.stderr
+    assert world.eval().exit_code == 0, "the finished model is whole"
+    shutil.rmtree(world.run / "checkpoints")
+    before = (world.run / "model.safetensors").read_bytes()
+    done = world.resume()
+    assert done.exit_code == 0, done.output
+    assert (world.run / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.json", "tokenizer/tokenizer.json"])
+def test_a_damaged_model_is_written_again_from_its_checkpoint(world: World, name: str) -> None:
+    move_run(world, world.run / "config.yaml")
+    file = world.run / name
+    whole = file.read_bytes()
+    flip_byte(file, random.Random(2))
+    done = world.eval()
+    assert done.exit_code == 1 and str(file) in done.stderr and "dgf train --resume" in done.stderr
+    assert world.resume().exit_code == 0 and file.read_bytes() == whole
+    assert world.eval().exit_code == 0
+
+
+def test_a_changed_configuration_is_refused_and_accepted_without_its_seal(world: World) -> None:
+    config = world.run / "config.yaml"
+    text = config.read_text()
+    config.write_text(text.replace("seed: 0", "seed: 3"))
+    for command in (world.eval, world.resume):
+        done = command()
+        assert done.exit_code == 1 and f"{config}: was changed after `dgf train` wrote it" in done.stderr
+        assert "dgf eval --data" in done.stderr
+    move_run(world, config)
+    assert world.eval().exit_code == 0
+
+
+def test_training_into_a_folder_of_someone_else_leaves_it_alone(world: World) -> None:
+    for name in ("data.json", "labels.json", "environment.txt", "checkpoints/last.pt"):
+        folder = world.root / f"mine-{Path(name).stem}"
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("mine")
+        done = world.train(out=folder)
+        assert done.exit_code == 1 and f"{folder}: holds {name.split('/')[0]} and no run" in done.stderr
+        assert [path.read_text() for path in folder.rglob("*") if path.is_file()] == ["mine"]
+
+
+def test_a_run_folder_reads_as_an_older_one_without_its_checksums(world: World) -> None:
+    for path in (*world.features.glob("*.json"), *world.captions.glob("*.json"), world.run / "data.json"):
+        write_json(path, read_record(path))
+    about = json.loads((world.run / "model.json").read_text())
+    del about["files"], about["checksum"]
+    (world.run / "model.json").write_text(json.dumps(about))
+    move_run(world, world.run / "config.yaml")
+    for command in (world.extract, world.resume, world.eval, world.caption):
+        done = command()
+        assert done.exit_code == 0 and "damaged" not in done.stderr, done.output

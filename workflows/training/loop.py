@@ -186,6 +186,7 @@ def save_training_state(file: Path, state: Mapping[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     buffer.write(_SEAL + hashlib.sha256(buffer.getbuffer()).digest())
+    file.parent.mkdir(exist_ok=True)  # whoever starts a run again has deleted it
     write_atomic(file, buffer.getvalue())
 
 

@@ -131,7 +131,7 @@ class RunFolder:
             if not isinstance(facts.get("training_rows"), dict):
                 raise ValueError("it does not say how many rows each relation has")
         except (OSError, ValueError) as error:
-            hint = "Put back a copy of it, or train the run again with another --out."
+            hint = "Put back a copy of it, or train the run again: the same `dgf train` with another --out."
             raise UserError(f"{self.path / 'data.json'} cannot be read: {error}", hint) from error
         return facts
 
