@@ -1,5 +1,9 @@
-"""Builds models, saves them as safetensors and JSON, and says what differs when a file does not fit."""
+"""Builds models, saves them as safetensors and JSON, and says what differs when a file does not fit.
 
+`model.json` lists the SHA-256 of every other file and ends with its own, so that a changed byte is noticed in any.
+"""
+
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +27,11 @@ WEIGHTS = "model.safetensors"
 CONFIG = "model.json"
 TOKENIZER = "tokenizer"
 NETWORKS: dict[type, Callable[..., RelationModel]] = {ModelConfig: DGF}
+
+_MAKE_AGAIN = (
+    "`dgf train --resume --out` with this run's folder writes it again from the checkpoint of the best epoch, "
+    "or put back a copy"
+)
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Shape of each tensor, by its name."""
@@ -51,7 +60,8 @@ def save_model(model: RelationModel, folder: Path) -> None:
     """Write weights, configuration and tokenizer; the folder then needs nothing else.
 
     The language model's weights are among them whether it was trained or not, so that a run can be evaluated
-    where the language model's own folder is gone. Each file is written under another name and then renamed.
+    where the language model's own folder is gone. `model.json` comes last; the weights and it are written under another
+    name and then renamed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     language_model = model.language_model
@@ -75,6 +85,10 @@ def save_model(model: RelationModel, folder: Path) -> None:
     weights = folder / f"{WEIGHTS}.tmp"
     save_file(state, weights, metadata={"format": "pt"})
     weights.replace(folder / WEIGHTS)
+    kept = sorted((folder / TOKENIZER).rglob("*")) if language_model.tokenizer is not None else []
+    files = [folder / WEIGHTS, *(path for path in kept if path.is_file())]
+    about["files"] = {path.relative_to(folder).as_posix(): _digest_of(path) for path in files}
+    about["checksum"] = _checksum(about)
     text = folder / f"{CONFIG}.tmp"
     text.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     text.replace(folder / CONFIG)
@@ -84,9 +98,10 @@ def load_model(folder: Path) -> RelationModel:
     """Load the model that `save_model` wrote, in evaluation mode on the CPU.
 
     Raises:
-        ModelError: A file is missing, foreign or of another format, with everything that differs.
+        ModelError: A file is missing, damaged, foreign or of another format, with everything that differs.
     """
     about = _read_about(folder)
+    _check_files(folder, about)
     config = accept(*check_model(about["config"]))
     labels = LabelSpace.from_relations(about["relations"], about["types"], about.get("negative", NO_RELATION))
     kept = about["language_model"]
@@ -94,14 +109,36 @@ def load_model(folder: Path) -> RelationModel:
         architecture = AutoConfig.for_model(**{"model_type": kept["config"]["model_type"], **kept["config"]})
     except (KeyError, ValueError, TypeError) as error:
         raise ModelError(f"{folder / CONFIG}: its language model's configuration cannot be read ({error})") from error
-    kept_tokenizer = folder / TOKENIZER
-    tokenizer = AutoTokenizer.from_pretrained(str(kept_tokenizer)) if kept_tokenizer.is_dir() else None
+    tokenizer = _load_tokenizer(folder / TOKENIZER)
     pattern = {key: tuple(ids) for key, ids in kept["pattern"].items()}
     language_model = LanguageModel(build_language_model(architecture, 0), tokenizer, kept["spec"], pattern)
     shape = about["block_shape"]
     model = build_model(config, labels, language_model, about["object_dim"], None if shape is None else tuple(shape))
     _load_weights(model, folder / WEIGHTS)
     return model.eval()
+
+
+def _check_files(folder: Path, about: Mapping[str, Any]) -> None:
+    """See that weights and tokenizer are those that `model.json` lists; those of older versions are not listed."""
+    for name, digest in about.get("files", {}).items():
+        path = folder / name
+        try:
+            found = _digest_of(path)
+        except FileNotFoundError as error:
+            raise ModelError(f"{path}: there is no such file; {_MAKE_AGAIN}") from error
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read ({error})") from error
+        if found != digest:
+            raise ModelError(f"{path}: its SHA-256 is not the one in {CONFIG}: the file is damaged; {_MAKE_AGAIN}")
+
+
+def _load_tokenizer(folder: Path) -> Any:
+    if not folder.is_dir():
+        return None
+    try:
+        return AutoTokenizer.from_pretrained(str(folder))
+    except Exception as error:  # transformers and tokenizers raise many kinds for damaged files
+        raise ModelError(f"{folder}: the tokenizer cannot be read ({error}); {_MAKE_AGAIN}") from error
 
 
 def _load_weights(model: RelationModel, path: Path) -> None:
@@ -141,9 +178,13 @@ def _read_about(folder: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such file; give a folder that `dgf train` wrote") from error
     except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: not JSON that can be read ({error})") from error
+        raise ModelError(f"{path}: not JSON that can be read ({error}); {_MAKE_AGAIN}") from error
     if not isinstance(about, dict) or not isinstance(about.get("format"), int):
         raise ModelError(f"{path}: not the configuration of a network of this project (it names no format)")
+    # An older version lists no files and has no checksum; one without the other is damage.
+    checksum = about.pop("checksum", None)
+    if ("files" in about or checksum is not None) and checksum != _checksum(about):
+        raise ModelError(f"{path}: has changed since it was written: its checksum is of other content; {_MAKE_AGAIN}")
     if about["format"] != FORMAT:
         raise ModelError(
             f"{path}: written in format {about['format']}, and this version reads format {FORMAT}; "
@@ -153,3 +194,12 @@ def _read_about(folder: Path) -> dict[str, Any]:
     if missing := sorted(wanted - about.keys()):
         raise ModelError(f"{path}: it lacks {', '.join(missing)}")
     return about
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checksum(about: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(about, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

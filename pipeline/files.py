@@ -2,6 +2,8 @@
 
 A file is written under a temporary name, `.part-<random>-NAME`, flushed, and renamed. Its writer holds a lock on the
 part while it lives, which is how the remains of the dead are told from the work of the living.
+
+A record is a JSON object that carries a checksum of itself, so that a changed byte is noticed when it is read.
 """
 
 import contextlib
@@ -9,9 +11,11 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -19,6 +23,13 @@ from dgf.pipeline.errors import UserError
 
 PART = ".part-"
 LOCK = ".lock"
+CHECKSUM = "checksum"
+"""Key of a record's SHA-256 over the canonical JSON of its other keys."""
+
+_PART_NAME = re.compile(re.escape(PART) + r"[0-9a-f]{12}-.")
+_LOCK_CONTENT = re.compile(rb"\d+\n|\s*$")
+"""Nothing, or a process id (where the file system knows no locks)."""
+
 _LOCK_SECONDS = 0.2
 """For a second attempt: a driver that has just ended may have removed the file between our opening and our locking."""
 
@@ -33,6 +44,41 @@ def write_atomic(path: Path, data: bytes) -> None:
 def write_json(path: Path, content: object) -> None:
     """`write_atomic` of readable JSON."""
     write_atomic(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def canonical_digest(content: object) -> str:
+    """SHA-256 of the canonical JSON, hexadecimal: equal values, equal digest, whatever the order of the keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def write_record(path: Path, content: Mapping[str, Any]) -> None:
+    """Write an object with its checksum; a file that says the same already stays as it is, byte for byte."""
+    checksum = canonical_digest(content)
+    with contextlib.suppress(OSError, ValueError):
+        if canonical_digest(read_record(path)) == checksum:
+            return
+    write_json(path, {**content, CHECKSUM: checksum})
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read what `write_record` wrote, without its checksum; a file of an older version has none.
+
+    Raises:
+        OSError: The file is missing or cannot be read.
+        ValueError: It does not hold a JSON object, or is not what was written.
+    """
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError("not a JSON object")
+    checksum = content.pop(CHECKSUM, None)
+    if checksum is not None and checksum != canonical_digest(content):
+        raise ValueError("it has changed since dgf wrote it: its checksum is of other content")
+    return content
+
+
+def is_part(name: str) -> bool:
+    """Whether a file's name is one that `part_file` gives."""
+    return _PART_NAME.match(name) is not None
 
 
 def file_digest(path: Path) -> str:
@@ -69,6 +115,8 @@ def finish_part(part: Path, path: Path) -> None:
 def remove_dead_parts(folder: Path) -> None:
     """Remove temporary files whose writer is gone: nobody holds their lock."""
     for part in folder.glob(f"{PART}*"):
+        if not is_part(part.name):
+            continue
         # Not by the library that `exclusive` uses: asking must create nothing and change no byte of a living part.
         with contextlib.suppress(FileNotFoundError, BlockingIOError), part.open("rb+") as file:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -80,8 +128,11 @@ def exclusive(folder: Path) -> Iterator[None]:
     """Keep every other run out of a folder while this one works in it.
 
     Raises:
-        UserError: Another is at work there.
+        UserError: Another is at work there, or its lock would take the place of a file that dgf did not write.
     """
+    with contextlib.suppress(FileNotFoundError):
+        if not _LOCK_CONTENT.match((folder / LOCK).read_bytes()):
+            raise UserError(f"{folder} holds a {LOCK} that dgf did not write.", "Give another --out.")
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=_LOCK_SECONDS)

@@ -1,5 +1,7 @@
 """The configuration of a training run: dataclasses, read from presets, a YAML file and `key=value` words."""
 
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -154,17 +156,34 @@ def names_language_model(file: Path | None, overrides: Sequence[str]) -> bool:
 
 
 def load_config(file: Path) -> TrainConfig:
-    """Read a resolved configuration as `dump_config` wrote it.
+    """Read a resolved configuration as `dump_config` wrote it, sealed or not.
 
     Raises:
-        UserError: If the file is missing or does not fit.
+        UserError: If the file is missing, does not fit, or has changed since it was sealed.
     """
+    try:
+        text, seal = _split_seal(file.read_bytes())
+    except OSError as fault:
+        raise UserError(f"{file}: cannot be read: {fault.strerror or fault}") from fault
+    if seal is not None and seal != hashlib.sha256(text).hexdigest().encode():
+        raise UserError(
+            f"{file}: was changed after `dgf train` wrote it, and what it says is not what the run was trained with",
+            "Undo the change; another data set is named with `dgf eval --data`. Removing the last line, which starts "
+            "with `# sha256`, accepts a change that was made on purpose.",
+        )
     return _validated(_read_yaml(file), [], file)
 
 
-def dump_config(config: TrainConfig) -> str:
-    """Return the resolved configuration as YAML."""
-    return yaml.safe_dump(plain_values(config), sort_keys=False)
+def dump_config(config: TrainConfig, *, sealed: bool = False) -> str:
+    """Return the resolved configuration as YAML; `sealed` ends it with a comment that shows later changes."""
+    text = yaml.safe_dump(plain_values(config), sort_keys=False)
+    return f"{text}# sha256 {hashlib.sha256(text.encode()).hexdigest()} of the lines above\n" if sealed else text
+
+
+def _split_seal(content: bytes) -> tuple[bytes, bytes | None]:
+    """The text and the checksum of a sealed configuration; the whole and None of another."""
+    found = re.search(rb"^# sha256 (.*) of the lines above\s*\Z", content, re.MULTILINE)
+    return (content[: found.start()], found[1]) if found else (content, None)
 
 
 def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:

@@ -1,13 +1,11 @@
 """What a folder of shards holds, whether it is whole, and a picture of it (`dgf inspect`)."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.photos import ImageError, decode, digest, read_bytes
@@ -16,12 +14,14 @@ from dgf.pipeline.posts import read_dataset
 from dgf.pipeline.shards import (
     MADE_BY,
     MANIFEST,
+    PLAN,
     Failure,
     Marker,
-    Plan,
     ShardFolder,
     read_layout,
+    read_rows,
     read_text,
+    read_versions,
     sum_seconds,
 )
 from dgf.workflows.settings import InspectSettings
@@ -62,9 +62,9 @@ class InspectSummary:
 
     @property
     def hint(self) -> str:
-        """The command that computes faulty shards again."""
-        files = " ".join(sorted({str(self.folder / f"{Path(shard).stem}.json") for shard, _ in self.faults}))
-        return f"rm -f {files} && {MADE_BY[self.kind]} ... (the same command that made {self.folder})"
+        """The command that makes faulty shards again."""
+        command = f"{MADE_BY[self.kind]} ... --out {self.folder}"
+        return f"{command} (the same command that made the folder, without --overwrite: it makes these shards again)"
 
 
 def inspect_folder(settings: InspectSettings) -> InspectSummary:
@@ -74,20 +74,24 @@ def inspect_folder(settings: InspectSettings) -> InspectSummary:
         UserError: It is not a folder of shards, or the sheet cannot be drawn.
     """
     folder = ShardFolder.open(settings.folder)
-    markers = folder.markers()
+    markers, broken = folder.markers(), folder.broken_markers()
+    if broken and not settings.verify:
+        raise folder.damaged(folder.path / broken[0][0], broken[0][1])
     summed_up = (folder.path / MANIFEST).is_file()
+    manifest = folder.manifest if summed_up else {}
     if settings.sheet is not None:
         _draw_sheet(settings, settings.sheet, folder, markers)
     versions, layout = _look_at_shard(folder, markers[0]) if markers else ({}, {})
     # The manifest also knows the photos that no shard had.
     failures = folder.failures if summed_up else tuple(f for marker in markers for f in marker.stats.failures)
-    plan = Plan.load_if_there(folder.path)  # captions follow the plan of their features
-    planned = range(len(plan.shards)) if plan else ()
+    # Captions follow the plan of their features.
+    planned = range(len(folder.plan.shards)) if (folder.path / PLAN).is_file() else ()
+    listed = {str(shard["file"]): str(shard["sha256"]) for shard in manifest.get("shards", ())}
     return InspectSummary(
         folder=folder.path,
         kind=folder.kind,
         rows=sum(marker.stats.rows for marker in markers),
-        shards=len(markers),
+        shards=len(markers) + len(broken),
         unfinished=tuple(sorted(set(planned) - {marker.index for marker in markers})),
         bytes=sum(marker.bytes for marker in markers),
         fingerprint=folder.fingerprint,
@@ -96,21 +100,24 @@ def inspect_folder(settings: InspectSettings) -> InspectSummary:
         layout=layout,
         seconds=sum_seconds(markers),
         failures=failures,
-        faults=tuple(_find_faults(folder, markers, folder.manifest if summed_up else {})) if settings.verify else (),
+        faults=(*broken, *_find_faults(folder, markers, listed)) if settings.verify else (),
         verified=settings.verify,
     )
 
 
-def _find_faults(folder: ShardFolder, markers: list[Marker], manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Read every shard again: yields the file and the first fault of each that is not what its marker says."""
-    listed = {str(shard["file"]): str(shard["sha256"]) for shard in manifest.get("shards", ())}
+def _find_faults(folder: ShardFolder, markers: list[Marker], listed: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Read every shard again: yields the file and the first fault of each that is not what its marker says.
+
+    `listed` are the hashes that the manifest has.
+    """
     for marker in markers:
         fault = folder.fault(marker)
         if fault is None and listed.get(marker.file, marker.sha256) != marker.sha256:
             fault = "was made again since the manifest was written"
         if fault is not None:
             yield marker.file, fault
-    for name in sorted(listed.keys() - {marker.file for marker in markers}):
+    marked = {path.with_suffix(".h5").name for path in folder.path.glob("shard-*.json")}
+    for name in sorted(listed.keys() - marked):
         yield name, "is in the manifest and has no marker"
 
 
@@ -141,20 +148,18 @@ def _draw_row(file: h5py.File, kind: str, row: int, image_id: str, root: Path, t
     try:
         data = read_bytes(root, image_id)
         photo = decode(data)
-        if kind == "features" and bytes.fromhex(digest(data)) != file["image_sha256"][row].tobytes():
+        if kind == "features" and bytes.fromhex(digest(data)) != read_rows(file, "image_sha256", row).tobytes():
             title += "  (CHANGED since)"
     except ImageError as error:
         text = f"cannot be shown: {error}"
     if kind == "captions":
-        caption, logprob = file["caption"].asstr()[row], float(file["logprob"][row])
+        caption, logprob = read_text(file, "caption")[row], float(read_rows(file, "logprob", row))
         return Tile(title, photo, text=text or f"{caption}  ({logprob:.2f})")
-    count = int(file["objects/count"][row])
+    count = int(read_rows(file, "objects/count", row))
     names = read_layout(file).class_names
-    objects = [
-        f"{names[number]} {score:.2f}"
-        for number, score in zip(file["objects/classes"][row, :count], file["objects/scores"][row, :count], strict=True)
-    ]
-    return Tile(title, photo, np.asarray(file["objects/boxes"][row, :count]), objects, text)
+    classes, scores = read_rows(file, "objects/classes", row), read_rows(file, "objects/scores", row)
+    objects = [f"{names[number]} {score:.2f}" for number, score in zip(classes[:count], scores[:count], strict=True)]
+    return Tile(title, photo, read_rows(file, "objects/boxes", row)[:count], objects, text)
 
 
 def _read_captions(path: Path) -> dict[str, str]:
@@ -172,11 +177,11 @@ def _look_at_shard(folder: ShardFolder, marker: Marker) -> tuple[Mapping[str, st
     """Versions and sizes that a shard tells; nothing where it is broken."""
     try:
         with folder.open_shard(marker) as file:
-            versions: dict[str, str] = json.loads(file.attrs["versions"])
+            versions = read_versions(file)
             if folder.kind == "captions":
                 return versions, {}
             layout = read_layout(file)
-    except (UserError, ValueError):  # --verify says what is wrong with it
+    except UserError:  # --verify says what is wrong with it
         return {}, {}
     sizes = {"objects": layout.objects, "regions": layout.regions, "dim": layout.dim}
     return versions, {**sizes, "classes": len(layout.class_names), "fc7": int(layout.fc7)}

@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.shards import BLOCKS, FC7, Layout, ShardFolder, fingerprint_of, read_layout, read_text
+from dgf.pipeline.shards import (
+    BLOCKS,
+    FC7,
+    Layout,
+    ShardFolder,
+    fingerprint_of,
+    read_layout,
+    read_rows,
+    read_text,
+    reading,
+)
 
 ARRAYS = {"objects": "objects/features", "blocks": "image/blocks", "fc7": "image/fc7"}
 """Name of each array here -> its name in a shard."""
@@ -77,9 +87,7 @@ class Index:
             # A private mapping: nothing written to these tensors would reach the file.
             file = torch.from_file(str(path), shared=False, size=path.stat().st_size // 2, dtype=torch.float16)
         except (OSError, RuntimeError) as error:
-            raise UserError(
-                f"{path}: cannot be read any more ({error})", "Run the command that made the folder again."
-            ) from None
+            raise _gone(path, error) from None
         starts = {name: int(offsets[shard]) // 2 for name, offsets in self.offsets.items()}
         return {
             name: file[starts[name] : starts[name] + count * math.prod(shape)].view(count, *shape)
@@ -89,8 +97,11 @@ class Index:
     def advise(self, shard: int) -> None:
         """Ask the system to fetch a shard's arrays in long reads, in the background."""
         for path, _, offset, length in self.stretches(shard):
-            with path.open("rb") as file:
-                os.posix_fadvise(file.fileno(), offset, length, os.POSIX_FADV_WILLNEED)
+            try:
+                with path.open("rb") as file:
+                    os.posix_fadvise(file.fileno(), offset, length, os.POSIX_FADV_WILLNEED)
+            except OSError as error:
+                raise _gone(path, error) from None
 
 
 def read_index(path: Path, image: Literal["all", "blocks", "fc7"]) -> Index:
@@ -101,6 +112,7 @@ def read_index(path: Path, image: Literal["all", "blocks", "fc7"]) -> Index:
     """
     folder = ShardFolder.open(path, "features")
     settings, plan, markers = folder.settings, folder.plan, folder.finished()
+    folder.verify(markers)
 
     # What each shard holds, and where its arrays lie in its file.
     layout: Layout | None = None
@@ -112,11 +124,11 @@ def read_index(path: Path, image: Literal["all", "blocks", "fc7"]) -> Index:
         with folder.open_shard(marker) as file:
             here = read_layout(file)
             if layout not in (None, here):
-                raise folder.damaged(path / marker.file, "has other sizes or classes than the shards before it")
+                raise folder.unfit(path / marker.file, "has other sizes or classes than the shards before it")
             layout = here
             ids += read_text(file, "image_id")
-            digests += [bytes(digest).hex() for digest in file["image_sha256"][:]]
-            counts.append(file["objects/count"][:])
+            digests += [bytes(digest).hex() for digest in read_rows(file, "image_sha256")]
+            counts.append(read_rows(file, "objects/count"))
             firsts.append(len(ids))
             for name in _arrays(layout, image, path):
                 offsets[name].append(_locate(folder, file, ARRAYS[name]))
@@ -126,7 +138,7 @@ def read_index(path: Path, image: Literal["all", "blocks", "fc7"]) -> Index:
     # By content: a photo keeps the id it was stored under, even when its posts know it by another now.
     rows = {image_id: row for row, image_id in enumerate(ids)}
     if len(rows) < len(ids):
-        raise folder.damaged(path, "a photo appears twice")
+        raise folder.unfit(path, "a photo appears twice")
     failed = {failure.image_id for failure in folder.failures}
     by_content = {digest: row for row, digest in enumerate(digests)}
     for photo in plan.photos():
@@ -164,7 +176,9 @@ def captions_by_row(path: Path, index: Index) -> tuple[str, ...]:
     if folder.settings.get("features", index.made_with) != index.made_with:
         raise UserError(f"{path}: made from other features than those in {index.folder}", hint)
     captions: dict[str, str] = {}
-    for marker in folder.finished(len(index.paths)):
+    markers = folder.finished(len(index.paths))
+    folder.verify(markers)
+    for marker in markers:
         with folder.open_shard(marker) as file:
             captions.update(zip(read_text(file, "image_id"), read_text(file, "caption"), strict=True))
         captions.update((failure.image_id, "") for failure in marker.stats.failures)
@@ -176,11 +190,16 @@ def captions_by_row(path: Path, index: Index) -> tuple[str, ...]:
 
 def _locate(folder: ShardFolder, file: h5py.File, name: str) -> int:
     """Where the first row of an array lies in its file; 0 for an array without rows."""
-    array = file[name]
-    offset = array.id.get_offset() if array.size else 0
-    if offset is None or offset % array.dtype.itemsize or not array.dtype.isnative:
-        raise folder.damaged(Path(file.filename), f"{name} is not one plain stretch of bytes")
+    with reading(file):
+        array = file[name]
+        offset, kind = array.id.get_offset() if array.size else 0, array.dtype
+    if offset is None or offset % kind.itemsize or not kind.isnative:
+        raise folder.unfit(Path(file.filename), f"{name} is not one plain stretch of bytes")
     return int(offset)
+
+
+def _gone(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: cannot be read any more ({error})", "Run the command that made the folder again.")
 
 
 def _arrays(layout: Layout, image: str, path: Path) -> tuple[str, ...]:

@@ -12,7 +12,16 @@ import numpy.typing as npt
 from dgf.pipeline.captioners import Caption, Captioner, CaptionerSpec, CaptionInput, build_captioner, describe_captioner
 from dgf.pipeline.jobs.base import Report, ShardContent, Turns, software_versions
 from dgf.pipeline.photos import decode, read_bytes
-from dgf.pipeline.shards import Failure, Layout, ShardFolder, ShardStats, read_layout, read_text, write_captions
+from dgf.pipeline.shards import (
+    Failure,
+    Layout,
+    ShardFolder,
+    ShardStats,
+    read_layout,
+    read_rows,
+    read_text,
+    write_captions,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +86,14 @@ class Captioning:
         wants_regions = self._spec.captioner.backend == "oscar"
         with features.open_shard(self._markers[index]) as file:
             if read_layout(file) != layout:
-                raise features.damaged(Path(file.filename), "has other sizes or classes than the shards before it")
+                raise features.unfit(Path(file.filename), "has other sizes or classes than the shards before it")
             image_ids = read_text(file, "image_id")
             for start in range(0, len(image_ids), self._spec.batch_size):
                 rows = slice(start, start + self._spec.batch_size)
-                counts = file["regions/count"][rows]
-                tags = file["regions/tags"][rows]
-                regions = file["regions/features"][rows] if wants_regions else np.zeros((len(counts), 0, 0), np.float16)
+                counts, tags = read_rows(file, "regions/count", rows), read_rows(file, "regions/tags", rows)
+                regions = np.zeros((len(counts), 0, 0), np.float16)
+                if wants_regions:
+                    regions = read_rows(file, "regions/features", rows)
                 yield [
                     CaptionInput(
                         self._ids.get(image_id, (image_id,)),

@@ -1,5 +1,6 @@
 """The driver's part, whichever the computation: the shards still to do, run with a bar, and the folder summed up."""
 
+import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -9,10 +10,11 @@ from pathlib import Path
 from dgf.pipeline.jobs.base import ShardJob, ShardResult, WorkerPool
 from dgf.pipeline.jobs.cluster import run_job
 from dgf.pipeline.progress import photo_bar
-from dgf.pipeline.shards import Failure, Marker, recorded_threads
+from dgf.pipeline.shards import Failure, Marker, recorded_threads, shard_name
 
 _MOST_THREADS = 4
 _STAGES = ("read", "wait", "compute", "write")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,14 @@ def run_shards(
 ) -> ShardsDone:
     """Run the shards that are not committed yet, with a bar; `sizes` are the photos of every shard of the plan.
 
+    Every committed shard is read first: one that is not what its marker says is made again, and no other.
+
     Raises:
         UserError: Workers cannot be had or cannot do the job, or shards failed; what was finished is kept.
     """
+    for index, fault in job.folder.find_damage(len(sizes)).items():
+        _log.warning("%s.h5 is damaged (it %s): it is made again", job.folder.path / shard_name(index), fault)
+        job.folder.withdraw(index)
     todo = [index for index in range(len(sizes)) if job.folder.committed(index) is None]
     with PhotoBar(title, sizes, todo) as bar:
         run_job(

@@ -1,8 +1,17 @@
 """A folder of shards: its plan, its schema, and how a shard becomes final."""
 
-from dgf.pipeline.shards.claim import MANIFEST, recorded_threads
-from dgf.pipeline.shards.folder import MADE_BY, ShardFolder, ShardKind
-from dgf.pipeline.shards.marker import Failure, Marker, ShardStats, fingerprint_of, shard_name, sum_seconds
+from dgf.pipeline.shards.claim import MANIFEST, PLAN, recorded_threads
+from dgf.pipeline.shards.folder import ShardFolder
+from dgf.pipeline.shards.marker import (
+    MADE_BY,
+    Failure,
+    Marker,
+    ShardKind,
+    ShardStats,
+    fingerprint_of,
+    shard_name,
+    sum_seconds,
+)
 from dgf.pipeline.shards.plan import GRID, Photo, Plan, PlannedShard, make_plan
 from dgf.pipeline.shards.schema import (
     BLOCKS,
@@ -12,7 +21,10 @@ from dgf.pipeline.shards.schema import (
     Layout,
     check_schema,
     read_layout,
+    read_rows,
     read_text,
+    read_versions,
+    reading,
     to_float16,
     write_captions,
     write_features,
@@ -25,6 +37,7 @@ __all__ = [
     "GRID",
     "MADE_BY",
     "MANIFEST",
+    "PLAN",
     "SCHEMA",
     "Failure",
     "Layout",
@@ -39,7 +52,10 @@ __all__ = [
     "fingerprint_of",
     "make_plan",
     "read_layout",
+    "read_rows",
     "read_text",
+    "read_versions",
+    "reading",
     "recorded_threads",
     "shard_name",
     "sum_seconds",

@@ -2,16 +2,22 @@
 
 import contextlib
 import json
+import logging
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.files import LOCK, exclusive, remove_dead_parts, write_json
+from dgf.pipeline.files import LOCK, exclusive, is_part, read_record, remove_dead_parts, write_record
+from dgf.pipeline.shards.marker import MADE_BY, Marker, fingerprint_of, read_marker, shard_name
 
 SETTINGS = "settings.json"
 PLAN = "plan.json"
 MANIFEST = "manifest.json"
+
+_SHARD_FILE = re.compile(r"shard-\d{5,}\.(json|h5)")
+_log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -23,13 +29,13 @@ def claim_folder(path: Path, settings: Mapping[str, Any], *, overwrite: bool) ->
     path.mkdir(parents=True, exist_ok=True)
     try:
         with exclusive(path):
-            remove_dead_parts(path)
             _check_settings(path, settings, overwrite)
-            write_json(path / SETTINGS, settings)
+            remove_dead_parts(path)
+            write_record(path / SETTINGS, settings)
             try:
                 yield
             except BaseException:
-                if not any(path.glob("shard-*.json")):
+                if not _shard_files(path):
                     _remove_own_files(path)
                 raise
             finally:
@@ -42,31 +48,38 @@ def claim_folder(path: Path, settings: Mapping[str, Any], *, overwrite: bool) ->
 def recorded_threads(path: Path) -> int | None:
     """The number of threads a folder was begun with; None where it has not been begun, or does not say."""
     try:
-        threads = read_object(path / SETTINGS).get("threads")
+        threads = read_record(path / SETTINGS).get("threads")
     except (OSError, ValueError):
         return None
     return threads if isinstance(threads, int) and threads > 0 else None
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON file; raises `OSError` or `ValueError` where it does not hold an object."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise ValueError("not a JSON object")
-    return content
-
-
 def _check_settings(path: Path, settings: Mapping[str, Any], overwrite: bool) -> None:
     recorded = path / SETTINGS
     if not recorded.exists():
-        if foreign := [item.name for item in path.iterdir() if item.name != LOCK]:
+        if foreign := [item.name for item in path.iterdir() if item.name != LOCK and not is_part(item.name)]:
             fault = f"is not empty and was not made by this command (it holds {foreign[0]})."
             raise UserError(f"{path} {fault}", "Give a new folder as --out.")
         return
+
+    # What it was made with, as far as its settings tell.
+    markers, ours = _own_markers(path), False
     try:
-        changes = _differences(read_object(recorded), settings)
-    except ValueError as error:
+        before = read_record(recorded)
+        ours = before.get("kind") in list(MADE_BY)
+        changes = _differences(before, settings)
+    except (OSError, ValueError) as error:
         changes = [f"{SETTINGS} cannot be read ({error})"]
+
+    # Damaged settings: the markers tell as well.
+    if changes and not overwrite and any(marker.fingerprint == fingerprint_of(settings) for marker in markers):
+        _log.warning("%s is damaged (%s): it is written again", recorded, "; ".join(changes))
+        return
+    if not ours and not markers:
+        raise UserError(
+            f"{path} holds a {SETTINGS} that dgf did not write or that is damaged, and no finished shard.",
+            "Give another --out, or remove the folder if nothing in it is needed.",
+        )
     if changes and not overwrite:
         raise UserError(
             f"{path} was made with other settings: {'; '.join(changes)}.",
@@ -76,11 +89,24 @@ def _check_settings(path: Path, settings: Mapping[str, Any], overwrite: bool) ->
         _remove_own_files(path)
 
 
+def _own_markers(path: Path) -> list[Marker]:
+    """The markers that can be read, whatever they vouch for."""
+    markers = []
+    for file in _shard_files(path):
+        with contextlib.suppress(UserError):
+            if file.suffix == ".json" and (marker := read_marker(file)).file == f"{shard_name(marker.index)}.h5":
+                markers.append(marker)
+    return markers
+
+
+def _shard_files(path: Path) -> list[Path]:
+    return sorted(file for file in path.glob("shard-*") if _SHARD_FILE.fullmatch(file.name))
+
+
 def _remove_own_files(path: Path) -> None:
     # Markers go first, so that a kill in the middle leaves no marker without its file.
-    for pattern in ("shard-*.json", "shard-*.h5"):
-        for file in sorted(path.glob(pattern)):
-            file.unlink()
+    for file in sorted(_shard_files(path), key=lambda file: file.suffix != ".json"):
+        file.unlink()
     for name in (PLAN, MANIFEST, SETTINGS):
         (path / name).unlink(missing_ok=True)
 

@@ -12,28 +12,40 @@ A run may be killed at any moment. What a marker vouches for is whole; everythin
 
 Files are the same byte for byte from run to run: no time stamps, contiguous uncompressed arrays (which a reader can
 map into memory) aligned to 64 bytes. The SHA-256 in the marker takes the place of HDF5's own checksums, which would
-need chunks.
+need chunks: whoever reads a shard compares it first, before HDF5 looks at the file.
 """
 
 import contextlib
+import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import h5py
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.files import file_digest, finish_part, part_file, write_json
-from dgf.pipeline.shards.claim import MANIFEST, SETTINGS, claim_folder, read_object
-from dgf.pipeline.shards.marker import Failure, Marker, ShardStats, fingerprint_of, read_marker, shard_name, sum_seconds
+from dgf.pipeline.files import file_digest, finish_part, part_file, read_record, write_record
+from dgf.pipeline.shards.check import WholeShards, hash_fault, look_at_marker, open_whole
+from dgf.pipeline.shards.claim import MANIFEST, SETTINGS, claim_folder
+from dgf.pipeline.shards.marker import (
+    MADE_BY,
+    Failure,
+    Marker,
+    ShardKind,
+    ShardStats,
+    damaged_file,
+    fingerprint_of,
+    read_marker,
+    shard_name,
+    sum_seconds,
+)
 from dgf.pipeline.shards.plan import Plan
-from dgf.pipeline.shards.schema import check_schema
 
-ShardKind = Literal["features", "captions"]
-MADE_BY: Mapping[str, str] = {"features": "dgf extract-features", "captions": "dgf caption"}
-"""What makes a folder of each kind."""
+_HASHERS = 4
+"""Threads that read shards to compare their hashes."""
 
 _ALIGNMENT = 64
 """Bytes; every array begins at a multiple, however small it is."""
@@ -52,6 +64,8 @@ class ShardFolder:
     path: Path
     kind: ShardKind
     fingerprint: str
+    _whole: WholeShards = field(default_factory=dict, compare=False, repr=False)
+    """So that each shard is read once in a command to compare its hash."""
 
     @classmethod
     def open(cls, path: Path, kind: ShardKind | None = None) -> "ShardFolder":
@@ -65,10 +79,13 @@ class ShardFolder:
         if not path.is_dir():
             raise UserError(f"{path}: no such folder of {kind or 'features or captions'}", hint)
         fault = f"is not a folder of {kind}" if kind else "holds neither features nor captions"
+        if not (path / SETTINGS).is_file():
+            raise UserError(f"{path} {fault}: {SETTINGS} cannot be read: there is no such file", hint)
         try:
-            settings = read_object(path / SETTINGS)
+            settings = read_record(path / SETTINGS)
         except (OSError, ValueError) as error:
-            raise UserError(f"{path} {fault}: {SETTINGS} cannot be read: {error}", hint) from error
+            hint = f"Run the same {commands} again, without --overwrite: it writes the file again."
+            raise UserError(f"{path / SETTINGS} cannot be read: {error}", hint) from error
         found: Any = settings.get("kind")
         if found not in list(MADE_BY) or kind not in (None, found):
             raise UserError(f"{path} {fault}: {SETTINGS} says {found}", hint)
@@ -127,17 +144,24 @@ class ShardFolder:
     def committed(self, index: int) -> Marker | None:
         """The shard's marker if it vouches for these settings and its file is there in the marked size, else None.
 
-        A broken marker counts as none. The hash is not read again: `fault` does that.
+        A broken marker counts as none. The hash is not compared: `find_damage` and `open_shard` do that.
         """
-        shard = self.path / f"{shard_name(index)}.h5"
-        if not shard.with_suffix(".json").is_file():
-            return None
-        try:
-            marker = read_marker(shard.with_suffix(".json"))
-        except UserError:
-            return None
-        whole = marker.index == index and marker.fingerprint == self.fingerprint and shard.is_file()
-        return marker if whole and shard.stat().st_size == marker.bytes else None
+        marker, fault = self._look(index)
+        return marker if fault is None else None
+
+    def find_damage(self, shards: int) -> dict[int, str]:
+        """Read every shard that is said to be done: the number of each that is not whole, and what is wrong with it."""
+
+        def look(index: int) -> str | None:
+            marker, fault = self._look(index)
+            return fault if marker is None or fault else self.fault(marker)
+
+        with ThreadPoolExecutor(min(_HASHERS, os.cpu_count() or 1)) as pool:
+            return {index: fault for index, fault in enumerate(pool.map(look, range(shards))) if fault is not None}
+
+    def withdraw(self, index: int) -> None:
+        """Remove a shard's marker: it is no longer done."""
+        (self.path / f"{shard_name(index)}.json").unlink(missing_ok=True)
 
     def commit(self, index: int, write: Callable[[h5py.File], None], stats: ShardStats) -> Marker:
         """Write a shard and then its marker; either both are whole or the shard does not count.
@@ -153,7 +177,7 @@ class ShardFolder:
             finish_part(part, path)
         seconds = {**stats.seconds, "write": time.perf_counter() - started}
         marker = Marker(index, self.fingerprint, path.name, size, sha256, replace(stats, seconds=seconds))
-        write_json(path.with_suffix(".json"), asdict(marker))
+        write_record(path.with_suffix(".json"), asdict(marker))
         return marker
 
     def write_manifest(self, markers: Iterable[Marker], more: Mapping[str, Any]) -> None:
@@ -168,11 +192,25 @@ class ShardFolder:
             "shards": [{"file": m.file, "rows": m.stats.rows, "bytes": m.bytes, "sha256": m.sha256} for m in done],
             **more,
         }
-        write_json(self.path / MANIFEST, content)
+        write_record(self.path / MANIFEST, content)
 
     def markers(self) -> list[Marker]:
-        """Every marker that lies in the folder, by index, whatever it vouches for."""
-        return [read_marker(path) for path in sorted(self.path.glob("shard-*.json"))]
+        """Every marker that lies in the folder, by index, whatever it vouches for; broken ones are left out."""
+        found = []
+        for path in sorted(self.path.glob("shard-*.json")):
+            with contextlib.suppress(UserError):
+                found.append(read_marker(path))
+        return found
+
+    def broken_markers(self) -> list[tuple[str, str]]:
+        """The markers that cannot be read: file, fault."""
+        broken = []
+        for path in sorted(self.path.glob("shard-*.json")):
+            try:
+                read_marker(path)
+            except UserError as error:
+                broken.append((path.name, f"cannot be read ({error.__cause__})"))
+        return broken
 
     def finished(self, shards: int | None = None) -> list[Marker]:
         """The marker of every shard of a finished folder; it has `shards`, or else as many as the folder's own plan.
@@ -181,60 +219,69 @@ class ShardFolder:
             UserError: A shard or the manifest is not there yet; names the command that continues.
         """
         total = len(self.plan.shards) if shards is None else shards
-        found = [self.committed(index) for index in range(total)]
-        done = [marker for marker in found if marker is not None]
-        lacking = shard_name(found.index(None)) if len(done) < total else MANIFEST
+        found = [self._look(index) for index in range(total)]
+        done = [marker for marker, fault in found if marker is not None and fault is None]
+        if len(done) < total:
+            number, fault = next((index, fault) for index, (marker, fault) in enumerate(found) if not marker or fault)
+            lacking = f"{shard_name(number)}.h5 {fault or 'is not made yet'}"
+        else:
+            lacking = f"{MANIFEST} is missing"
         if len(done) < total or not (self.path / MANIFEST).is_file():
             raise UserError(
-                f"{self.path} is unfinished, {len(done)} of {total} shards are done: {lacking} is missing or not whole",
-                f"Run the same `{MADE_BY[self.kind]}` again: it continues where it ended.",
+                f"{self.path} is unfinished, {len(done)} of {total} shards are done: {lacking}",
+                f"Run the same `{MADE_BY[self.kind]}` again, without --overwrite: it continues where it ended.",
             )
         return done
 
+    def verify(self, markers: Sequence[Marker]) -> None:
+        """Compare the hashes of shards with their markers, several at a time.
+
+        Raises:
+            UserError: One is not what its marker says.
+        """
+        with ThreadPoolExecutor(min(_HASHERS, os.cpu_count() or 1)) as pool:
+            faults = pool.map(lambda marker: hash_fault(self.path, marker, self._whole), markers)
+            for marker, fault in zip(markers, faults, strict=True):
+                if fault is not None:
+                    raise self.damaged(self.path / marker.file, fault)
+
     @contextlib.contextmanager
     def open_shard(self, marker: Marker) -> Iterator[h5py.File]:
-        """A shard open for reading, seen to be what its marker says, as far as that shows without hashing it.
+        """A shard open for reading, seen to be what its marker says; read it within `reading`.
 
         Raises:
             UserError: It is not, or cannot be read.
         """
-        path = self.path / marker.file
-        try:
-            with h5py.File(path, "r", locking=False) as file:
-                check_schema(file, self.kind)
-                if file.attrs["fingerprint"] != marker.fingerprint:
-                    raise self.damaged(path, "was made with other settings than its marker says")
-                if (rows := len(file["image_id"])) != marker.stats.rows:
-                    raise self.damaged(path, f"has {rows} rows, its marker says {marker.stats.rows}")
-                yield file
-        except (OSError, KeyError, RuntimeError) as error:
-            raise self.damaged(path, f"cannot be read as HDF5 ({error})") from error
+        with self._open(marker) as file:
+            yield file
 
     def fault(self, marker: Marker) -> str | None:
         """Read a shard again: the first thing in which it is not what its marker says; None where there is none."""
-        path = self.path / marker.file
-        if not path.is_file():
-            return "is not there"
-        if (size := path.stat().st_size) != marker.bytes:
-            return f"has {size} bytes, its marker says {marker.bytes}"
-        if (found := file_digest(path)) != marker.sha256:
-            return f"has SHA-256 {found[:12]}..., its marker says {marker.sha256[:12]}..."
         try:
-            with self.open_shard(marker):
+            with self._open(marker):
                 return None
         except UserError as error:
-            return error.message.removeprefix(f"{path}").lstrip(": ")
+            return error.message.removeprefix(f"{self.path / marker.file}").lstrip(": ")
 
     def damaged(self, path: Path, fault: str) -> UserError:
-        """The error that says what is wrong with a file of the folder, and how to recreate it."""
+        """The error that says what is wrong with a file of the folder, and that the same command makes it again."""
+        return damaged_file(path, self.kind, fault)
+
+    def unfit(self, path: Path, fault: str) -> UserError:
+        """The error for a file that is as dgf wrote it and does not go with the others."""
         return UserError(f"{path}: {fault}", f"Recreate the folder: `{MADE_BY[self.kind]} ... --overwrite`.")
+
+    def _look(self, index: int) -> tuple[Marker | None, str | None]:
+        return look_at_marker(self.path, self.fingerprint, index)
+
+    def _open(self, marker: Marker) -> h5py.File:
+        return open_whole(self.path, self.kind, marker, self._whole)
 
     def _read(self, name: str) -> dict[str, Any]:
         try:
-            return read_object(self.path / name)
+            return read_record(self.path / name)
         except (OSError, ValueError) as error:
-            hint = f"Run the same `{MADE_BY[self.kind]}` again."
-            raise UserError(f"{self.path / name}: cannot be read: {error}", hint) from error
+            raise self.damaged(self.path / name, f"cannot be read: {error}") from error
 
 
 def _create(path: Path) -> h5py.File:

@@ -1,13 +1,16 @@
 """The marker that vouches for one finished shard: what it was made with, its file, its rows and its failures."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.files import canonical_digest, read_record
+
+ShardKind = Literal["features", "captions"]
+MADE_BY: Mapping[str, str] = {"features": "dgf extract-features", "captions": "dgf caption"}
+"""What makes a folder of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,14 @@ def shard_name(index: int) -> str:
 
 def fingerprint_of(settings: Mapping[str, Any]) -> str:
     """SHA-256 of the settings' canonical JSON: equal settings, equal fingerprint, whatever the order of the keys."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return canonical_digest(settings)
+
+
+def damaged_file(path: Path, kind: str, fault: str) -> UserError:
+    """The error that says what is wrong with a file, and that the command of its `kind` makes that file again."""
+    command = MADE_BY.get(kind, "dgf extract-features")
+    hint = f"Run the same `{command}` again, without --overwrite: it makes what is damaged again, and nothing else."
+    return UserError(f"{path}: {fault}", hint)
 
 
 def read_marker(path: Path) -> Marker:
@@ -56,12 +66,12 @@ def read_marker(path: Path) -> Marker:
         UserError: It is not a marker.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_record(path)
         stats = content.pop("stats")
         failures = tuple(Failure(**failure) for failure in stats["failures"])
         return Marker(**content, stats=ShardStats(stats["rows"], failures, stats["seconds"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        hint = "Delete it and run the same command again."
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        hint = "Run the same command again: it makes the marker's shard again."
         raise UserError(f"{path} is not a shard's marker: {error}", hint) from error
 
 

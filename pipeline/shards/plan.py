@@ -7,6 +7,7 @@ workers, or on what an interrupted run left over.
 
 import hashlib
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,16 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.files import write_json
+from dgf.pipeline.files import read_record, write_record
 from dgf.pipeline.photos import ImageError, digest, probe, read_bytes
 from dgf.pipeline.shards.claim import PLAN
-from dgf.pipeline.shards.marker import Failure
+from dgf.pipeline.shards.marker import Failure, damaged_file
 
 GRID = 64
 """Photos whose network input agrees up to this many pixels in both directions may share a batch."""
 
 _READERS = 4
 """Threads that read and hash."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Plan:
 
     def save(self, folder: Path) -> None:
         """Write `plan.json`, atomically."""
-        write_json(folder / PLAN, {"version": 1, **asdict(self)})
+        write_record(folder / PLAN, {"version": 1, **asdict(self)})
 
     @staticmethod
     def load(folder: Path) -> "Plan":
@@ -91,20 +94,25 @@ class Plan:
             UserError: It is not there or is broken.
         """
         path = folder / PLAN
-        hint = "Recreate the folder: `dgf extract-features ... --overwrite`."
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_record(path)
             shards = tuple(tuple(tuple(map(_photo, batch)) for batch in shard) for shard in content["shards"])
             return Plan(shards, tuple(Failure(**failure) for failure in content["failures"]))
         except FileNotFoundError as error:
-            raise UserError(f"{path} is not there.", hint) from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path} cannot be read: {error}.", hint) from error
+            raise damaged_file(path, "features", "is not there") from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise damaged_file(path, "features", f"cannot be read: {error}") from error
 
     @staticmethod
     def load_if_there(folder: Path) -> "Plan | None":
-        """`load`, or None where the folder has no plan."""
-        return Plan.load(folder) if (folder / PLAN).exists() else None
+        """`load`, or None where the folder has no plan that can be read: photos are then planned again."""
+        if not (folder / PLAN).exists():
+            return None
+        try:
+            return Plan.load(folder)
+        except UserError as error:
+            _log.warning("%s; the photos are planned again", error.message)
+            return None
 
 
 def make_plan(

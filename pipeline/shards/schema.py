@@ -25,8 +25,9 @@ Caption shard (same index and plan as the feature shard)
 Attributes: kind, schema, fingerprint, versions (JSON); in feature shards also K, D, R, fc7 and class_names (JSON list).
 """
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.shards.marker import damaged_file
 
 SCHEMA = 1
 BLOCKS = (49, 512)
@@ -120,15 +122,43 @@ def write_captions(
     _write_attributes(file, "captions", fingerprint, versions)
 
 
+@contextlib.contextmanager
+def reading(file: h5py.File) -> Iterator[None]:
+    """Hold reads from an open shard, and nothing else: whatever HDF5 raises for one that fails is a `UserError`."""
+    path, kind = Path(file.filename), "features"
+    try:
+        kind = str(file.attrs["kind"])
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # HDF5 raises many kinds for what it cannot read
+        raise damaged_file(path, kind, f"cannot be read ({type(error).__name__}: {error})") from error
+
+
 def read_layout(file: h5py.File) -> Layout:
     """The sizes a feature shard's attributes tell."""
-    objects, regions, dim = (int(file.attrs[name]) for name in ("K", "R", "D"))
-    return Layout(objects, regions, dim, bool(file.attrs["fc7"]), tuple(json.loads(file.attrs["class_names"])))
+    with reading(file):
+        objects, regions, dim = (int(file.attrs[name]) for name in ("K", "R", "D"))
+        names = tuple(str(name) for name in json.loads(file.attrs["class_names"]))
+        return Layout(objects, regions, dim, bool(file.attrs["fc7"]), names)
 
 
 def read_text(file: h5py.File, name: str) -> list[str]:
     """A column of text, such as `image_id` or `caption`."""
-    return [str(text) for text in file[name].asstr()[:]]
+    with reading(file):
+        return [str(text) for text in file[name].asstr()[:]]
+
+
+def read_rows(file: h5py.File, name: str, rows: slice | int = slice(None)) -> Array:
+    """Rows of an array of numbers, such as `objects/count`; all of them unless told otherwise."""
+    with reading(file):
+        return np.asarray(file[name][rows])
+
+
+def read_versions(file: h5py.File) -> dict[str, str]:
+    """Versions of the software that a shard was made with."""
+    with reading(file):
+        return dict(json.loads(file.attrs["versions"]))
 
 
 def check_schema(file: h5py.File, kind: str) -> None:
@@ -138,10 +168,12 @@ def check_schema(file: h5py.File, kind: str) -> None:
         UserError: Names the file and the first thing that is wrong.
     """
     path = Path(file.filename)
-    if file.attrs.get("kind") != kind:
+    with reading(file):
+        found, schema = file.attrs["kind"], file.attrs["schema"]
+    if found != kind:
         raise UserError(f"{path} is not a shard of {kind}.", f"Point the option to the folder of {kind}.")
-    hint = "Recreate the folder with --overwrite."
-    if (schema := file.attrs.get("schema")) != SCHEMA:
+    if schema != SCHEMA:
+        hint = "Recreate the folder with --overwrite."
         raise UserError(f"{path} has schema {schema}, this version of dgf reads {SCHEMA}.", hint)
     try:
         columns = read_layout(file).columns() if kind == "features" else {"logprob": (np.float32, ())}
@@ -153,8 +185,10 @@ def check_schema(file: h5py.File, kind: str) -> None:
         for name, (dtype, shape) in columns.items():
             if file[name].dtype != dtype or file[name].shape != (rows, *shape):
                 raise ValueError(f"{name} is {file[name].dtype} {file[name].shape}")
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} does not follow the schema: {error}.", hint) from error
+    except UserError:
+        raise
+    except Exception as error:  # HDF5 raises many kinds for what it cannot read
+        raise damaged_file(path, kind, f"does not follow the schema: {error}") from error
 
 
 def to_float16(values: Array) -> NDArray[np.float16]:

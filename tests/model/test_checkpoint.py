@@ -58,6 +58,7 @@ def test_every_difference_of_a_foreign_file_is_named(network, tmp_path):
     weights["classifier.bias"] = torch.zeros(3)
     weights["decoder.classify.bias"] = torch.zeros(9)
     save_file(weights, tmp_path / WEIGHTS)
+    edit(tmp_path / CONFIG, lambda about: about)
     with pytest.raises(ModelError) as error:
         load_model(tmp_path)
     told = str(error.value)
@@ -68,7 +69,9 @@ def test_every_difference_of_a_foreign_file_is_named(network, tmp_path):
 
 
 def edit(path, change):
+    """As an older version wrote it, without checksums."""
     about = json.loads(path.read_text())
+    del about["files"], about["checksum"]
     change(about)
     path.write_text(json.dumps(about))
 
@@ -115,3 +118,29 @@ def test_weights_survive_a_failed_save(network, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space"):
         save_model(other, tmp_path)
     assert (tmp_path / WEIGHTS).read_bytes() == before
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, CONFIG, "tokenizer/tokenizer.json", "tokenizer/tokenizer_config.json"])
+def test_a_changed_byte_is_noticed_in_every_file(worded, labels, tmp_path, name):
+    from dgf.model.dgf_pt.config import ModelConfig
+
+    save_model(DGF(ModelConfig(), labels, worded("gpt2")).eval(), tmp_path)
+    content = bytearray((tmp_path / name).read_bytes())
+    for position in (len(content) // 3, len(content) - 5):
+        content[position] ^= 1
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ModelError, match=rf"(?s){name}.*dgf train --resume"):
+            load_model(tmp_path)
+        content[position] ^= 1
+    (tmp_path / name).unlink()
+    with pytest.raises(ModelError, match=name):
+        load_model(tmp_path)
+
+
+def test_a_list_of_files_without_its_checksum_is_damage(network, tmp_path):
+    save_model(network(), tmp_path)
+    about = json.loads((tmp_path / CONFIG).read_text())
+    del about["checksum"]
+    (tmp_path / CONFIG).write_text(json.dumps(about))
+    with pytest.raises(ModelError, match="has changed since"):
+        load_model(tmp_path)

@@ -108,7 +108,7 @@ class Poison:
             for taken in range(self.spec.times):
                 if self._first(taken):
                     if self.spec.how == "die":
-                        (self.folder.path / ".part-dead-shard-00000.h5").write_bytes(b"half")
+                        (self.folder.path / ".part-deaddeaddead-shard-00000.h5").write_bytes(b"half")
                         os.kill(os.getpid(), 9)
                     raise RuntimeError("poisoned")
         return self.extraction.compute(index, turns, report)

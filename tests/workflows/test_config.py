@@ -95,3 +95,17 @@ def test_a_file_names_the_language_model_only_where_it_says_so(tmp_path: Path) -
     assert not names_language_model(None, ["seed=1"])
     assert not names_language_model(silent, [])
     assert names_language_model(named, []) and names_language_model(silent, ["language_model=gpt2"])
+
+
+def test_a_sealed_configuration_shows_changes(tmp_path: Path) -> None:
+    config, file = resolve_config("demo"), tmp_path / "config.yaml"
+    text = dump_config(config, sealed=True)
+    assert text.startswith(dump_config(config)) and "# sha256 " in text.splitlines()[-1]
+    file.write_text(text)
+    assert load_config(file) == config
+    changed = text.replace("seed: 0", "seed: 1")
+    file.write_text(changed)
+    with pytest.raises(UserError, match=r"changed after `dgf train` wrote it(?s:.*)dgf eval --data(?s:.*)# sha256"):
+        load_config(file)
+    file.write_text("\n".join(changed.splitlines()[:-1]))  # on purpose
+    assert load_config(file).seed == 1

@@ -8,6 +8,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from dgf.cli.inspect import inspect_command as command
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.files import read_record, write_record
 from dgf.pipeline.photos import digest
 from dgf.pipeline.shards import Failure, Layout, ShardFolder, ShardStats, write_captions, write_features
 from dgf.workflows.inspect_shards import inspect_folder
@@ -90,15 +92,14 @@ def swap(path: Path) -> None:
     """Another shard under this name, with a marker that vouches for it."""
     other = path.with_name("shard-00000.h5")
     path.write_bytes(other.read_bytes())
-    marker = json.loads(other.with_suffix(".json").read_text())
-    marker |= {"file": path.name, "index": 1}
-    path.with_suffix(".json").write_text(json.dumps(marker))
+    marker = read_record(other.with_suffix(".json"))
+    write_record(path.with_suffix(".json"), marker | {"file": path.name, "index": 1})
 
 
 def recount(path: Path) -> None:
-    marker = json.loads(path.with_suffix(".json").read_text())
+    marker = read_record(path.with_suffix(".json"))
     marker["stats"]["rows"] = 7
-    path.with_suffix(".json").write_text(json.dumps(marker))
+    write_record(path.with_suffix(".json"), marker)
 
 
 def drop(path: Path) -> None:
@@ -123,7 +124,19 @@ def test_a_damaged_shard_is_named_with_what_mends_it(features: Path, damage, fau
     assert printed.exit_code == 1
     assert "broken       shard-00001.h5" in printed.output and fault in printed.output
     assert "shard-00000.h5" not in printed.output
-    assert f"rm -f {features / 'shard-00001.json'} && dgf extract-features" in printed.output
+    assert f"dgf extract-features ... --out {features}" in printed.output and "without --overwrite" in printed.output
+
+
+def test_a_damaged_marker_is_named(features: Path) -> None:
+    marker = features / "shard-00001.json"
+    marker.write_text(marker.read_text().replace('"rows": 2', '"rows": 3'))
+    with pytest.raises(
+        UserError, match=r"shard-00001\.json: cannot be read \(it has changed(?s:.*)without --overwrite"
+    ):
+        inspect_folder(InspectSettings(features))
+    printed = CliRunner().invoke(command, [str(features), "--verify"])
+    assert printed.exit_code == 1 and "broken       shard-00001.json cannot be read" in printed.output
+    assert "1 of 2" in printed.output
 
 
 def test_captions(captions: Path, data: Path, tmp_path: Path) -> None:
@@ -160,8 +173,6 @@ def test_sheet(features: Path, captions: Path, data: Path, tmp_path: Path) -> No
 def test_bad_input_is_one_message(
     arguments: list[str], message: str, features: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dgf.pipeline.errors import UserError
-
     monkeypatch.chdir(features.parent)
     result = CliRunner().invoke(command, arguments)
     assert isinstance(result.exception, UserError) and message in str(result.exception)

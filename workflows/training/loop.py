@@ -3,6 +3,7 @@
 A checkpoint is whole or not there, and holds nothing but tensors and plain values.
 """
 
+import hashlib
 import io
 import math
 import time
@@ -28,7 +29,11 @@ from dgf.workflows.devices import autocast
 from dgf.workflows.scoring import Scores, predict, score
 from dgf.workflows.training.run_folder import RunFolder
 
-START_AGAIN = "Delete it to start again."
+_SEAL = b"\ndgf-sha256-seal\n"
+"""Ends a checkpoint, together with the SHA-256 of what stands before it: torch's own format notices no changed byte."""
+
+_SEALED = len(_SEAL) + 32
+_STATE = ("network", "optimizer", "schedule", "progress")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +168,13 @@ def _record(trainer: Trainer, epoch: int, losses: Mapping[str, float], scores: S
 def _resume(trainer: Trainer, folder: RunFolder) -> Progress:
     """Put back what the last checkpoint holds."""
     state = load_training_state(folder.last)
+    best = load_training_state(folder.best)
+    for file, content, keys in ((folder.last, state, _STATE), (folder.best, best, ("network", "epoch", "f1"))):
+        if lacking := [key for key in keys if key not in content]:
+            raise UserError(f"{file}: it lacks {', '.join(lacking)}", start_again(file))
     restore_trained(trainer.model, state["network"], folder.last)
     progress = Progress(**state["progress"])
     # A kill between the two files leaves the best of an epoch that is now run again.
-    best = load_training_state(folder.best)
     progress.best_epoch, progress.best_f1 = best["epoch"], best["f1"]
     trainer.optimizer.load_state_dict(state["optimizer"])
     trainer.schedule.load_state_dict(state["schedule"])
@@ -177,20 +185,38 @@ def save_training_state(file: Path, state: Mapping[str, Any]) -> None:
     """Write tensors and plain values to one file, whole or not at all."""
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
+    buffer.write(_SEAL + hashlib.sha256(buffer.getbuffer()).digest())
+    file.parent.mkdir(exist_ok=True)  # whoever starts a run again has deleted it
     write_atomic(file, buffer.getvalue())
 
 
 def load_training_state(file: Path) -> dict[str, Any]:
-    """Read a checkpoint; nothing but tensors and plain values is accepted.
+    """Read a checkpoint; nothing but tensors and plain values is accepted. Those of older versions have no seal.
 
     Raises:
-        UserError: If it is damaged or holds anything else.
+        UserError: If it is missing, damaged or holds anything else.
     """
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        content = file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read: {error.strerror or error}", start_again(file)) from error
+    if content[-_SEALED:].startswith(_SEAL):
+        sealed, digest = content[:-_SEALED], content[-32:]
+        if hashlib.sha256(sealed).digest() != digest:
+            raise UserError(f"{file}: is damaged: its bytes are not those that dgf wrote", start_again(file))
+        content = sealed
+    try:
+        return dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
     except Exception as error:  # torch raises many kinds for a damaged file
-        raise UserError(f"{file}: not a readable checkpoint ({type(error).__name__})", START_AGAIN) from error
-    return dict(state)
+        raise UserError(f"{file}: not a readable checkpoint ({type(error).__name__})", start_again(file)) from error
+
+
+def start_again(file: Path) -> str:
+    """What helps where a checkpoint does not serve."""
+    return (
+        f"No other state to continue from is kept. Delete {file.parent}, and `dgf train --resume --out "
+        f"{file.parent.parent}` trains again from the first epoch; a finished run's model is usable as it is."
+    )
 
 
 def trained_state(network: nn.Module | RelationModel) -> dict[str, Tensor]:
@@ -206,7 +232,7 @@ def restore_trained(network: nn.Module | RelationModel, state: Mapping[str, Tens
     """
     own = {name: p for name, p in network.named_parameters() if p.requires_grad}
     if differences := list_differences(_shapes(own), _shapes(state)):
-        raise UserError("\n  ".join([f"{file}: does not fit the network:", *differences]), START_AGAIN)
+        raise UserError("\n  ".join([f"{file}: does not fit the network:", *differences]), start_again(file))
     with torch.no_grad():
         for name, parameter in own.items():
             parameter.copy_(state[name])

@@ -1,13 +1,14 @@
 """The folder of one training run: what lies in it, and how it is written so that a kill at any moment loses nothing."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.files import LOCK, PART, remove_dead_parts, write_atomic, write_json
+from dgf.pipeline.files import LOCK, is_part, read_record, remove_dead_parts, write_atomic, write_json, write_record
 from dgf.workflows.config import TrainConfig, dump_config, load_config
 
 
@@ -15,7 +16,7 @@ from dgf.workflows.config import TrainConfig, dump_config, load_config
 class RunFolder:
     """Where everything of a run lies.
 
-    `config.yaml`, `labels.json`, `data.json` and `environment.txt` are written before the first step,
+    `data.json`, `labels.json`, `environment.txt` and `config.yaml` are written before the first step, in this order,
     `metrics.jsonl` and `checkpoints/` after every epoch, and the network, `tokenizer/`,
     `model.safetensors` and `model.json`, last.
     """
@@ -49,11 +50,14 @@ class RunFolder:
 
     @property
     def foreign(self) -> list[str]:
-        """Names here that no beginning of a run writes."""
+        """Names of what no beginning of a run wrote here; files are told by what they say, not by their names."""
         if not self.path.is_dir():
             return [self.path.name] if self.path.exists() else []
-        own = {"checkpoints", "labels.json", "data.json", "environment.txt", LOCK}
-        return sorted(f.name for f in self.path.iterdir() if f.name not in own and not f.name.startswith(PART))
+        return sorted(
+            item.name
+            for item in self.path.iterdir()
+            if item.name != LOCK and not is_part(item.name) and not (item.name in _OWN and _OWN[item.name](item))
+        )
 
     def clean(self) -> None:
         """Remove what a killed run left half-written."""
@@ -63,16 +67,18 @@ class RunFolder:
     def begin(
         self, config: TrainConfig, relations: Sequence[str], facts: Mapping[str, Any], environment: Mapping[str, str]
     ) -> None:
-        """Make the folder with what is known before the first step; `config.yaml` comes last.
+        """Make the folder with what is known before the first step; `data.json` comes first, `config.yaml` last.
 
         `relations` are in id order; `facts` (`data.json`) are what evaluation must know of the training data.
         """
-        (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_record(self.path / "data.json", facts)
+        (self.path / "checkpoints").mkdir(exist_ok=True)
+        # A plain list of ids, for other programs: nothing here reads it.
         write_json(self.path / "labels.json", {name: number for number, name in enumerate(relations)})
-        write_json(self.path / "data.json", facts)
         lines = "".join(f"{name}: {value}\n" for name, value in environment.items())
         write_atomic(self.path / "environment.txt", lines.encode())
-        write_atomic(self.config_file, dump_config(config).encode())
+        write_atomic(self.config_file, dump_config(config, sealed=True).encode())
 
     def load_config(self) -> TrainConfig:
         """Return the configuration the run was started with.
@@ -121,7 +127,51 @@ class RunFolder:
             UserError: If it is missing or damaged.
         """
         try:
-            content = json.loads((self.path / "data.json").read_text(encoding="utf-8"))
+            facts = read_record(self.path / "data.json")
+            if not isinstance(facts.get("training_rows"), dict):
+                raise ValueError("it does not say how many rows each relation has")
         except (OSError, ValueError) as error:
-            raise UserError(f"{self.path}: data.json cannot be read: {error}", "Train the run again.") from error
-        return dict(content)
+            hint = "Put back a copy of it, or train the run again: the same `dgf train` with another --out."
+            raise UserError(f"{self.path / 'data.json'} cannot be read: {error}", hint) from error
+        return facts
+
+
+def _is_facts(path: Path) -> bool:
+    try:
+        return isinstance(read_record(path).get("training_rows"), dict)
+    except (OSError, ValueError):
+        return False
+
+
+def _is_labels(path: Path) -> bool:
+    """Whether it is `{name: number}` with the numbers in order, written as `write_json` does."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        labels = json.loads(text)
+    except (OSError, ValueError):
+        return False
+    counted = isinstance(labels, dict) and list(labels.values()) == list(range(len(labels)))
+    return counted and text == json.dumps(labels, indent=1, ensure_ascii=False) + "\n"
+
+
+def _is_environment(path: Path) -> bool:
+    """Whether each line is a fact, and the first is Python's version."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return False
+    return not lines or (re.match(r"python: \d", lines[0]) is not None and all(": " in line for line in lines))
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether it is a folder in which nothing was finished: checkpoints come after the beginning."""
+    return path.is_dir() and all(is_part(item.name) for item in path.iterdir())
+
+
+_OWN: Mapping[str, Callable[[Path], bool]] = {
+    "data.json": _is_facts,
+    "labels.json": _is_labels,
+    "environment.txt": _is_environment,
+    "checkpoints": _is_empty,
+}
+"""What a beginning writes before `config.yaml`, and whether a file or folder of that name is such a one."""

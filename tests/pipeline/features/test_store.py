@@ -1,4 +1,3 @@
-import json
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
+from dgf.pipeline.files import file_digest, read_record, write_record
 from dgf.pipeline.shards import (
     Failure,
     Layout,
@@ -271,7 +271,22 @@ def _scramble(folder: Path) -> None:
 def _reseal(path: Path) -> None:
     """Let the marker vouch for a shard as it is now."""
     marker = path.with_suffix(".json")
-    marker.write_text(json.dumps({**json.loads(marker.read_text()), "bytes": path.stat().st_size}))
+    write_record(marker, {**read_record(marker), "bytes": path.stat().st_size, "sha256": file_digest(path)})
+
+
+def _no_hdf5(folder: Path) -> None:
+    _scramble(folder)
+    _reseal(folder / "shard-00002.h5")
+
+
+def _count(folder: Path) -> None:
+    marker = folder / "shard-00000.json"
+    marker.write_text(marker.read_text().replace('"rows": 4', '"rows": 5'))
+
+
+def _flip_plan(folder: Path) -> None:
+    plan = folder / "plan.json"
+    plan.write_text(plan.read_text().replace("test/1.jpg", "test/2.jpg"))
 
 
 def _swap(folder: Path) -> None:
@@ -299,8 +314,11 @@ def _other_kind(folder: Path) -> None:
         (_drop("settings.json"), "is not a folder of features", "dgf extract-features"),
         (_other_settings, "unfinished, 0 of 4", "again"),
         (_other_kind, "is not a folder of features", "dgf extract-features"),
-        (_scramble, "shard-00002.h5: cannot be read as HDF5", "--overwrite"),
-        (_swap, "shard-00000.h5: was made with other settings than its marker says", "--overwrite"),
+        (_scramble, "shard-00002.h5: has SHA-256", "same `dgf extract-features` again, without --overwrite"),
+        (_no_hdf5, "shard-00002.h5: cannot be read as HDF5", "same `dgf extract-features` again, without --overwrite"),
+        (_swap, "shard-00000.h5: was made with other settings than its marker says", "again, without --overwrite"),
+        (_count, "shard-00000.h5 has a marker that cannot be read (it has changed since dgf wrote it", "again"),
+        (_flip_plan, "plan.json: cannot be read: it has changed since dgf wrote it", "again"),
     ],
 )
 def test_a_harmed_folder_is_refused_with_its_mend(
@@ -328,7 +346,7 @@ def test_wrong_folders(made: Made, tmp_path: Path) -> None:
 
 
 def test_captions_of_other_photos_are_refused(made: Made, tmp_path: Path) -> None:
-    features = fingerprint_of(json.loads((made.features / "settings.json").read_text()))
+    features = ShardFolder.open(made.features).fingerprint
     with ShardFolder.claim(tmp_path / "captions", {"kind": "captions", "features": features}) as folder:
         markers = []
         for index in range(len(SIZES)):

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.files import file_digest
-from dgf.pipeline.shards import Failure, ShardFolder, ShardStats, fingerprint_of
+from dgf.pipeline.files import file_digest, read_record, write_json
+from dgf.pipeline.shards import Failure, ShardFolder, ShardStats, fingerprint_of, read_rows, read_text, write_captions
 from dgf.pipeline.shards.marker import read_marker
 
 
@@ -211,3 +211,143 @@ def test_the_manifest_sums_the_markers_up(tmp_path: Path) -> None:
     assert content["rows"] == 4 and content["seconds"]["read"] == 2.0 and content["missing"] == ["gone.jpg"]
     assert [shard["file"] for shard in content["shards"]] == ["shard-00000.h5", "shard-00001.h5"]
     assert [failure["image_id"] for failure in content["failures"]] == ["0.jpg", "1.jpg"]
+
+
+CLAIMED = {"kind": "captions", "captioner": {"beams": 5}}
+
+
+def told(path: Path, shards: int = 3) -> ShardFolder:
+    """A finished folder of captions."""
+    with ShardFolder.claim(path, CLAIMED) as folder:
+        markers = []
+        for index in range(shards):
+
+            def fill(file: h5py.File, name: str = f"{index}.jpg") -> None:
+                write_captions(file, [name], ["a cat"], np.zeros(1), folder.fingerprint, {})
+
+            markers.append(folder.commit(index, fill, ShardStats(1)))
+        folder.write_manifest(markers, {})
+    return ShardFolder.open(path)
+
+
+def flip(path: Path, position: int = -1) -> None:
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("error", [OSError, RuntimeError, KeyError, ValueError])
+def test_an_error_of_whoever_reads_a_shard_stays_what_it_is(tmp_path: Path, error: type[Exception]) -> None:
+    folder = told(tmp_path)
+    with pytest.raises(error, match="mine"), folder.open_shard(folder.markers()[0]):
+        raise error("mine")
+
+
+def test_a_read_that_fails_is_a_damaged_shard(tmp_path: Path) -> None:
+    folder = told(tmp_path)
+    with folder.open_shard(folder.markers()[0]) as file:
+        assert read_text(file, "caption") == ["a cat"] and read_rows(file, "logprob").tolist() == [0]
+        for read in (lambda: read_rows(file, "absent"), lambda: read_text(file, "logprob")):
+            with pytest.raises(UserError, match=r"shard-00000\.h5: cannot be read .*\n.*same `dgf caption` again"):
+                read()
+
+
+def test_text_that_is_not_utf8_is_a_damaged_shard(tmp_path: Path) -> None:
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["kind"] = "captions"
+        file.create_dataset("caption", data=np.array([b"\xff\xfe"], "S2").astype(h5py.string_dtype("utf-8", 2)))
+    with h5py.File(path) as file, pytest.raises(UserError, match=r"x\.h5: cannot be read \(UnicodeDecodeError"):
+        read_text(file, "caption")
+
+
+def test_hdf5_does_not_look_at_a_shard_with_another_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = told(tmp_path)
+    flip(tmp_path / "shard-00001.h5", 5000)
+    monkeypatch.setattr(h5py, "File", None)
+    with pytest.raises(UserError, match=r"shard-00001\.h5: has SHA-256"), folder.open_shard(folder.markers()[1]):
+        pass
+
+
+def test_a_shard_is_hashed_once_unless_its_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, hashed = told(tmp_path), []
+
+    def digest(path: Path) -> str:
+        hashed.append(path.name)
+        return file_digest(path)
+
+    monkeypatch.setattr("dgf.pipeline.shards.check.file_digest", digest)
+    markers = folder.markers()
+    for _ in range(2):
+        folder.verify(markers)
+        with folder.open_shard(markers[0]):
+            pass
+    assert sorted(hashed) == [marker.file for marker in markers]
+    flip(tmp_path / "shard-00002.h5")
+    with pytest.raises(UserError, match=r"shard-00002\.h5: has SHA-256"):
+        folder.verify(markers)
+
+
+def test_damage_is_found_in_every_form_and_only_there(tmp_path: Path) -> None:
+    folder = told(tmp_path, shards=6)
+    flip(tmp_path / "shard-00001.h5", 100)
+    (tmp_path / "shard-00002.h5").unlink()
+    flip(tmp_path / "shard-00003.json", 20)
+    (tmp_path / "shard-00004.json").unlink()  # not made yet is no damage
+    found = folder.find_damage(6)
+    assert list(found) == [1, 2, 3] and "SHA-256" in found[1] and "is not there" in found[2] and "marker" in found[3]
+    folder.withdraw(1)
+    assert folder.committed(1) is None and list(folder.find_damage(6)) == [2, 3]
+
+
+def test_unreadable_settings_are_written_again_where_the_markers_agree(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    told(tmp_path)
+    whole = (tmp_path / "settings.json").read_bytes()
+    for content in (b"{", whole.replace(b"5", b"4", 1), whole.replace(b"checksum", b"chdcksum"), b"\xff"):
+        (tmp_path / "settings.json").write_bytes(content)
+        if b"chdcksum" not in content:
+            with pytest.raises(UserError, match=r"settings\.json cannot be read(?s:.*)dgf caption"):
+                ShardFolder.open(tmp_path)
+        with (
+            pytest.raises(UserError, match="made with other settings"),
+            ShardFolder.claim(tmp_path, {**CLAIMED, "captioner": {"beams": 4}}),
+        ):
+            pass
+        caplog.clear()
+        with ShardFolder.claim(tmp_path, CLAIMED) as folder:
+            assert folder.find_damage(3) == {} and "is written again" in caplog.text
+        assert (tmp_path / "settings.json").read_bytes() == whole
+
+
+def test_the_fingerprint_leaves_the_checksum_out(tmp_path: Path) -> None:
+    assert told(tmp_path).fingerprint == fingerprint_of(CLAIMED)
+    assert "checksum" in json.loads((tmp_path / "settings.json").read_text())
+    write_json(tmp_path / "settings.json", CLAIMED)  # as an older version wrote it
+    assert ShardFolder.open(tmp_path).fingerprint == fingerprint_of(CLAIMED) and ShardFolder.open(tmp_path).finished(3)
+
+
+@pytest.mark.parametrize("content", ['{"editor": "vim"}', "not JSON", '{"kind": ["features"]}', '{"kind": "solver"}'])
+def test_settings_of_another_program_are_never_replaced(tmp_path: Path, content: str) -> None:
+    (tmp_path / "settings.json").write_text(content)
+    (tmp_path / "plan.json").write_text("how to take over the world")
+    for overwrite in (False, True):
+        with (
+            pytest.raises(UserError, match=r"settings\.json that dgf did not write"),
+            ShardFolder.claim(tmp_path, CLAIMED, overwrite=overwrite),
+        ):
+            pass
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "settings.json": content, "plan.json": "how to take over the world",
+    }  # fmt: skip
+
+
+def test_a_broken_manifest_is_written_again(tmp_path: Path) -> None:
+    folder = told(tmp_path)
+    whole = (tmp_path / "manifest.json").read_bytes()
+    flip(tmp_path / "manifest.json", 40)
+    with pytest.raises(UserError, match=r"manifest\.json: cannot be read(?s:.*)dgf caption"):
+        _ = folder.manifest
+    folder.write_manifest(folder.markers(), {})
+    assert (tmp_path / "manifest.json").read_bytes() == whole and read_record(tmp_path / "manifest.json")["rows"] == 3

@@ -108,3 +108,15 @@ def test_every_photo_has_one_place_among_its_like(sizes: list[tuple[int, int]], 
         for one in part:
             assert 0 < len(one) <= batch
             assert len({(-(-photo.size[0] // 64), -(-photo.size[1] // 64)) for photo in one}) == 1
+
+
+def test_a_plan_with_a_changed_byte_is_refused_and_planned_again(
+    photos: tuple[Path, list[str]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert Plan.load_if_there(tmp_path) is None and not caplog.text
+    tiny_plan(*photos).save(tmp_path)
+    text = (tmp_path / "plan.json").read_text()
+    (tmp_path / "plan.json").write_text(text.replace("photo-0001", "photo-0009", 1))
+    with pytest.raises(UserError, match=r"plan\.json: cannot be read: it has changed(?s:.*)dgf extract-features"):
+        Plan.load(tmp_path)
+    assert Plan.load_if_there(tmp_path) is None and "planned again" in caplog.text
