@@ -15,6 +15,7 @@ from dgf.pipeline.jobs.base import WorkerPool
 from dgf.pipeline.jobs.extraction_spec import FeatureSpec
 from dgf.pipeline.photos import find_image
 from dgf.pipeline.posts import Dataset, read_dataset
+from dgf.pipeline.shards import FolderTakenError
 from dgf.workflows.caption import caption
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import open_corpus
@@ -50,7 +51,8 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
     dataset = read_dataset(settings.posts, on_error=settings.on_error, span_unit=settings.span_unit)
     with _work_folder(settings.work) as work:
         workers = WorkerPool(str(device), settings.workers)
-        features, captions = _see(settings, dataset, folder.read_data(), work, workers)
+        with _as_work_folder(work):
+            features, captions = _see(settings, dataset, folder.read_data(), work, workers)
         config = _for_posts(config, settings, features, captions)
         corpus = open_corpus(config, dataset, device)
         posts = [replace(post, relation=None) for post in dataset.posts]
@@ -117,6 +119,15 @@ def _for_posts(
         image_share=1.0,
     )
     return replace(config, data=data)
+
+
+@contextmanager
+def _as_work_folder(work: Path) -> Iterator[None]:
+    """Say of a folder that other posts or options made what can be done here."""
+    try:
+        yield
+    except FolderTakenError as error:
+        raise UserError(error.message, f"Give another --work, or none: {work} keeps what other posts made.") from error
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """`dgf train`: from shards and text to a run folder."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import exclusive
+from dgf.pipeline.posts import NONE
 from dgf.pipeline.shards import FC7, ShardFolder
 from dgf.workflows.config import TrainConfig, dump_config
 from dgf.workflows.data import Corpus, Split, open_corpus, prepare_splits, read_configured, train_tokenizer
@@ -147,8 +148,10 @@ def _training_facts(
 ) -> dict[str, Any]:
     """Gather what evaluation must know of the training data; `dgf eval` reads it."""
     counts = Counter(post.relation for post in split.placed.posts)
-    captions = config.data.captions
+    captions, negative = config.data.captions, labels.negative
     return {
+        **({"negative_label": negative} if negative not in (None, NONE) else {}),  # as runs from before it was a choice
+        **({"types_file": asdict(corpus.type_file)} if corpus.type_file is not None else {}),
         "training_rows": {name: counts[name] for name in labels.relations},
         "rows": len(split.placed.posts),
         "network_format": FORMAT,

@@ -20,6 +20,10 @@ _SHARD_FILE = re.compile(r"shard-\d{5,}\.(json|h5)")
 _log = logging.getLogger(__name__)
 
 
+class FolderTakenError(UserError):
+    """A folder holds what other settings or another program made; the hint is that of the commands that make shards."""
+
+
 @contextlib.contextmanager
 def claim_folder(path: Path, settings: Mapping[str, Any], *, overwrite: bool) -> Iterator[None]:
     """Hold a folder, with its settings checked and written; see `ShardFolder.claim`."""
@@ -59,7 +63,7 @@ def _check_settings(path: Path, settings: Mapping[str, Any], overwrite: bool) ->
     if not recorded.exists():
         if foreign := [item.name for item in path.iterdir() if item.name != LOCK and not is_part(item.name)]:
             fault = f"is not empty and was not made by this command (it holds {foreign[0]})."
-            raise UserError(f"{path} {fault}", "Give a new folder as --out.")
+            raise FolderTakenError(f"{path} {fault}", "Give a new folder as --out.")
         return
 
     # What it was made with, as far as its settings tell.
@@ -76,12 +80,12 @@ def _check_settings(path: Path, settings: Mapping[str, Any], overwrite: bool) ->
         _log.warning("%s is damaged (%s): it is written again", recorded, "; ".join(changes))
         return
     if not ours and not markers:
-        raise UserError(
+        raise FolderTakenError(
             f"{path} holds a {SETTINGS} that dgf did not write or that is damaged, and no finished shard.",
             "Give another --out, or remove the folder if nothing in it is needed.",
         )
     if changes and not overwrite:
-        raise UserError(
+        raise FolderTakenError(
             f"{path} was made with other settings: {'; '.join(changes)}.",
             "Give --overwrite to recreate it, or another --out.",
         )

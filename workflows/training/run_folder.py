@@ -112,7 +112,8 @@ class RunFolder:
             UserError: If rows, relations, features, captions or the networks' format have changed.
         """
         before = self.read_data()
-        changed = [key for key in before.keys() | facts.keys() if before.get(key) != facts.get(key)]
+        keys = (before.keys() | facts.keys()) - (_KEPT_SINCE - before.keys())
+        changed = [key for key in keys if before.get(key) != facts.get(key)]
         same_order = list(before["training_rows"]) == list(facts["training_rows"])
         if changed or not same_order:
             what = ", ".join(sorted(changed)) or "the order of the relations"
@@ -167,6 +168,9 @@ def _is_empty(path: Path) -> bool:
     """Whether it is a folder in which nothing was finished: checkpoints come after the beginning."""
     return path.is_dir() and all(is_part(item.name) for item in path.iterdir())
 
+
+_KEPT_SINCE = {"types_file"}
+"""Keys of `data.json` that runs from before do not have."""
 
 _OWN: Mapping[str, Callable[[Path], bool]] = {
     "data.json": _is_facts,
