@@ -3,6 +3,8 @@
 The files are those of the research data (`shared/cases`); each test says in which row of its table it stands.
 """
 
+import gzip
+import io
 import json
 import os
 import shutil
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from dgf.cli.main import cli
 
@@ -204,6 +207,73 @@ def test_27_a_work_folder_of_other_posts_names_an_option_that_predict_has(world:
     assert done.code == 1 and "--work" in done.err and "--overwrite" not in done.err and "--out" not in done.err
 
 
+# Shards and photos (4 to 9)
+
+
+def test_4_a_shard_that_a_killed_program_left_open_is_made_again_alone(world: World) -> None:
+    features = world.copy("features")
+    shard = features / "shard-00001.h5"
+    before = contents(features)
+    script = "import h5py, os, sys; file = h5py.File(sys.argv[1], 'r+'); file['image_id'][:]; os._exit(9)"
+    subprocess.run([sys.executable, "-c", script, str(shard)], check=False)
+    assert shard.read_bytes() != before["shard-00001.h5"] and len(shard.read_bytes()) == len(before["shard-00001.h5"])
+    for command in (
+        ("train", str(world.base), "--features", str(features), "--out", str(world.here / "new"), *TINY),
+        ("caption", str(world.base), "--features", str(features), "--out", str(world.here / "c"), "--oscar", "random"),
+        ("inspect", str(features), "--verify"),
+    ):
+        done = dgf(*command)
+        assert done.code == 1 and "shard-00001" in done.said and "dgf extract-features" in done.said, done.said
+        assert "--overwrite" not in done.said.replace("without --overwrite", "")
+    done = dgf("extract-features", str(world.base), "--out", str(features), "--shard-size", "5", *NETWORKS)
+    assert done.code == 0 and "shard-00001.h5" in done.err and "(5 new;" in done.out, done.said
+    after = contents(features)
+    same = [name for name in before if after[name] == before[name]]
+    assert {name for name in before if name.endswith(".h5")} <= set(same)
+    assert dgf("inspect", str(features), "--verify").code == 0
+
+
+def extract_photo(world: World, name: str, *words: str) -> Outcome:
+    data = world.here / "photo"
+    data.mkdir()
+    shutil.copyfile(world.cases / "img" / "p" / name, data / name)
+    row = {"text": "Ada met Bram", "head": {"span": [0, 3]}, "tail": {"span": [8, 12]}, "image": name}
+    (data / "train.jsonl").write_text(json.dumps(row) + "\n")
+    return dgf("extract-features", str(data), "--out", str(world.here / "f"), *NETWORKS, *words)
+
+
+def test_5_a_photo_of_thousands_of_scans_is_a_recorded_reason(world: World) -> None:
+    done = extract_photo(world, "many.jpg")
+    assert done.code == 3 and "many.jpg: " in done.out and "scans" in done.out
+    assert "scans" in (world.here / "f" / "manifest.json").read_text()
+
+
+@pytest.mark.parametrize("name", ["big_icc.png", "mpo_badindex.jpg", "no_eoi.jpg", "offset.gif", "good.jpg"])
+def test_6_7_8_what_browsers_show_has_features(world: World, name: str) -> None:
+    done = extract_photo(world, name)
+    assert done.code == 0 and "1 of 1 distinct photos have features" in done.out
+
+
+def test_7_wrong_checksums_of_metadata_do_not_matter(world: World) -> None:
+    chunk = b"\0\0\0\x04tEXta\0bc" + b"\xde\xad\xbe\xef"  # its checksum is another
+    whole = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(whole, "PNG")
+    png = whole.getvalue()
+    (world.here / "a.png").write_bytes(png[:33] + chunk + png[33:])
+    data = world.rows({"tokens": ["a", "b"], "head": {"span": [0, 1]}, "tail": {"span": [1, 2]}, "image": "a.png"})
+    assert dgf("validate", str(data), "--photos", "pixels").code == 0
+
+
+def test_9_damaged_pixels_are_recorded_unless_asked_for(world: World) -> None:
+    done = extract_photo(world, "zeros_tail.jpg")
+    assert done.code == 3 and "zeros_tail.jpg: damaged" in done.out and "0 of 1 distinct photos" in done.out
+    words = (str(world.here / "photo"), "--out", str(world.here / "g"), *NETWORKS, "--damaged", "use")
+    done = dgf("extract-features", *words)
+    assert done.code == 0 and "1 of 1 distinct photos have features" in done.out
+    assert json.loads((world.here / "g" / "settings.json").read_text())["damaged"] == "use"
+    assert "damaged" not in json.loads((world.here / "f" / "settings.json").read_text())
+
+
 # Text (10 to 18, 23, 28, 29)
 
 
@@ -245,8 +315,6 @@ def test_12_arrays_and_other_names_are_read(world: World) -> None:
     array = world.cases / "rows" / "array_pretty.jsonl"
     assert dgf("validate", str(array)).code == 0
     rows = json.loads(array.read_text())
-    import gzip
-
     lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
     for name, content in (
         ("a.json", json.dumps(rows).encode()),
