@@ -100,6 +100,10 @@ class ExtractSettings:
     threads: Threads = None
     on_error: BadRows = "stop"
     missing_images: MissingImages = "error"
+    damaged: Annotated[
+        Literal["fail", "use"],
+        Doc("Photos whose pixel data is damaged: record them as failed, or use what the decoder makes of them."),
+    ] = "fail"
     overwrite: Overwrite = False
 
 

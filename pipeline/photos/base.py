@@ -15,6 +15,9 @@ Damaged = Literal["fail", "use"]
 MAX_PIXELS = 50_000_000
 """150 MB as RGB; Pillow holds them a second time while they are decoded."""
 
+MAX_COSTLY_PIXELS = 25_000_000
+"""Where a pixel takes more time or memory than in a plain JPEG."""
+
 MAX_SIDE = 65_535
 """What JPEG and GIF can say at most. Pillow copies a row again and again until it is whole."""
 

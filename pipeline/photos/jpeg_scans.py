@@ -8,13 +8,21 @@ What it wants shows in what it takes: within codes it takes only whole units, of
 them it takes anything, looking for a marker. Bits after the codes change no pixel of an undamaged photo.
 """
 
-import struct
 from collections import defaultdict
 from functools import partial
 
 from PIL import Image
 
-from dgf.pipeline.photos.base import BROKEN, DAMAGED, MAX_PIXELS, TRUNCATED, Container, Damaged, ImageError
+from dgf.pipeline.photos.base import (
+    BROKEN,
+    DAMAGED,
+    MAX_COSTLY_PIXELS,
+    MAX_PIXELS,
+    TRUNCATED,
+    Container,
+    Damaged,
+    ImageError,
+)
 from dgf.pipeline.photos.jpeg import (
     EOI,
     MARKER,
@@ -28,11 +36,8 @@ from dgf.pipeline.photos.jpeg import (
     skipped,
 )
 
-MAX_PIXELS_IN_SCANS = 25_000_000
-"""Pixels where several scans share them: a decoder holds all coefficients, and goes through them at every scan."""
-
-_MAX_BLOCKS = 200_000_000
-"""Blocks that all scans together may go through; some twenty times what the largest photo needs."""
+_MAX_BLOCKS = 20_000_000
+"""Blocks that all scans together may go through; the largest progressive photo that programs write has 6 million."""
 
 _MAX_CHECKED = 100_000
 """Stretches that are checked; each takes a few microseconds."""
@@ -40,7 +45,7 @@ _MAX_CHECKED = 100_000
 _MAX_RESTARTS = 1_000_000
 """Restart markers of a scan; one a block in a photo of 64 million pixels."""
 
-_SLACK = 16
+_SLACK = 8
 """Bytes that may be left over: some cameras write a few more than they need."""
 
 _NO_CODE = b"\xff\x00" * 8
@@ -56,7 +61,8 @@ def read_jpeg(data: bytes, damaged: Damaged) -> Container:
         ImageError: It is broken.
     """
     header = read_jpeg_header(data)
-    most = MAX_PIXELS if header.single else MAX_PIXELS_IN_SCANS
+    # With several scans the decoder holds all coefficients, and goes through them at each.
+    most = MAX_PIXELS if header.single else MAX_COSTLY_PIXELS
     load = partial(_decode, data, header, strict=damaged == "fail" and header.frame.huffman)
     return Container(header.frame.size, load, header.orientation, max_pixels=most)
 

@@ -4,11 +4,8 @@ from io import BytesIO
 
 from PIL import Image
 
-from dgf.pipeline.photos.base import Container, ImageError
+from dgf.pipeline.photos.base import MAX_COSTLY_PIXELS, Container, ImageError
 from dgf.pipeline.photos.exif import read_orientation
-
-_MAX_WEBP_PIXELS = 25_000_000
-"""Its decoder holds the canvas four times."""
 
 _RUN_LENGTHS = (1, 2)
 """Compressions of a BMP that Pillow decodes in Python."""
@@ -33,4 +30,4 @@ def read_webp(data: bytes) -> Container:
     """Read the header of a WebP, of whose frames only the first is decoded."""
     image = Image.open(BytesIO(data), formats=("WEBP",))
     orientation = read_orientation(image.info.get("exif", b""))
-    return Container(image.size, lambda: image, orientation, max_pixels=_MAX_WEBP_PIXELS)
+    return Container(image.size, lambda: image, orientation, max_pixels=MAX_COSTLY_PIXELS)

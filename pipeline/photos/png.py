@@ -8,7 +8,17 @@ from io import BytesIO
 
 from PIL import Image
 
-from dgf.pipeline.photos.base import BROKEN, DAMAGED, TRUNCATED, UNKNOWN, Container, Damaged, ImageError
+from dgf.pipeline.photos.base import (
+    BROKEN,
+    DAMAGED,
+    MAX_COSTLY_PIXELS,
+    MAX_PIXELS,
+    TRUNCATED,
+    UNKNOWN,
+    Container,
+    Damaged,
+    ImageError,
+)
 from dgf.pipeline.photos.exif import read_orientation
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -16,6 +26,9 @@ _MAX_CHUNKS = 100_000
 """A photo of 64 MiB has 8,000 where a chunk holds 8 KiB, as most programs write."""
 
 _END = b"\0\0\0\0IEND\xae\x42\x60\x82"
+
+_COLORS = 2
+"""The header's kind of color where a pixel has red, green and blue."""
 
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Samples of a pixel by the header's kind of color."""
@@ -58,15 +71,19 @@ def read_png(data: bytes, damaged: Damaged) -> Container:
     header = next(chunks, None)
     if header is None or header.kind != b"IHDR" or len(header.body) != 13 or not (header.whole and header.intact):
         raise ImageError(UNKNOWN)
+    width, height, depth, color = struct.unpack_from(">IIBB", header.body)
     kept, orientation = [header], 1
     for chunk in chunks:
         if chunk.kind == b"IDAT":
             load = partial(_load, kept, chunk, chunks, strict=damaged == "fail")
-            return Container(struct.unpack_from(">II", header.body), load, orientation)
+            most = MAX_PIXELS if depth * _SAMPLES.get(color, 4) <= 8 else MAX_COSTLY_PIXELS
+            return Container((width, height), load, orientation, max_pixels=most)
         if not chunk.whole:
             raise ImageError(TRUNCATED)
         if chunk.kind == b"PLTE" and not chunk.intact:
             raise ImageError(BROKEN)
+        if chunk.kind == b"tRNS" and chunk.intact and (depth, color) == (16, _COLORS):
+            raise ImageError("a transparent color in 16 bits is not supported")
         if chunk.kind in (b"PLTE", b"tRNS") and chunk.intact:
             kept.append(chunk)
         if chunk.kind == b"eXIf" and chunk.intact:

@@ -26,7 +26,6 @@ def read_rgb(container: Container) -> npt.NDArray[np.uint8]:
     image = container.load()
     if image.mode in ("I", "F", "LAB", "HSV"):
         raise ImageError(f"pixels of the kind {image.mode} have no one reading as RGB")
-    wide = any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))
     image.load()
 
     # Where each pixel belongs in what is given back.
@@ -44,7 +43,7 @@ def read_rgb(container: Container) -> npt.NDArray[np.uint8]:
     for start in range(0, image.height, rows):
         end = min(start + rows, image.height)
         strip = image if (start, end) == (0, image.height) else image.crop((0, start, image.width, end))
-        stored[top + start : top + end, left : left + image.width] = _convert(strip, image, wide=wide)
+        stored[top + start : top + end, left : left + image.width] = _convert(strip, image)
     return upright
 
 
@@ -56,14 +55,12 @@ def _as_stored(upright: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[
     return turned.transpose(1, 0, 2) if orientation >= 5 else turned
 
 
-def _convert(strip: Image.Image, image: Image.Image, *, wide: bool) -> npt.NDArray[np.uint8]:
+def _convert(strip: Image.Image, image: Image.Image) -> npt.NDArray[np.uint8]:
     """A strip of an image as RGB, over white."""
     if image.mode.startswith("I;16"):
         return _high_byte(strip, image)
     if not strip.has_transparency_data:
         return np.asarray(strip.convert("RGB"))
-    if wide and "transparency" in image.info:
-        raise ImageError("a transparent color in 16 bits is not supported")
     layer = strip.convert("RGBA")
     return np.asarray(Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB"))
 

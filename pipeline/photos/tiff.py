@@ -7,7 +7,7 @@ from io import BytesIO
 
 from PIL import Image
 
-from dgf.pipeline.photos.base import MAX_PIXELS, TRUNCATED, UNKNOWN, Container, ImageError
+from dgf.pipeline.photos.base import MAX_COSTLY_PIXELS, MAX_PIXELS, TRUNCATED, UNKNOWN, Container, ImageError
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _ORIENTATION, _SAMPLES = 256, 257, 258, 259, 274, 277
 _STRIPS, _STRIP_BYTES, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 273, 279, 322, 323, 324, 325
@@ -85,7 +85,7 @@ def _read(data: bytes) -> Container:
     head = data[: 8 if big else 4] + struct.pack(order + place, end)
     directory = struct.pack(counted, len(kept)) + b"".join(kept.values()) + struct.pack(order + place, 0)
     load = partial(_load, data, head, bytes(end - len(data)) + directory)
-    most = MAX_PIXELS if sum(_bits(values)) <= 32 else MAX_PIXELS // 2
+    most = MAX_PIXELS if sum(_bits(values)) <= 8 else MAX_COSTLY_PIXELS
     return Container((width, height), load, orientation if orientation in range(1, 9) else 1, max_pixels=most)
 
 

@@ -19,7 +19,6 @@ from dgf.pipeline.photos.images import (
 from dgf.pipeline.posts import Dataset, Mention, Post
 from support.hostile_photos import OUTSIDE, Case, build, encoded, oriented, picture
 
-
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 
 
