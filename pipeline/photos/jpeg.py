@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dgf.pipeline.photos.base import BROKEN, TRUNCATED, UNKNOWN, ImageError
 from dgf.pipeline.photos.exif import read_orientation
 
-SOI, EOI, SOS = 0xD8, 0xD9, 0xDA
+SOI, EOI, SOS, DRI = 0xD8, 0xD9, 0xDA, 0xDD
 RESTARTS = range(0xD0, 0xD8)
 MARKER = re.compile(rb"\xff[^\x00\xff]")
 """In coded data an FF that is no marker is followed by a zero; before a marker there may be more FF."""
@@ -61,6 +61,17 @@ class Frame:
         across, down = next(((x, y) for known, x, y in self.components if known == name), (widest, tallest))
         return -(-self.size[0] * across // (8 * widest)) * -(-self.size[1] * down // (8 * tallest))
 
+    def stretches(self, names: bytes, interval: int) -> int:
+        """How many stretches of codes a scan of some components has, with a restart marker after each interval."""
+        if interval == 0:
+            return 1
+        if len(names) == 1:
+            return -(-self.blocks(names[0]) // interval)
+        across = max(factor for _, factor, _ in self.components)
+        down = max(factor for _, _, factor in self.components)
+        units = -(-self.size[0] // (8 * across)) * -(-self.size[1] // (8 * down))
+        return -(-units // interval)
+
 
 @dataclass(frozen=True, slots=True)
 class JpegHeader:
@@ -72,6 +83,7 @@ class JpegHeader:
         tables: The segments that decide the pixels, as a decoder reads them.
         scans: Where in the file the first scan begins.
         single: Whether the first scan holds all there is.
+        interval: How many units of pixels lie between restart markers; 0 for no such markers.
     """
 
     frame: Frame
@@ -79,6 +91,7 @@ class JpegHeader:
     tables: bytes
     scans: int
     single: bool
+    interval: int
 
 
 def read_jpeg_header(data: bytes) -> JpegHeader:
@@ -88,7 +101,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
         ImageError: It is cut off, broken, of a kind that is not known, or has too many segments.
     """
     tables = bytearray(b"\xff\xd8")
-    frame, exif = None, b""
+    frame, exif, interval = None, b"", 0
     position = 2
     for _ in range(MAX_SEGMENTS):
         marker, start, position = next_segment(data, position)
@@ -98,7 +111,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
             if frame is None:
                 raise ImageError(BROKEN)
             single = not frame.progressive and data[start + 4] >= len(frame.components)
-            return JpegHeader(frame, read_orientation(exif), bytes(tables), start, single)
+            return JpegHeader(frame, read_orientation(exif), bytes(tables), start, single, interval)
         body = data[start + 4 : position]
         if marker in _FRAMES:
             if frame is not None:
@@ -106,6 +119,8 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
             frame = _read_frame(marker, body)
         if marker == 0xE1 and body.startswith(b"Exif\0\0") and not exif:
             exif = body
+        if marker == DRI:
+            interval = read_interval(body)
         if _decides_pixels(marker, body):
             tables += data[start:position]
         if len(tables) > _MAX_TABLES:
@@ -138,6 +153,11 @@ def next_segment(data: bytes, position: int) -> tuple[int, int, int]:
     if position + length > len(data):
         raise ImageError(TRUNCATED)
     return marker, start, position + length
+
+
+def read_interval(body: bytes) -> int:
+    """Read how many units of pixels lie between restart markers."""
+    return int.from_bytes(body[:2], "big")
 
 
 def skipped(marker: int) -> bool:

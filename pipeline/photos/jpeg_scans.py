@@ -24,6 +24,7 @@ from dgf.pipeline.photos.base import (
     ImageError,
 )
 from dgf.pipeline.photos.jpeg import (
+    DRI,
     EOI,
     MARKER,
     MAX_SEGMENTS,
@@ -32,6 +33,7 @@ from dgf.pipeline.photos.jpeg import (
     Frame,
     JpegHeader,
     next_segment,
+    read_interval,
     read_jpeg_header,
     skipped,
 )
@@ -119,7 +121,7 @@ class _Decoder:
 
 
 def _feed_scans(decoder: _Decoder, data: bytes, header: JpegHeader, *, strict: bool) -> None:
-    position, blocks = header.scans, 0
+    position, blocks, interval = header.scans, 0, header.interval
     final: defaultdict[int, set[int]] = defaultdict(set)
     for _ in range(MAX_SEGMENTS):
         # A picture that lacks nothing but its end is whole.
@@ -131,37 +133,40 @@ def _feed_scans(decoder: _Decoder, data: bytes, header: JpegHeader, *, strict: b
         decoder.feed(data[start:position])
         if marker == EOI:
             return None
+        body = data[start + 4 : position]
+        if marker == DRI:
+            interval = read_interval(body)
         if marker == SOS:
-            blocks += _count_blocks(header.frame, data[start + 4 : position], final)
+            names = body[1 : 1 + 2 * body[0] : 2]
+            _note_final(header.frame, names, body[1 + 2 * len(names) :], final)
+            blocks += sum(header.frame.blocks(name) for name in names)
             if blocks > _MAX_BLOCKS:
                 raise ImageError("too many JPEG scans")
-            position = _feed_scan(decoder, memoryview(data), position, strict=strict)
+            stretches = header.frame.stretches(names, interval)
+            position = _feed_scan(decoder, memoryview(data), position, stretches, strict=strict)
         if decoder.done:
             return None
     raise ImageError("too many JPEG segments")
 
 
-def _count_blocks(frame: Frame, body: bytes, final: dict[int, set[int]]) -> int:
-    """Blocks that a scan goes through; `final` gets the coefficients of each component that it brings to full."""
-    count = body[0]
-    names = body[1 : 1 + 2 * count : 2]
-    if len(body) < 4 + 2 * count:
+def _note_final(frame: Frame, names: bytes, parameters: bytes, final: dict[int, set[int]]) -> None:
+    """Add the coefficients of each component that a scan brings to full precision to `final`."""
+    if len(parameters) < 3:
         raise ImageError(BROKEN)
-    first, last, precision = body[1 + 2 * count : 4 + 2 * count]
+    first, last, precision = parameters[:3]
     for name in names:
         if not frame.progressive:
             final[name].update(range(_COEFFICIENTS))
         elif precision & 15 == 0:
             final[name].update(range(first, last + 1))
-    return sum(frame.blocks(name) for name in names)
 
 
 def _complete(frame: Frame, final: dict[int, set[int]]) -> bool:
     return all(final[name].issuperset(range(_COEFFICIENTS)) for name, _, _ in frame.components)
 
 
-def _feed_scan(decoder: _Decoder, view: memoryview, position: int, *, strict: bool) -> int:
-    """Feed the coded data of a scan, with the restart markers in it; gives back where it ends."""
+def _feed_scan(decoder: _Decoder, view: memoryview, position: int, stretches: int, *, strict: bool) -> int:
+    """Feed the coded data of a scan, with the restart markers between its stretches; gives back where it ends."""
     start = position
     for restarts in range(_MAX_RESTARTS):
         found = MARKER.search(view, position)
@@ -173,6 +178,8 @@ def _feed_scan(decoder: _Decoder, view: memoryview, position: int, *, strict: bo
             _feed_stretch(decoder, view, start, end, strict=strict)
             start = end
         if decoder.done or found is None or view[found.end() - 1] not in RESTARTS:
+            if restarts + 1 < stretches and (strict or found is None):
+                raise ImageError(DAMAGED if found else TRUNCATED)
             decoder.feed(view[start:end])
             return end
         if strict and view[found.end() - 1] != RESTARTS[restarts % len(RESTARTS)]:

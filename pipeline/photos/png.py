@@ -30,6 +30,9 @@ _END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 _COLORS = 2
 """The header's kind of color where a pixel has red, green and blue."""
 
+_TRANSPARENCY = {0: (2,), _COLORS: (6,), 3: range(1, 257)}
+"""How long what is transparent may be, by the header's kind of color."""
+
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Samples of a pixel by the header's kind of color."""
 
@@ -82,9 +85,11 @@ def read_png(data: bytes, damaged: Damaged) -> Container:
             raise ImageError(TRUNCATED)
         if chunk.kind == b"PLTE" and not chunk.intact:
             raise ImageError(BROKEN)
-        if chunk.kind == b"tRNS" and chunk.intact and (depth, color) == (16, _COLORS):
-            raise ImageError("a transparent color in 16 bits is not supported")
-        if chunk.kind in (b"PLTE", b"tRNS") and chunk.intact:
+        if chunk.kind == b"PLTE":
+            kept.append(chunk)
+        if chunk.kind == b"tRNS" and chunk.intact and len(chunk.body) in _TRANSPARENCY.get(color, ()):
+            if (depth, color) == (16, _COLORS):
+                raise ImageError("a transparent color in 16 bits is not supported")
             kept.append(chunk)
         if chunk.kind == b"eXIf" and chunk.intact:
             orientation = read_orientation(bytes(chunk.body))
