@@ -61,7 +61,7 @@ def extract_photos(settings: ExtractSettings) -> ExtractSummary:
         )
     sizes = (settings.regions, settings.min_size, settings.max_size)
     detector = DetectorSpec(settings.detector, settings.weights, *sizes)
-    spec = FeatureSpec(detector, VggSpec(settings.vgg_weights, settings.fc7), settings.top_k)
+    spec = FeatureSpec(detector, VggSpec(settings.vgg_weights, settings.fc7), settings.top_k, settings.damaged)
     workers = choose_workers(settings)
     return extract(
         read_dataset(settings.data, on_error=settings.on_error, span_unit=settings.span_unit),

@@ -105,6 +105,10 @@ class ExtractSettings:
     on_error: BadRows = "stop"
     missing_images: MissingImages = "error"
     span_unit: SpansIn = "characters"
+    damaged: Annotated[
+        Literal["fail", "use"],
+        Doc("Photos whose pixel data is damaged: record them as failed, or use what the decoder makes of them."),
+    ] = "fail"
     overwrite: Overwrite = False
 
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from dgf.pipeline.detectors import Detector, Prepared
 from dgf.pipeline.jobs.base import Report, ShardContent, Turns, software_versions
 from dgf.pipeline.jobs.rows import Rows
-from dgf.pipeline.photos import ImageError, decode, read_bytes
+from dgf.pipeline.photos import Damaged, ImageError, decode, read_bytes
 from dgf.pipeline.shards import Failure, Layout, Photo, Plan, PlannedShard, ShardFolder, ShardStats, write_features
 
 if TYPE_CHECKING:  # it brings torch
@@ -57,15 +57,23 @@ class Extraction:
     """The computation of feature shards: photos of `root` as `plan` orders them, for `folder`.
 
     Up to `readers` threads read and decode for one shard; None for as many as there are CPUs, within reason.
+    Photos whose pixel data is `damaged` fail, or are used as far as the decoder makes anything of them.
     """
 
     def __init__(
-        self, folder: ShardFolder, plan: Plan, root: Path, networks: Networks, readers: int | None = None
+        self,
+        folder: ShardFolder,
+        plan: Plan,
+        root: Path,
+        networks: Networks,
+        readers: int | None = None,
+        damaged: Damaged = "fail",
     ) -> None:
         self._folder = folder
         self._plan = plan
         self._root = root
         self._networks = networks
+        self._damaged = damaged
         self._readers = readers or max(2, min(_MOST_READERS, len(os.sched_getaffinity(0))))
         self._versions = software_versions("dgf", "torch", "torchvision", "numpy", "pillow", "h5py")
 
@@ -129,7 +137,7 @@ class Extraction:
         started = time.perf_counter()
         try:
             data = read_bytes(self._root, photo.image_id)
-            pixels = decode(data)
+            pixels = decode(data, self._damaged)
             if len(data) != photo.bytes or pixels.shape[:2] != photo.size:
                 raise ImageError("changed while it was being extracted")
             return ReadyPhoto(photo, self._networks.detector.prepare(pixels), self._networks.vgg.prepare(pixels))

@@ -8,6 +8,7 @@ from typing import Any
 from dgf.pipeline.detectors import DetectorSpec, build_detector, describe_detector
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.extraction import Extraction, Networks
+from dgf.pipeline.photos import Damaged
 from dgf.pipeline.shards import Layout, ShardFolder
 from dgf.pipeline.vgg import VggSpec, build_vgg, describe_vgg
 
@@ -16,6 +17,8 @@ from dgf.pipeline.vgg import VggSpec, build_vgg, describe_vgg
 class FeatureSpec:
     """What the features of any photo are made with; K `objects` are kept of it, the best of the detector's regions.
 
+    Photos whose pixel data is `damaged` have none ("fail"), or those of what the decoder makes of it ("use").
+
     Raises:
         UserError: More objects than regions.
     """
@@ -23,6 +26,7 @@ class FeatureSpec:
     detector: DetectorSpec
     vgg: VggSpec
     objects: int
+    damaged: Damaged = "fail"
 
     def __post_init__(self) -> None:
         if not 1 <= self.objects <= self.detector.regions:
@@ -36,7 +40,8 @@ class FeatureSpec:
         """What the command of a folder says (`ShardFolder.command`)."""
         sizes = (command["regions"], command["min_size"], command["max_size"])
         detector = DetectorSpec(command["detector"], command["weights"], *sizes)
-        return cls(detector, VggSpec(command["vgg_weights"], command["fc7"]), command["top_k"])
+        vgg = VggSpec(command["vgg_weights"], command["fc7"])
+        return cls(detector, vgg, command["top_k"], command.get("damaged", "fail"))
 
     @property
     def command(self) -> dict[str, Any]:
@@ -50,6 +55,7 @@ class FeatureSpec:
             "regions": self.detector.regions,
             "min_size": self.detector.min_size,
             "max_size": self.detector.max_size,
+            "damaged": self.damaged,
         }
 
     def build_networks(self, device: str) -> Networks:
@@ -68,12 +74,15 @@ class ExtractionSpec:
     features: FeatureSpec
 
     def describe(self) -> dict[str, Any]:
-        """Model, weights and preprocessing of both networks."""
-        return {"detector": describe_detector(self.features.detector), "vgg": describe_vgg(self.features.vgg)}
+        """Model, weights and preprocessing of both networks; and `damaged` where it is not what folders always had."""
+        networks = {"detector": describe_detector(self.features.detector), "vgg": describe_vgg(self.features.vgg)}
+        return networks if self.features.damaged == "fail" else {**networks, "damaged": self.features.damaged}
 
     def load(self, folder: ShardFolder, device: str) -> Extraction:
         """Build the networks for the photos of the folder's plan."""
-        return Extraction(folder, folder.plan, self.root, self.features.build_networks(device))
+        return Extraction(
+            folder, folder.plan, self.root, self.features.build_networks(device), damaged=self.features.damaged
+        )
 
 
 def _located(value: str) -> str:

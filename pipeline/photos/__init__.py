@@ -1,5 +1,6 @@
 """Photos: found inside their folder, decoded safely, drawn."""
 
+from dgf.pipeline.photos.base import Damaged
 from dgf.pipeline.photos.images import NO_FILE, ImageError, decode, digest, probe, read_bytes, resolve_photo
 from dgf.pipeline.photos.search import (
     NamedPhotos,
@@ -12,6 +13,7 @@ from dgf.pipeline.photos.search import (
 
 __all__ = [
     "NO_FILE",
+    "Damaged",
     "ImageError",
     "NamedPhotos",
     "NearPhotos",

@@ -3,36 +3,35 @@
 Right pixels here are what a browser shows on a white page: EXIF orientation applied, transparency over white, the
 first frame of an animation, the high byte of 16-bit samples. ICC profiles are not applied (sRGB is assumed; CMYK is
 converted by the plain formula, with Adobe's inverted polarity for every CMYK JPEG, as other software does).
+Metadata is never read, but for the orientation; where the pixels are all there, what else is missing does not matter.
 """
 
 import hashlib
 import os
 import re
 import stat
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
-"""What may be decoded. Pillow knows far more, each a parser that a hostile file could reach."""
+from dgf.pipeline.file_kinds import HEAD_BYTES, kind_of_bytes
+from dgf.pipeline.photos.base import BROKEN, MAX_PIXELS, TRUNCATED, UNKNOWN, Container, Damaged
+from dgf.pipeline.photos.base import ImageError as ImageError
+from dgf.pipeline.photos.gif import read_gif
+from dgf.pipeline.photos.jpeg_scans import read_jpeg
+from dgf.pipeline.photos.plain import read_bmp, read_webp
+from dgf.pipeline.photos.png import read_png
+from dgf.pipeline.photos.rgb import read_rgb
+from dgf.pipeline.photos.tiff import read_tiff
 
 MAX_BYTES = 1 << 26
-MAX_PIXELS = 80_000_000
-"""Below the number at which Pillow itself warns; 240 MB as RGB."""
 
 NO_FILE = "no such file"
 """The reason of a photo that is not there."""
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
-
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _BLACK_IS_ZERO = 258, 262, 1
-
-
-class ImageError(Exception):
-    """A photo cannot be used. Its text is the reason: short, for a user, the same every time (markers hold it)."""
 
 
 def resolve_photo(root: Path, image_id: str) -> Path:
@@ -111,17 +110,21 @@ def probe(data: bytes) -> tuple[int, int]:
         ImageError: The bytes are not an image of a known format, or it has too many pixels.
     """
     try:
-        with _open(data) as image:
-            width, height = image.size
-            return (width, height) if _orientation(image) >= 5 else (height, width)
+        container = _open(data, "fail")
     except ImageError:
         raise
     except Exception as error:
         raise _broken(error) from None
+    width, height = container.size
+    return (width, height) if container.orientation >= 5 else (height, width)
 
 
-def decode(data: bytes) -> npt.NDArray[np.uint8]:
+def decode(data: bytes, damaged: Damaged = "fail") -> npt.NDArray[np.uint8]:
     """Decode a photo.
+
+    Args:
+        data: The file.
+        damaged: Whether pixels made of damaged data are a failure, or used where the decoder makes any.
 
     Returns:
         (H, W, 3) uint8 RGB, upright.
@@ -130,14 +133,7 @@ def decode(data: bytes) -> npt.NDArray[np.uint8]:
         ImageError: See `probe`; or the pixels are cut off, broken, or of a kind with no one reading as RGB.
     """
     try:
-        with _open(data) as image:
-            orientation = _orientation(image)
-            pixels = np.asarray(_rgb(image))
-            if orientation != 1:
-                rotated = Image.fromarray(pixels)  # without the file's own EXIF, which may be broken
-                rotated.getexif()[ExifTags.Base.Orientation] = orientation
-                pixels = np.asarray(ImageOps.exif_transpose(rotated))
-            return np.ascontiguousarray(pixels)
+        return read_rgb(_open(data, damaged))
     except ImageError:
         raise
     # Pillow's parsers raise nearly every exception there is on hostile bytes.
@@ -145,60 +141,29 @@ def decode(data: bytes) -> npt.NDArray[np.uint8]:
         raise _broken(error) from None
 
 
-def _open(data: bytes) -> ImageFile.ImageFile:
+def _open(data: bytes, damaged: Damaged) -> Container:
     """Read the header of one of the known formats and refuse a bomb; nothing is decoded."""
-    try:
-        image = Image.open(BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError:
-        raise ImageError("not a JPEG, PNG, GIF, WebP, BMP or TIFF image, or its header is broken") from None
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise ImageError(f"more than {MAX_PIXELS:,} pixels")
-    if width < 1 or height < 1:
-        raise ImageError("has no pixels")
-    return image
+    container = _read_container(data, damaged)
+    container.check_size()
+    return container
 
 
-def _orientation(image: Image.Image) -> int:
-    """Read the EXIF orientation that is left to apply; broken EXIF is no reason to refuse the pixels."""
-    if image.format == "TIFF":
-        return 1  # Pillow applies it itself there, to the size as to the pixels
-    exif = Image.Exif()
-    try:
-        exif.load(image.info.get("exif", b""))
-        value = exif.get(ExifTags.Base.Orientation, 1)
-    except Exception:
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _rgb(image: ImageFile.ImageFile) -> Image.Image:
-    wide = any(";16" in str(tile.args) for tile in image.tile)
-    image.load()
-    if image.mode.startswith("I;16"):
-        return _high_byte(image)
-    if image.mode in ("I", "F", "LAB", "HSV"):
-        raise ImageError(f"pixels of the kind {image.mode} have no one reading as RGB")
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    if wide and "transparency" in image.info:
-        raise ImageError("a transparent color in 16 bits is not supported")
-    layer = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-
-
-def _high_byte(image: Image.Image) -> Image.Image:
-    """16-bit gray, of which Pillow's own conversion keeps only values below 256."""
-    if image.format == "TIFF":
-        tags = image.getexif()
-        if tags.get(_BITS_PER_SAMPLE) not in (16, (16,)) or tags.get(_PHOTOMETRIC) != _BLACK_IS_ZERO:
-            raise ImageError("this kind of 16-bit TIFF is not supported")
-    values = np.asarray(image)
-    gray = (values >> 8).astype(np.uint8)
-    clear = image.info.get("transparency")
-    if isinstance(clear, int):
-        gray[values == clear] = 255
-    return Image.fromarray(gray).convert("RGB")
+def _read_container(data: bytes, damaged: Damaged) -> Container:
+    """What may be decoded. Pillow knows far more, each a parser that a hostile file could reach."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return read_jpeg(data, damaged)
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return read_png(data, damaged)
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return read_gif(data)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return read_webp(data)
+    if data.startswith(b"BM"):
+        return read_bmp(data)
+    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return read_tiff(data)
+    kind = kind_of_bytes(data[:HEAD_BYTES])
+    raise ImageError(f"not an image that is read: {kind.name}" if kind is not None and kind.hint else UNKNOWN)
 
 
 def _broken(error: Exception) -> ImageError:
@@ -206,4 +171,6 @@ def _broken(error: Exception) -> ImageError:
         return ImageError(f"more than {MAX_PIXELS:,} pixels")
     if isinstance(error, MemoryError):
         return ImageError("does not fit in memory")
-    return ImageError("truncated" if isinstance(error, EOFError) or "runcated" in str(error) else "broken image data")
+    if isinstance(error, UnidentifiedImageError):
+        return ImageError(UNKNOWN)
+    return ImageError(TRUNCATED if isinstance(error, EOFError) or "runcated" in str(error) else BROKEN)

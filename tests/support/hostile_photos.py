@@ -17,7 +17,9 @@ Pixels = npt.NDArray[np.uint8]
 
 NOT_AN_IMAGE = "not a JPEG, PNG, GIF, WebP, BMP or TIFF image, or its header is broken"
 OUTSIDE = "leads outside the data folder"
-BOMB = "more than 80,000,000 pixels"
+BOMB = "more than 50,000,000 pixels"
+COSTLY_BOMB = "more than 25,000,000 pixels"
+DAMAGED = "damaged pixel data"
 MISSING = "no such file"
 
 
@@ -65,15 +67,34 @@ def png(width: int, height: int, depth: int, color: int, rows: bytes, extra: byt
     header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
-        + _chunk(b"IHDR", header)
+        + chunk(b"IHDR", header)
         + extra
-        + _chunk(b"IDAT", zlib.compress(rows))
-        + _chunk(b"IEND", b"")
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
     )
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def zipped(kind: bytes, head: bytes) -> bytes:
+    """A PNG chunk that is small, and four million zeros after decompression."""
+    return chunk(kind, head + zlib.compress(bytes(1 << 22)))
+
+
+def zeroed(data: bytes, count: int = 400) -> bytes:
+    """Zeros over the middle of a photo's coded data."""
+    start = (data.rindex(b"\xff\xda") + len(data) - count) // 2
+    return data[:start] + bytes(count) + data[start + count :]
+
+
+def bad_checksum(data: bytes, kind: bytes, body: bytes) -> bytes:
+    """A PNG with one more chunk before its pixels, whose checksum is wrong."""
+    at = data.index(b"IDAT") - 4
+    wrong = bytearray(chunk(kind, body))
+    wrong[-1] ^= 1
+    return data[:at] + bytes(wrong) + data[at:]
 
 
 def oriented(form: str, orientation: int) -> bytes:
@@ -121,13 +142,15 @@ def _files() -> Iterator[tuple[str, bytes, Pixels | str]]:
     yield "good.jpg", jpeg, plain
     yield "empty.jpg", b"", "empty file"
     yield "text.jpg", b"this is no picture\n" * 40, NOT_AN_IMAGE
-    yield "page.jpg", b"<html><body>404</body></html>", NOT_AN_IMAGE
+    yield "page.jpg", b"<html><body>404</body></html>", "not an image that is read: an HTML page, not the file itself"
     yield "noise.png", np.random.default_rng(0).bytes(5000), NOT_AN_IMAGE
+    yield from _metadata()
     yield from _truncated()
     yield from _bombs()
     yield from _kinds()
     yield from _transparent()
     yield from _animated()
+    yield from _frames()
     for orientation in range(1, 9):
         yield f"exif {orientation}.jpg", oriented("JPEG", orientation), upright(plain, orientation)
     for form in ("PNG", "WEBP", "TIFF"):
@@ -164,6 +187,26 @@ def _files() -> Iterator[tuple[str, bytes, Pixels | str]]:
     yield "really-a-png.jpg", encoded(plain, "PNG"), plain
 
 
+def _metadata() -> Iterator[tuple[str, bytes, Pixels | str]]:
+    """What browsers pass over: large, damaged or nonsensical, and not one pixel depends on it."""
+    plain = picture()
+    data = encoded(plain, "PNG")
+    at = data.index(b"IDAT") - 4
+    for kind, head in ((b"iCCP", b"a\0\0"), (b"zTXt", b"a\0\0"), (b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0")):
+        yield f"big-{kind.decode()}.png", data[:at] + zipped(kind, head) + data[at:], plain
+    for kind in (b"tEXt", b"gAMA", b"pHYs", b"acTL", b"fcTL", b"eXIf", b"tRNS"):
+        yield f"checksum-{kind.decode()}.png", bad_checksum(data, kind, bytes(3)), plain
+        yield f"short-{kind.decode()}.png", data[:at] + chunk(kind, bytes(1)) + data[at:], plain
+    jpeg = encoded(plain, "JPEG", quality=95, subsampling=0)
+    for name, segment in (("icc", b"\xff\xe2\xff\xffICC_PROFILE\0\1\1"), ("xmp", b"\xff\xe1\xff\xffhttp://ns")):
+        yield f"big-{name}.jpg", jpeg[:2] + segment.ljust(65_537, b"x") * 40 + jpeg[2:], plain
+    two = [Image.fromarray(plain), Image.fromarray(plain[::-1])]
+    stereo = bytearray(saved(two[0], "MPO", save_all=True, append_images=two[1:], quality=95, subsampling=0))
+    index = stereo.index(b"MPF\0") + 4
+    stereo[index + 8 : index + 40] = b"\xff" * 32
+    yield "bad-index.jpg", bytes(stereo), plain
+
+
 def _truncated() -> Iterator[tuple[str, bytes, Pixels | str]]:
     noisy = np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8)
     whole = encoded(noisy, "JPEG", quality=90)
@@ -176,12 +219,17 @@ def _truncated() -> Iterator[tuple[str, bytes, Pixels | str]]:
         yield f"cut.{form.lower()}", data[: len(data) // 2], reasons.get(form, "truncated")
     data = bytearray(encoded(noisy, "PNG"))
     data[len(data) // 2] ^= 0xFF
-    yield "flipped-bit.png", bytes(data), "broken image data"
+    yield "flipped-bit.png", bytes(data), DAMAGED
+    yield "no-end.jpg", encoded(picture(), "JPEG", quality=95, subsampling=0)[:-2], picture()
+    yield "no-end.png", encoded(picture(), "PNG")[:-12], picture()
+    yield "no-checksum.png", encoded(picture(), "PNG")[:-18], picture()
+    yield "zeros.jpg", zeroed(encoded(noisy, "JPEG", quality=90)), DAMAGED
 
 
 def _bombs() -> Iterator[tuple[str, bytes, Pixels | str]]:
     yield "bomb.png", png(50_000, 50_000, 1, 0, bytes(100)), BOMB
-    yield "bomb-just.png", png(8_000, 10_001, 8, 2, bytes(100)), BOMB
+    yield "bomb-just.png", png(5_000, 5_001, 8, 2, bytes(100)), COSTLY_BOMB
+    yield "bomb-just-gray.png", png(5_000, 10_001, 8, 0, bytes(100)), BOMB
     yield "bomb-real.png", png(20_000, 20_000, 1, 0, bytes(20_000 * 2_501)), BOMB
     gif = bytearray(encoded(picture(), "GIF"))
     gif[6:10] = struct.pack("<HH", 65535, 65535)
@@ -193,12 +241,8 @@ def _bombs() -> Iterator[tuple[str, bytes, Pixels | str]]:
     start = jpeg.index(b"\xff\xc0")
     jpeg[start + 5 : start + 9] = struct.pack(">HH", 65500, 65500)
     yield "bomb.jpg", bytes(jpeg), BOMB
-    yield "no-pixels.png", png(0, 0, 8, 2, b""), NOT_AN_IMAGE
-    yield (
-        "text-bomb.png",
-        png(4, 4, 8, 0, bytes(20), _chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1 << 22)))),
-        "broken image data",
-    )
+    yield "no-pixels.png", png(0, 0, 8, 2, b""), "has no pixels"
+    yield "text-bomb.png", png(4, 4, 8, 0, bytes(20), zipped(b"zTXt", b"a\0\0")), np.zeros((4, 4, 3), np.uint8)
 
 
 def _kinds() -> Iterator[tuple[str, bytes, Pixels | str]]:
@@ -278,7 +322,7 @@ def _transparent() -> Iterator[tuple[str, bytes, Pixels | str]]:
     keyed = np.repeat(np.where(wide[:, :, None] == clear16, 255, gray), 3, 2).astype(np.uint8)
     yield "key16.png", saved(Image.fromarray(wide), "PNG", transparency=clear16), keyed
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in plain)
-    key = _chunk(b"tRNS", struct.pack(">HHH", 200, 40, 40))
+    key = chunk(b"tRNS", struct.pack(">HHH", 200, 40, 40))
     yield "key-color16.png", png(64, 48, 16, 2, rows, key), "a transparent color in 16 bits is not supported"
 
 
@@ -300,6 +344,24 @@ def _animated() -> Iterator[tuple[str, bytes, Pixels | str]]:
         saved(two[0], "MPO", save_all=True, append_images=two[1:], quality=95, subsampling=0),
         plain,
     )
+
+
+def _frames() -> Iterator[tuple[str, bytes, Pixels | str]]:
+    """First frames that are not as large as the canvas: what they leave is white, what leaves them is seen."""
+    plain = picture()
+    data = saved(Image.fromarray(plain).quantize(8), "GIF")
+    canvas = np.full((60, 90, 3), 255, np.uint8)
+    canvas[5:53, 10:74] = plain
+    yield "offset.gif", placed(data, (90, 60), (10, 5)), canvas
+    grown = np.full((50, 66, 3), 255, np.uint8)
+    grown[2:, 2:] = plain
+    yield "outside.gif", placed(data, (20, 10), (2, 2)), grown
+
+
+def placed(data: bytes, canvas: tuple[int, int], corner: tuple[int, int]) -> bytes:
+    """A GIF with its frame elsewhere on another canvas."""
+    at = data.index(b",\0\0\0\0")
+    return data[:6] + struct.pack("<HH", *canvas) + data[10 : at + 1] + struct.pack("<HH", *corner) + data[at + 5 :]
 
 
 def _paths(root: Path, outside: Path) -> Iterator[Case]:

@@ -10,7 +10,6 @@ from PIL import Image
 
 from dgf.pipeline.photos import find_image, why_missing
 from dgf.pipeline.photos.images import (
-    FORMATS,
     ImageError,
     decode,
     digest,
@@ -19,6 +18,8 @@ from dgf.pipeline.photos.images import (
 )
 from dgf.pipeline.posts import Dataset, Mention, Post
 from support.hostile_photos import OUTSIDE, Case, build, encoded, oriented, picture
+
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
 
 
 @pytest.fixture(scope="module")
