@@ -160,3 +160,14 @@ def test_a_png_whose_checksum_alone_is_wrong_can_be_used() -> None:
     whole[-14] ^= 1
     assert reason(bytes(whole)) == DAMAGED
     assert np.array_equal(decode(bytes(whole), "use"), picture())
+
+
+def test_what_says_how_colors_are_stored_is_kept() -> None:
+    whole = encoded(np.asarray(noise()), "JPEG", quality=95)
+    frame, scan = whole.index(b"\xff\xc0"), whole.index(b"\xff\xda")
+    named = bytearray(whole)
+    for number, name in enumerate(b"RGB"):  # ids that would mean red, green and blue, were there no JFIF segment
+        named[frame + 10 + 3 * number] = named[scan + 5 + 2 * number] = name
+    assert np.array_equal(decode(bytes(named)), decode(whole))
+    plain = saved(noise(), "JPEG", quality=95, keep_rgb=True)  # red, green and blue, by Adobe's segment or the ids
+    assert np.array_equal(decode(plain), np.asarray(Image.open(io.BytesIO(plain))))
