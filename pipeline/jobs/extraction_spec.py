@@ -45,8 +45,11 @@ class FeatureSpec:
 
     @property
     def command(self) -> dict[str, Any]:
-        """The options that new photos are extracted with in the same way; files by their whole path."""
-        return {
+        """The options that new photos are extracted with in the same way; files by their whole path.
+
+        `damaged` is among them only where it is not what folders always had, as in `ExtractionSpec.describe`.
+        """
+        options = {
             "detector": _located(self.detector.spec),
             "weights": _located(self.detector.weights),
             "vgg_weights": _located(self.vgg.weights),
@@ -55,8 +58,8 @@ class FeatureSpec:
             "regions": self.detector.regions,
             "min_size": self.detector.min_size,
             "max_size": self.detector.max_size,
-            "damaged": self.damaged,
         }
+        return options if self.damaged == "fail" else {**options, "damaged": self.damaged}
 
     def build_networks(self, device: str) -> Networks:
         """Build both networks with their weights."""
@@ -74,7 +77,7 @@ class ExtractionSpec:
     features: FeatureSpec
 
     def describe(self) -> dict[str, Any]:
-        """Model, weights and preprocessing of both networks; and `damaged` where it is not what folders always had."""
+        """Model, weights and preprocessing of both networks, and `damaged` where it is not what folders always had."""
         networks = {"detector": describe_detector(self.features.detector), "vgg": describe_vgg(self.features.vgg)}
         return networks if self.features.damaged == "fail" else {**networks, "damaged": self.features.damaged}
 

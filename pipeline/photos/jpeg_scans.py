@@ -38,7 +38,7 @@ from dgf.pipeline.photos.jpeg import (
     skipped,
 )
 
-_MAX_BLOCKS = 20_000_000
+_MAX_BLOCKS = 15_000_000
 """Blocks that all scans together may go through; the largest progressive photo that programs write has 6 million."""
 
 _MAX_CHECKED = 100_000
@@ -63,8 +63,8 @@ def read_jpeg(data: bytes, damaged: Damaged) -> Container:
         ImageError: It is broken.
     """
     header = read_jpeg_header(data)
-    # With several scans the decoder holds all coefficients, and goes through them at each.
-    most = MAX_PIXELS if header.single else MAX_COSTLY_PIXELS
+    # With several scans the decoder holds all coefficients, and goes through them at each; arithmetic takes long.
+    most = MAX_PIXELS if header.single and header.frame.huffman else MAX_COSTLY_PIXELS
     load = partial(_decode, data, header, strict=damaged == "fail" and header.frame.huffman)
     return Container(header.frame.size, load, header.orientation, max_pixels=most)
 

@@ -79,7 +79,7 @@ def read_png(data: bytes, damaged: Damaged) -> Container:
     for chunk in chunks:
         if chunk.kind == b"IDAT":
             load = partial(_load, kept, chunk, chunks, strict=damaged == "fail")
-            most = MAX_PIXELS if depth * _SAMPLES.get(color, 4) <= 8 else MAX_COSTLY_PIXELS
+            most = _max_pixels(depth * _SAMPLES.get(color, 4))
             return Container((width, height), load, orientation, max_pixels=most)
         if not chunk.whole:
             raise ImageError(TRUNCATED)
@@ -96,6 +96,13 @@ def read_png(data: bytes, damaged: Damaged) -> Container:
         if chunk.kind == b"IEND":
             raise ImageError(UNKNOWN)
     raise ImageError(TRUNCATED)
+
+
+def _max_pixels(bits: int) -> int:
+    """How many pixels of so many bits are read in a few seconds."""
+    if bits <= 8:
+        return MAX_PIXELS
+    return MAX_COSTLY_PIXELS if bits <= 32 else MAX_COSTLY_PIXELS // 2
 
 
 def _chunks(data: memoryview) -> Iterator[_Chunk]:
@@ -131,9 +138,10 @@ def _load(kept: list[_Chunk], first: _Chunk, others: Iterator[_Chunk], *, strict
 
 def _check_rows(image: Image.Image, header: memoryview, bodies: list[memoryview]) -> None:
     """Refuse coded data that ends in good order with rows missing: Pillow leaves them black."""
+    # The row that comes last: in an interlaced picture the last of the odd ones, if there are any.
     interlaced = header[12] != 0
-    last_row = image.crop((0, image.height - 1, image.width, image.height))
-    if not interlaced and any(last_row.tobytes()):
+    last = image.height - 1 - (image.height % 2 if interlaced else 0)
+    if last >= 0 and any(image.crop((0, last, image.width, last + 1)).tobytes()):
         return
     needed, inflater = _count_bytes(header), zlib.decompressobj()
     for body in bodies:

@@ -6,11 +6,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from dgf.cli.main import cli
+from dgf.pipeline.jobs.extraction_spec import FeatureSpec
 from dgf.pipeline.photos import digest
-from support.hostile_photos import MISSING, build
+from dgf.pipeline.shards import ShardFolder
+from support.hostile_photos import DAMAGED, MISSING, build, encoded, zeroed
 from support.posts_of import DETECTOR, posts_of
 
 
@@ -55,3 +57,33 @@ def test_every_photo_has_features_or_a_reason_and_the_run_says_so(tmp_path: Path
             assert any(json.dumps(case.image_id)[1:-1] in line or case.image_id in line for line in said), (
                 f"{case.image_id} ({case.reason}) is not listed"
             )
+
+
+def extract(out: Path, posts: Path, *more: str) -> Result:
+    options = ["--detector", DETECTOR, "--weights", "random", "--vgg-weights", "random", "--device", "cpu"]
+    return CliRunner().invoke(cli, ["extract-features", str(posts), "--out", str(out), *options, *more])
+
+
+def test_damaged_photos_fail_unless_they_are_to_be_used_and_the_folder_says_which(tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    root.mkdir()
+    noise = np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8)
+    (root / "good.jpg").write_bytes(encoded(noise, "JPEG", quality=90))
+    (root / "zeros.jpg").write_bytes(zeroed(encoded(noise, "JPEG", quality=90)))
+    posts = posts_of(root, ["good.jpg", "zeros.jpg"])
+
+    # By default it is a failure, and the settings are those of folders from before there was a choice.
+    failed = extract(tmp_path / "fail", posts)
+    assert failed.exit_code == 3 and DAMAGED in failed.stdout, failed.output
+    settings = json.loads((tmp_path / "fail" / "settings.json").read_text())
+    assert "damaged" not in json.dumps(settings)
+    before = ShardFolder.open(tmp_path / "fail", "features").command
+    assert "damaged" not in before and FeatureSpec.of_command(before).damaged == "fail"
+
+    # Used, it has features; that folder is another, and new photos are read in the same way.
+    used = extract(tmp_path / "use", posts, "--damaged", "use")
+    assert used.exit_code == 0, used.output
+    assert FeatureSpec.of_command(ShardFolder.open(tmp_path / "use", "features").command).damaged == "use"
+    assert '"damaged": "use"' in (tmp_path / "use" / "settings.json").read_text()
+    mixed = extract(tmp_path / "fail", posts, "--damaged", "use")
+    assert mixed.exit_code == 1 and "damaged" in mixed.stderr, mixed.output

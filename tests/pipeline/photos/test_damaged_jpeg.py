@@ -115,6 +115,23 @@ def test_a_progressive_photo_without_its_last_scans_is_truncated_unless_it_says_
     assert decode(whole[:end] + b"\xff\xd9").shape == (96, 120, 3)
 
 
+@pytest.mark.parametrize("options", [{}, {"restart_marker_rows": 1}, {"restart_marker_blocks": 3}])
+def test_each_component_may_have_its_own_scan(options: dict[str, int]) -> None:
+    parts = [saved(band, "JPEG", quality=80, **options) for band in noise().split()]
+    first, sof, sos = parts[0], parts[0].index(b"\xff\xc0"), parts[0].index(b"\xff\xda")
+    frame = b"\xff\xc0\0\x11" + first[sof + 4 : sof + 9] + b"\3" + b"\1\x11\0" + b"\2\x11\0" + b"\3\x11\0"
+    scans = [
+        b"\xff\xda\0\x08\1" + bytes([number]) + b"\0\0\x3f\0" + part[part.index(b"\xff\xda") + 10 : -2]
+        for number, part in enumerate(parts, 1)
+    ]
+    head = first[:sof] + frame + first[sof + 13 : sos]
+    whole = head + b"".join(scans)
+    assert np.array_equal(decode(whole + b"\xff\xd9"), np.asarray(Image.open(io.BytesIO(whole + b"\xff\xd9"))))
+    assert np.array_equal(decode(whole), decode(whole + b"\xff\xd9"))
+    assert reason(head + b"".join(scans[:2])) == "truncated"
+    assert reason(head + scans[0][:-200] + scans[1] + scans[2] + b"\xff\xd9") == DAMAGED
+
+
 def test_damaged_photos_can_be_used() -> None:
     whole = encoded(np.asarray(noise()), "JPEG", quality=90)
     damaged = zeroed(whole)
@@ -143,3 +160,14 @@ def test_a_png_whose_checksum_alone_is_wrong_can_be_used() -> None:
     whole[-14] ^= 1
     assert reason(bytes(whole)) == DAMAGED
     assert np.array_equal(decode(bytes(whole), "use"), picture())
+
+
+def test_what_says_how_colors_are_stored_is_kept() -> None:
+    whole = encoded(np.asarray(noise()), "JPEG", quality=95)
+    frame, scan = whole.index(b"\xff\xc0"), whole.index(b"\xff\xda")
+    named = bytearray(whole)
+    for number, name in enumerate(b"RGB"):  # ids that would mean red, green and blue, were there no JFIF segment
+        named[frame + 10 + 3 * number] = named[scan + 5 + 2 * number] = name
+    assert np.array_equal(decode(bytes(named)), decode(whole))
+    plain = saved(noise(), "JPEG", quality=95, keep_rgb=True)  # red, green and blue, by Adobe's segment or the ids
+    assert np.array_equal(decode(plain), np.asarray(Image.open(io.BytesIO(plain))))
