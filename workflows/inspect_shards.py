@@ -116,7 +116,7 @@ def _find_faults(folder: ShardFolder, markers: list[Marker], listed: Mapping[str
             fault = "was made again since the manifest was written"
         if fault is not None:
             yield marker.file, fault
-    marked = {path.with_suffix(".h5").name for path in folder.path.glob("shard-*.json")}
+    marked = {path.with_suffix(".h5").name for path in folder.path.glob("shard-*.json")}  # broken ones too
     for name in sorted(listed.keys() - marked):
         yield name, "is in the manifest and has no marker"
 

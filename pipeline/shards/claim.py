@@ -3,20 +3,18 @@
 import contextlib
 import json
 import logging
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import LOCK, exclusive, is_part, read_record, remove_dead_parts, write_record
-from dgf.pipeline.shards.marker import MADE_BY, Marker, fingerprint_of, read_marker, shard_name
+from dgf.pipeline.shards.marker import MADE_BY, Marker, fingerprint_of, list_shard_files, read_markers, shard_name
 
 SETTINGS = "settings.json"
 PLAN = "plan.json"
 MANIFEST = "manifest.json"
 
-_SHARD_FILE = re.compile(r"shard-\d{5,}\.(json|h5)")
 _log = logging.getLogger(__name__)
 
 
@@ -39,7 +37,7 @@ def claim_folder(path: Path, settings: Mapping[str, Any], *, overwrite: bool) ->
             try:
                 yield
             except BaseException:
-                if not _shard_files(path):
+                if not list_shard_files(path):
                     _remove_own_files(path)
                 raise
             finally:
@@ -95,21 +93,13 @@ def _check_settings(path: Path, settings: Mapping[str, Any], overwrite: bool) ->
 
 def _own_markers(path: Path) -> list[Marker]:
     """The markers that can be read, whatever they vouch for."""
-    markers = []
-    for file in _shard_files(path):
-        with contextlib.suppress(UserError):
-            if file.suffix == ".json" and (marker := read_marker(file)).file == f"{shard_name(marker.index)}.h5":
-                markers.append(marker)
-    return markers
-
-
-def _shard_files(path: Path) -> list[Path]:
-    return sorted(file for file in path.glob("shard-*") if _SHARD_FILE.fullmatch(file.name))
+    markers = (marker for _, marker in read_markers(path) if isinstance(marker, Marker))
+    return [marker for marker in markers if marker.file == f"{shard_name(marker.index)}.h5"]
 
 
 def _remove_own_files(path: Path) -> None:
     # Markers go first, so that a kill in the middle leaves no marker without its file.
-    for file in sorted(_shard_files(path), key=lambda file: file.suffix != ".json"):
+    for file in sorted(list_shard_files(path), key=lambda file: file.suffix != ".json"):
         file.unlink()
     for name in (PLAN, MANIFEST, SETTINGS):
         (path / name).unlink(missing_ok=True)

@@ -38,17 +38,15 @@ from dgf.pipeline.shards.marker import (
     ShardStats,
     damaged_file,
     fingerprint_of,
-    read_marker,
+    read_markers,
     shard_name,
     sum_seconds,
 )
 from dgf.pipeline.shards.plan import Plan
+from dgf.pipeline.shards.schema import create_shard
 
 _HASHERS = 4
 """Threads that read shards to compare their hashes."""
-
-_ALIGNMENT = 64
-"""Bytes; every array begins at a multiple, however small it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +82,8 @@ class ShardFolder:
         try:
             settings = read_record(path / SETTINGS)
         except (OSError, ValueError) as error:
-            hint = f"Run the same {commands} again, without --overwrite: it writes the file again."
-            raise UserError(f"{path / SETTINGS} cannot be read: {error}", hint) from error
+            again = f"Run the same {commands} again, without --overwrite: it writes the file again."
+            raise UserError(f"{path / SETTINGS} cannot be read: {error}", again) from error
         found: Any = settings.get("kind")
         if found not in list(MADE_BY) or kind not in (None, found):
             raise UserError(f"{path} {fault}: {SETTINGS} says {found}", hint)
@@ -171,7 +169,7 @@ class ShardFolder:
         started = time.perf_counter()
         path = self.path / f"{shard_name(index)}.h5"
         with part_file(path) as part:
-            with _create(part) as file:
+            with create_shard(part) as file:
                 write(file)
             size, sha256 = part.stat().st_size, file_digest(part)
             finish_part(part, path)
@@ -196,21 +194,11 @@ class ShardFolder:
 
     def markers(self) -> list[Marker]:
         """Every marker that lies in the folder, by index, whatever it vouches for; broken ones are left out."""
-        found = []
-        for path in sorted(self.path.glob("shard-*.json")):
-            with contextlib.suppress(UserError):
-                found.append(read_marker(path))
-        return found
+        return [marker for _, marker in read_markers(self.path) if isinstance(marker, Marker)]
 
     def broken_markers(self) -> list[tuple[str, str]]:
         """The markers that cannot be read: file, fault."""
-        broken = []
-        for path in sorted(self.path.glob("shard-*.json")):
-            try:
-                read_marker(path)
-            except UserError as error:
-                broken.append((path.name, f"cannot be read ({error.__cause__})"))
-        return broken
+        return [(path.name, fault) for path, fault in read_markers(self.path) if isinstance(fault, str)]
 
     def finished(self, shards: int | None = None) -> list[Marker]:
         """The marker of every shard of a finished folder; it has `shards`, or else as many as the folder's own plan.
@@ -282,9 +270,3 @@ class ShardFolder:
             return read_record(self.path / name)
         except (OSError, ValueError) as error:
             raise self.damaged(self.path / name, f"cannot be read: {error}") from error
-
-
-def _create(path: Path) -> h5py.File:
-    # The lock is ours (see `part_file`), HDF5's own would collide with it. The format of HDF5 1.10 is read everywhere.
-    aligned = {"alignment_threshold": 1, "alignment_interval": _ALIGNMENT}
-    return h5py.File(path, "w", libver=("v110", "v110"), locking=False, **aligned)

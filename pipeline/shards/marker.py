@@ -1,5 +1,6 @@
 """The marker that vouches for one finished shard: what it was made with, its file, its rows and its failures."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from dgf.pipeline.files import canonical_digest, read_record
 ShardKind = Literal["features", "captions"]
 MADE_BY: Mapping[str, str] = {"features": "dgf extract-features", "captions": "dgf caption"}
 """What makes a folder of each kind."""
+
+_SHARD_FILE = re.compile(r"shard-\d{5,}\.(json|h5)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,13 @@ def fingerprint_of(settings: Mapping[str, Any]) -> str:
 
 def damaged_file(path: Path, kind: str, fault: str) -> UserError:
     """The error that says what is wrong with a file, and that the command of its `kind` makes that file again."""
+    return UserError(f"{path}: {fault}", same_again(kind))
+
+
+def same_again(kind: str) -> str:
+    """What helps where a file of a folder of `kind` is damaged or gone."""
     command = MADE_BY.get(kind, "dgf extract-features")
-    hint = f"Run the same `{command}` again, without --overwrite: it makes what is damaged again, and nothing else."
-    return UserError(f"{path}: {fault}", hint)
+    return f"Run the same `{command}` again, without --overwrite: it makes what is damaged again, and nothing else."
 
 
 def read_marker(path: Path) -> Marker:
@@ -73,6 +80,23 @@ def read_marker(path: Path) -> Marker:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         hint = "Run the same command again: it makes the marker's shard again."
         raise UserError(f"{path} is not a shard's marker: {error}", hint) from error
+
+
+def read_markers(folder: Path) -> list[tuple[Path, Marker | str]]:
+    """Every marker file of a folder, by index, with the marker, or with what is wrong where it cannot be read."""
+    found: list[tuple[Path, Marker | str]] = []
+    for path in list_shard_files(folder):
+        if path.suffix == ".json":
+            try:
+                found.append((path, read_marker(path)))
+            except UserError as error:
+                found.append((path, f"cannot be read ({error.__cause__})"))
+    return found
+
+
+def list_shard_files(folder: Path) -> list[Path]:
+    """Shards and markers in a folder; a name such as `shard-notes.json` is of neither."""
+    return sorted(path for path in folder.glob("shard-*") if _SHARD_FILE.fullmatch(path.name))
 
 
 def sum_seconds(markers: Iterable[Marker]) -> dict[str, float]:

@@ -19,7 +19,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import read_record, write_record
 from dgf.pipeline.photos import ImageError, digest, probe, read_bytes
 from dgf.pipeline.shards.claim import PLAN
-from dgf.pipeline.shards.marker import Failure, damaged_file
+from dgf.pipeline.shards.marker import Failure, damaged_file, same_again
 
 GRID = 64
 """Photos whose network input agrees up to this many pixels in both directions may share a batch."""
@@ -99,7 +99,7 @@ class Plan:
             shards = tuple(tuple(tuple(map(_photo, batch)) for batch in shard) for shard in content["shards"])
             return Plan(shards, tuple(Failure(**failure) for failure in content["failures"]))
         except FileNotFoundError as error:
-            raise damaged_file(path, "features", "is not there") from error
+            raise UserError(f"{path} is not there.", same_again("features")) from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise damaged_file(path, "features", f"cannot be read: {error}") from error
 

@@ -45,6 +45,9 @@ FC7 = 4096
 BOX_FEATURES = 6
 FLOAT16_MAX = float(np.finfo(np.float16).max)
 
+_ALIGNMENT = 64
+"""Bytes; every array begins at a multiple, however small it is."""
+
 Array = NDArray[Any]
 
 
@@ -77,6 +80,13 @@ class Layout:
         if self.fc7:
             columns["image/fc7"] = (np.float16, (FC7,))
         return columns
+
+
+def create_shard(path: Path) -> h5py.File:
+    """Open a new file to be filled."""
+    # The lock is ours (see `part_file`), HDF5's own would collide with it. The format of HDF5 1.10 is read everywhere.
+    aligned = {"alignment_threshold": 1, "alignment_interval": _ALIGNMENT}
+    return h5py.File(path, "w", libver=("v110", "v110"), locking=False, **aligned)
 
 
 def write_features(

@@ -3,6 +3,8 @@
 import json
 import random
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -205,12 +207,13 @@ def test_a_flipped_byte_is_noticed_or_harmless(made: World, capsys: pytest.Captu
 
 
 def leave_open(path: Path) -> None:
-    """As a program leaves a file that it had opened to write and was killed: HDF5's flag of consistency stays set."""
+    """Open a shard to write, as another program does, and be killed: HDF5's flag of consistency stays set."""
     size = path.stat().st_size
-    content = bytearray(path.read_bytes())
-    content[11] |= 1  # of the superblock, version 3
-    path.write_bytes(content)
+    code = "import h5py, os, sys; file = h5py.File(sys.argv[1], 'r+'); os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", code, path]).returncode == -9
     assert path.stat().st_size == size
+    with pytest.raises(OSError, match="already open for write"), h5py.File(path, "r", locking=False):
+        pass
 
 
 @pytest.mark.parametrize("kind", ["features", "captions"])
@@ -219,12 +222,12 @@ def test_a_shard_left_open_by_a_killed_program_is_made_again_and_no_other(world:
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
     shard = folder / "shard-00001.h5"
     leave_open(shard)
-    with pytest.raises(OSError), h5py.File(shard, "r", locking=False):
-        pass
     move_run(world, world.run / "config.yaml")
-    done = world.eval()
-    assert done.exit_code == 1 and f"{shard}: has SHA-256" in done.stderr and f"same `{maker}`" in done.stderr
-    assert "without --overwrite" in done.stderr
+    for done in (world.eval(), world.train(out=world.root / "other")):
+        assert done.exit_code == 1 and f"{shard}: has SHA-256" in done.stderr and f"same `{maker}`" in done.stderr
+        assert "without --overwrite" in done.stderr
+    done = dgf("inspect", folder, "--verify")
+    assert done.exit_code == 1 and "shard-00001.h5 has SHA-256" in done.stdout and maker in done.stdout
     done = world.extract() if kind == "features" else world.caption()
     assert done.exit_code == 0 and "shard-00001.h5 is damaged (it has SHA-256" in done.stderr
     assert "made again" in done.stderr and done.stderr.count("is damaged") == 1

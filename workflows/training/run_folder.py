@@ -145,23 +145,24 @@ def _is_facts(path: Path) -> bool:
 
 
 def _is_labels(path: Path) -> bool:
-    """Whether it is `{name: number}` with the numbers in order, written as `write_json` does."""
+    """Whether it is `{name: number}`, numbered and written as `begin` does, which makes `checkpoints` before it."""
     try:
         text = path.read_text(encoding="utf-8")
         labels = json.loads(text)
     except (OSError, ValueError):
         return False
     counted = isinstance(labels, dict) and list(labels.values()) == list(range(len(labels)))
-    return counted and text == json.dumps(labels, indent=1, ensure_ascii=False) + "\n"
+    written = counted and text == json.dumps(labels, indent=1, ensure_ascii=False) + "\n"
+    return written and (path.parent / "checkpoints").is_dir()
 
 
 def _is_environment(path: Path) -> bool:
-    """Whether each line is a fact, and the first is Python's version."""
+    """Whether its first line is Python's version and `data.json`, which comes before it, is there."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return False
-    return not lines or (re.match(r"python: \d", lines[0]) is not None and all(": " in line for line in lines))
+    return (not text or re.match(r"python: \d", text) is not None) and _is_facts(path.parent / "data.json")
 
 
 def _is_empty(path: Path) -> bool:

@@ -157,7 +157,9 @@ def test_a_kill_at_any_moment_of_a_beginning_leaves_a_folder_to_begin_in(
         ("data.json", "\x00"),
         ("labels.json", '{"cat": 0, "dog": 1}'),
         ("labels.json", '{\n "cat": 1,\n "dog": 2\n}\n'),
+        ("labels.json", '{\n "cat": 0,\n "dog": 1\n}\n'),  # no `checkpoints` beside it
         ("environment.txt", "PATH=/bin"),
+        ("environment.txt", "python: 3.11\n"),  # no `data.json` beside it
         ("environment.txt", "python: yes\nrent: due"),
         ("checkpoints/epoch-3.pt", "weights"),
         (".part-one.txt", "text"),
