@@ -21,6 +21,8 @@ MAX_GROWTH = 1 << 30
 
 FULL_CHECK_EVERY = 50
 
+NO_SEED = "there is no such seed"
+
 FOREIGN = ("weights_only=False", "allow_pickle", "trust_remote_code", "pickle", "torch.load", "ignore_mismatched_sizes")
 """Advice of libraries that our users must not be given."""
 
@@ -72,6 +74,8 @@ def _warm_up(sandbox: Sandbox, target: str) -> None:
 def make_case(seed: int, target: str, number: int) -> Files:
     """The same files for the same three, in every process; -1 and below are the seeds themselves."""
     if number < 0:
+        if -number > len(_seeds(target)):
+            raise IndexError(NO_SEED)
         return _seeds(target)[-1 - number]
     rng = Random(f"{seed}/{target}/{number}")
     files = mutate_files(rng, _seeds(target), TARGETS[target].mutable)

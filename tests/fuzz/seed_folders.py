@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -26,6 +27,7 @@ def shards() -> list[Files]:
     return [_world()]
 
 
+@cache
 def _world() -> Files:
     from support import small_world
 
@@ -36,6 +38,7 @@ def _world() -> Files:
         return _constant(read_folder(root), root)
 
 
+@cache
 def runs() -> list[Files]:
     """`run/` with what it was trained on, on pictures and on text alone."""
     from dgf.workflows.config import resolve_config

@@ -62,7 +62,7 @@ def weights() -> list[Files]:
         {"weights.pth": _saved({"state_dict": dict(list(state.items())[:2])}, _use_new_zipfile_serialization=False)},
         {"weights.pkl": pickle.dumps({"model": arrays, "__author__": "nobody"}, 2)},
         {"weights.pkl": pickle.dumps(turned, 4)},
-        {"weights.pkl": pickle.dumps(arrays, 0)},
+        {"weights.pkl": pickle.dumps(arrays, 3)},
     ]
 
 
@@ -103,7 +103,7 @@ def ggufs() -> list[Files]:
         writer.add_rope_dimension_count(16)
         writer.add_vocab_size(40)
         writer.add_tokenizer_model("gpt2")
-        letters = [*"abcdefghijklmnopqrstuvwxyz", "Ġ", "Ċ", *"0123456789", "<s>", "</s>"]
+        letters = [*"abcdefghijklmnopqrstuvwxyz", "Ġ", "Ċ", *"01234567", "ab", "<s>", "</s>"]
         writer.add_token_list(letters)
         writer.add_token_types([1] * 38 + [3, 3])
         writer.add_token_merges(["a b"])

@@ -154,5 +154,5 @@ VERSION: 2
     return [
         {"detector.yaml": full},
         {"detector.yaml": b"_BASE_: base.yaml\n" + b"INPUT: {MIN_SIZE_TEST: 64}\n", "base.yaml": full},
-        {"detector.yaml": b"_BASE_: [base.yaml]\nSOLVER: {STEPS: !!python/tuple [1, 2]}\n", "base.yaml": base},
+        {"detector.yaml": b"_BASE_: [base.yaml]\nSOLVER: {STEPS: [1, 2]}\n", "base.yaml": base},
     ]
