@@ -103,7 +103,7 @@ def ggufs() -> list[Files]:
         writer.add_rope_dimension_count(16)
         writer.add_vocab_size(40)
         writer.add_tokenizer_model("gpt2")
-        letters = [*"abcdefghijklmnopqrstuvwxyz", "Ġ", "Ċ", *"01234567", "ab", "<s>", "</s>"]
+        letters = [*"abcdefghijklmnopqrstuvwxyz", "Ġ", "Ċ", *"0123456", "ab", "<unk>", "<|endoftext|>", "<s>", "</s>"]
         writer.add_token_list(letters)
         writer.add_token_types([1] * 38 + [3, 3])
         writer.add_token_merges(["a b"])

@@ -32,7 +32,11 @@ class Case:
     def data(self) -> Path:
         """The folder `data`, or the only file."""
         inner = self.folder / "data"
-        return inner if inner.exists() else next(iter(sorted(self.folder.iterdir())), inner)
+        return (
+            inner
+            if inner.exists()
+            else next((path for path in sorted(self.folder.iterdir()) if path.name != "img_org"), inner)
+        )
 
 
 def _anything(_: str) -> bool:

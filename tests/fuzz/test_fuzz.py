@@ -11,10 +11,8 @@ COUNT = 5000
 SEED = 0
 MOST_SEEDS = 25
 
-
 MAY_REFUSE = ("array", "tiff")
-"""Targets whose seeds are not all read: arrays of posts, and posts whose photos are not there, pixels that have no
-one reading as RGB."""
+"""Targets whose seeds are not all read: arrays of posts, and pixels that have no one reading as RGB."""
 
 
 @pytest.mark.slow
