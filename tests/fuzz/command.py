@@ -5,7 +5,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-_FAULT = re.compile(r"internal error: (\w+): (.*?)(?: \(at ([^()]*), in .*?\))?$", re.MULTILINE)
+_FAULT = re.compile(r"internal error: (\w+): .*?(?:\(at (\S+:\d+), in \S+\)\n|\Z)", re.DOTALL)
 
 
 class RefusedError(Exception):
@@ -38,7 +38,7 @@ def dgf(*words: str | Path) -> str:
     done = CliRunner().invoke(cli, [str(word) for word in words])
     text = done.output
     if found := _FAULT.search(text):
-        raise BrokenError(found[1], found[3] or "?", text)
+        raise BrokenError(found[1], found[2] or "?", text)
     if "Traceback" in text or "a fault of dgf" in text:
         raise BrokenError("Traceback", "?", text)
     if done.exception is not None and not isinstance(done.exception, SystemExit):

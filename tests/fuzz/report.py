@@ -15,15 +15,16 @@ def table(outcomes: Sequence[Outcome]) -> str:
     for outcome in outcomes:
         rows[outcome.target].append(outcome)
     lines = [
-        f"{'target':<15}{'cases':>8}{'read':>8}{'refused':>9}{'failed':>8}{'cases/s':>9}{'slowest':>9}{'largest':>10}"
+        f"{'target':<15}{'cases':>8}{'read':>8}{'refused':>9}{'failed':>8}{'cases/s':>9}"
+        f"{'slowest (number)':>20}{'largest (number)':>22}"
     ]
     for target, found in rows.items():
         kinds = Counter("failed" if outcome.failed else outcome.kind for outcome in found)
         rate = len(found) / max(1e-9, sum(outcome.seconds for outcome in found))
-        slowest, largest = max(o.seconds for o in found), max(o.growth for o in found) / (1 << 20)
+        slowest, largest = max(found, key=lambda o: o.seconds), max(found, key=lambda o: o.growth)
         lines.append(
             f"{target:<15}{len(found):>8}{kinds['read']:>8}{kinds['refused']:>9}{kinds['failed']:>8}{rate:>9.0f}"
-            f"{slowest:>8.2f}s{largest:>7.0f}MiB"
+            f"{slowest.seconds:>9.2f} s ({slowest.number:>6}){largest.growth >> 20:>9} MiB ({largest.number:>6})"
         )
     return "\n".join(lines)
 

@@ -32,11 +32,8 @@ class Case:
     def data(self) -> Path:
         """The folder `data`, or the only file."""
         inner = self.folder / "data"
-        return (
-            inner
-            if inner.exists()
-            else next((path for path in sorted(self.folder.iterdir()) if path.name != "img_org"), inner)
-        )
+        others = (path for path in sorted(self.folder.iterdir()) if path.name != "img_org")
+        return inner if inner.exists() else next(others, inner)
 
 
 def _anything(_: str) -> bool:
