@@ -11,6 +11,8 @@ import yaml
 HUGE, DEEP, DEEPER = "@huge@", "@deep@", "@deeper@"
 """Stand for text that no serializer writes: a number of 5,000 digits, and lists in lists."""
 
+MOST_PLACES = 2000
+
 VALUES: tuple[Any, ...] = (None, True, False, 0, 1, -1, 2, 3, 7, 0.5, -0.0, 1e308, 1 << 31, 1 << 63, -(1 << 70))
 VALUES += (
     10**400,
@@ -74,7 +76,7 @@ def change(rng: Random, root: Any, values: tuple[Any, ...] = VALUES) -> Any:
     holder = [root]
     places: list[tuple[Any, Any]] = []
     waiting: list[tuple[Any, Any]] = [(holder, 0)]
-    while waiting:
+    while waiting and len(places) < MOST_PLACES:  # YAML's aliases make values that hold themselves
         parent, key = waiting.pop()
         places.append((parent, key))
         node = parent[key]
