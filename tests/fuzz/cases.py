@@ -92,6 +92,7 @@ def run_case(sandbox: Sandbox, seed: int, target: str, number: int) -> Outcome:
     before = _reset_peak()
     started, worked = time.perf_counter(), time.process_time()
     kind, place, message = _read(Case(sandbox.case, sandbox.out, number), target)
+    # its own processor time, since other processes may have slowed this one down
     seconds, work = time.perf_counter() - started, time.process_time() - worked
     growth = max(0, _memory("VmHWM") - before)
 
@@ -101,10 +102,10 @@ def run_case(sandbox: Sandbox, seed: int, target: str, number: int) -> Outcome:
         own = message.replace(str(sandbox.root), "")
         if advice := next((words for words in FOREIGN if words in own), None):
             kind, message = f"advice: {advice}", own
-        elif seconds > limit and work > limit / 2:  # other processes may have slowed this one down
-            kind, message = "slow", f"{seconds:.1f} s; {message}"
         elif growth > MAX_GROWTH:
             kind, message = "memory", f"{growth >> 20} MiB; {message}"
+        elif work > limit:
+            kind, message = "slow", f"{work:.1f} s of the processor, {seconds:.1f} s in all; {message}"
         elif found := _touched(sandbox, files, number, writes=TARGETS[target].writes):
             kind, message = f"touched: {found}", f"{found}; {message}"
             sandbox.forgive()

@@ -33,8 +33,8 @@ _LINE = re.compile(r'File "[^"]*?((?:cli|workflows|pipeline|model)/[^"]*)", line
 
 
 def share_out(count: int, only: str | None = None) -> list[Job]:
-    """How many cases each target gets, by its weight, at least one."""
-    weights = {name: target.weight for name, target in TARGETS.items() if only in (None, name)}
+    """How many cases each target gets, by its weight, at least one; none where it has no weight."""
+    weights = {name: target.weight for name, target in TARGETS.items() if only in (None, name) and target.weight}
     total = sum(weights.values())
     return [(name, n) for name, weight in weights.items() for n in range(max(1, round(count * weight / total)))]
 
@@ -47,6 +47,7 @@ class _Worker:
     seed: int
     process: "subprocess.Popen[bytes]" = field(init=False)
     job: Job | None = None
+    known: set[str] = field(default_factory=set)
     deadline: float = 0.0
     ready: bool = False
 
@@ -56,6 +57,7 @@ class _Worker:
         environment = {**os.environ, **Sandbox.environment(self.root), "PYTHONPATH": paths}
         command = [sys.executable, "-m", "fuzz.worker", str(self.root), str(self.seed)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        self.known.clear()
         self.ready, self.job, self.deadline = False, None, time.monotonic() + _START_S
 
     def give(self, job: Job | None) -> None:
@@ -64,7 +66,9 @@ class _Worker:
             assert self.process.stdin is not None
             self.process.stdin.write(json.dumps(job).encode() + b"\n")
             self.process.stdin.flush()
-            self.deadline = time.monotonic() + _PATIENCE * TARGETS[job[0]].seconds + _SEEDS_S
+            first = job[0] not in self.known
+            self.known.add(job[0])
+            self.deadline = time.monotonic() + _PATIENCE * TARGETS[job[0]].seconds + first * _SEEDS_S
 
     def end(self) -> None:
         self.process.kill()

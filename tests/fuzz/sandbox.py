@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from . import Files
-from .seed_folders import PLACE
+from .seeds.folders import PLACE
 
 _TEXT = (".json", ".jsonl", ".yaml", ".txt", "words")
 

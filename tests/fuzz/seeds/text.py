@@ -3,7 +3,7 @@
 import gzip
 import json
 
-from . import Files
+from .. import Files
 
 RELATIONS = ("None", "/per/org/member_of", "/per/per/peer")
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from random import Random
 
-from . import Files, containers, pictures, values
+from .. import Files
+from . import containers, pictures, values
 from .blind import LARGEST, blind
 
 Structured = Callable[[Random, bytes], bytes]

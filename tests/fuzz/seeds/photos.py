@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from . import Files
+from .. import Files
 
 _WIDTH, _HEIGHT = 24, 18
 
@@ -134,10 +134,12 @@ def tiff() -> list[Files]:
     compressions = ("raw", "tiff_lzw", "packbits", "tiff_adobe_deflate", "jpeg")
     kinds = [_saved("TIFF", compression=name) for name in compressions]
     kinds += [_saved("TIFF", "1", compression=name) for name in ("group3", "group4", "tiff_ccitt")]
-    kinds += [_saved("TIFF", mode) for mode in ("L", "P", "RGBA", "CMYK", "LAB", "I;16", "F")]
+    kinds += [_saved("TIFF", mode) for mode in ("L", "P", "RGBA", "CMYK", "I;16", "F")]
     kinds.append(_saved("TIFF", save_all=True, tiffinfo={0x0112: 6}))
     kinds.append(_saved("TIFF", compression="zstd") if _has_zstd() else _saved("TIFF", "YCbCr"))
-    return [{"photo.tiff": data} for data in kinds]
+    lab = io.BytesIO()
+    Image.frombytes("LAB", _picture().size, _picture().tobytes()).save(lab, "TIFF")  # converted, it differs each time
+    return [{"photo.tiff": data} for data in (*kinds, lab.getvalue())]
 
 
 @cache

@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import re
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -17,7 +18,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 from transformers import GPT2Config, GPT2Model, LlamaConfig, LlamaModel, PreTrainedTokenizerFast
 
-from . import Files
+from .. import Files
 
 
 def read_folder(folder: Path, below: str = "") -> Files:
@@ -37,6 +38,18 @@ def _saved(content: Any, **options: Any) -> bytes:
     buffer = io.BytesIO()
     torch.save(content, buffer, **options)
     return buffer.getvalue()
+
+
+def _legacy(content: Any) -> bytes:
+    """Before zip, tensors were named by their addresses, and sorted by them; here the only one has a number."""
+    data = _saved(content, _use_new_zipfile_serialization=False)
+    named = re.compile(rb"X[\x08-\x14]\0\0\0(\d{8,20})")
+    numbers: dict[bytes, bytes] = {}
+
+    def renumber(found: re.Match[bytes]) -> bytes:
+        return b"X\x04\0\0\0" + numbers.setdefault(found[1], b"%04d" % len(numbers))
+
+    return named.sub(renumber, data)
 
 
 @cache
@@ -59,7 +72,7 @@ def weights() -> list[Files]:
         {"weights.safetensors": save(state, {"format": "pt"})},
         {"weights.pth": _saved(state)},
         {"weights.bin": _saved({"model": {"state_dict": state}, "epoch": 3})},
-        {"weights.pth": _saved({"state_dict": dict(list(state.items())[:2])}, _use_new_zipfile_serialization=False)},
+        {"weights.pth": _legacy({"state_dict": {"a": state["layer.weight"]}})},
         {"weights.pkl": pickle.dumps({"model": arrays, "__author__": "nobody"}, 2)},
         {"weights.pkl": pickle.dumps(turned, 4)},
         {"weights.pkl": pickle.dumps(arrays, 3)},

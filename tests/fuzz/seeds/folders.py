@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from . import Files
-from .seed_models import read_folder
-from .seeds import jsonl
+from .. import Files
+from .models import read_folder
+from .text import jsonl
 
 PLACE = b"@CASE@"
 """Stands in text for the folder of a case, which no two runs have in common."""
