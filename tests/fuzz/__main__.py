@@ -1,8 +1,10 @@
 """`python -m tests.fuzz`: as many cases as wanted, and a report."""
 
 import argparse
+import contextlib
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -37,8 +39,11 @@ def main() -> int:
         jobs = [(asked.target, asked.only)]
         if asked.keep is not None:
             write_case(asked.keep, asked.seed, asked.target, asked.only)
+    # stopped early, it reports what it has
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     outcomes = []
-    with tqdm(total=len(jobs), unit="case", dynamic_ncols=True, mininterval=1.0) as bar:
+    bar = tqdm(total=len(jobs), unit="case", dynamic_ncols=True, mininterval=1.0)
+    with contextlib.suppress(KeyboardInterrupt), bar:
         for outcome in run_cases(jobs, asked.seed, asked.processes):
             outcomes.append(outcome)
             bar.update()
@@ -47,7 +52,7 @@ def main() -> int:
                     file.write(json.dumps(outcome.to_json()) + "\n")
     print(table(outcomes))
     print(failures(outcomes, asked.seed))
-    if asked.only is not None:
+    if asked.only is not None and outcomes:
         print(outcomes[0].kind, outcomes[0].place, outcomes[0].message, sep=os.linesep)
     return int(any(outcome.failed for outcome in outcomes))
 

@@ -31,7 +31,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a case.
+    """How a case ended.
 
     Args:
         target: Name of the target.
