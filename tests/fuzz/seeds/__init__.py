@@ -1,0 +1,1 @@
+"""Small valid files to begin from, built by code."""
