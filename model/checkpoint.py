@@ -17,7 +17,7 @@ from dgf.model.catalog import check_model
 from dgf.model.config import RelationConfig, accept, plain_values
 from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.network import DGF
-from dgf.model.errors import ModelError
+from dgf.model.errors import ModelError, library_reason
 from dgf.model.interface import RelationModel
 from dgf.model.labels import NO_RELATION, LabelSpace
 from dgf.model.language_model import LanguageModel, build_language_model
@@ -102,20 +102,32 @@ def load_model(folder: Path) -> RelationModel:
     """
     about = _read_about(folder)
     _check_files(folder, about)
+    try:
+        model = _build_saved(about, folder)
+    except ModelError:
+        raise
+    except Exception as error:  # a file without a checksum may hold anything
+        fault = f"it makes no network ({library_reason(error)})"
+        raise ModelError(f"{folder / CONFIG}: {fault}; {_MAKE_AGAIN}") from error
+    _load_weights(model, folder / WEIGHTS)
+    return model.eval()
+
+
+def _build_saved(about: Mapping[str, Any], folder: Path) -> RelationModel:
+    """Build the network that `model.json` describes, with the tokenizer beside it."""
     config = accept(*check_model(about["config"]))
     labels = LabelSpace.from_relations(about["relations"], about["types"], about.get("negative", NO_RELATION))
     kept = about["language_model"]
     try:
         architecture = AutoConfig.for_model(**{"model_type": kept["config"]["model_type"], **kept["config"]})
     except (KeyError, ValueError, TypeError) as error:
-        raise ModelError(f"{folder / CONFIG}: its language model's configuration cannot be read ({error})") from error
+        fault = f"its language model's configuration cannot be read ({library_reason(error)})"
+        raise ModelError(f"{folder / CONFIG}: {fault}") from error
     tokenizer = _load_tokenizer(folder / TOKENIZER)
     pattern = {key: tuple(ids) for key, ids in kept["pattern"].items()}
     language_model = LanguageModel(build_language_model(architecture, 0), tokenizer, kept["spec"], pattern)
     shape = about["block_shape"]
-    model = build_model(config, labels, language_model, about["object_dim"], None if shape is None else tuple(shape))
-    _load_weights(model, folder / WEIGHTS)
-    return model.eval()
+    return build_model(config, labels, language_model, about["object_dim"], None if shape is None else tuple(shape))
 
 
 def _check_files(folder: Path, about: Mapping[str, Any]) -> None:
@@ -137,8 +149,11 @@ def _load_tokenizer(folder: Path) -> Any:
         return None
     try:
         return AutoTokenizer.from_pretrained(str(folder))
-    except Exception as error:  # transformers and tokenizers raise many kinds for damaged files
-        raise ModelError(f"{folder}: the tokenizer cannot be read ({error}); {_MAKE_AGAIN}") from error
+    except BaseException as error:  # transformers and tokenizers raise many kinds for damaged files, also in Rust
+        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+            raise
+        fault = f"the tokenizer cannot be read ({library_reason(error)})"
+        raise ModelError(f"{folder}: {fault}; {_MAKE_AGAIN}") from error
 
 
 def _load_weights(model: RelationModel, path: Path) -> None:
@@ -177,7 +192,7 @@ def _read_about(folder: Path) -> dict[str, Any]:
         about = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such file; give a folder that `dgf train` wrote") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not JSON that can be read ({error}); {_MAKE_AGAIN}") from error
     if not isinstance(about, dict) or not isinstance(about.get("format"), int):
         raise ModelError(f"{path}: not the configuration of a network of this project (it names no format)")

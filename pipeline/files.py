@@ -67,7 +67,10 @@ def read_record(path: Path) -> dict[str, Any]:
         OSError: The file is missing or cannot be read.
         ValueError: It does not hold a JSON object, or is not what was written.
     """
-    content = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("nested without end") from None
     if not isinstance(content, dict):
         raise ValueError("not a JSON object")
     checksum = content.pop(CHECKSUM, None)

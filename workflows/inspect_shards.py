@@ -78,7 +78,6 @@ def inspect_folder(settings: InspectSettings) -> InspectSummary:
     if broken and not settings.verify:
         raise folder.damaged(folder.path / broken[0][0], broken[0][1])
     summed_up = (folder.path / MANIFEST).is_file()
-    manifest = folder.manifest if summed_up else {}
     if settings.sheet is not None:
         _draw_sheet(settings, settings.sheet, folder, markers)
     versions, layout = _look_at_shard(folder, markers[0]) if markers else ({}, {})
@@ -86,7 +85,7 @@ def inspect_folder(settings: InspectSettings) -> InspectSummary:
     failures = folder.failures if summed_up else tuple(f for marker in markers for f in marker.stats.failures)
     # Captions follow the plan of their features.
     planned = range(len(folder.plan.shards)) if (folder.path / PLAN).is_file() else ()
-    listed = {str(shard["file"]): str(shard["sha256"]) for shard in manifest.get("shards", ())}
+    listed = folder.hashes if summed_up else {}
     return InspectSummary(
         folder=folder.path,
         kind=folder.kind,

@@ -124,6 +124,14 @@ class ShardFolder:
             raise self.damaged(self.path / MANIFEST, "does not say which options the folder was made with") from error
 
     @property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of each shard's file, as the manifest lists them."""
+        try:
+            return {str(shard["file"]): str(shard["sha256"]) for shard in self.manifest["shards"]}
+        except (KeyError, TypeError, ValueError) as error:
+            raise self.damaged(self.path / MANIFEST, "does not list the shards") from error
+
+    @property
     def failures(self) -> tuple[Failure, ...]:
         """Photos without a row and why, as the manifest lists them: also those that no shard had."""
         try:

@@ -76,10 +76,31 @@ def read_marker(path: Path) -> Marker:
         content = read_record(path)
         stats = content.pop("stats")
         failures = tuple(Failure(**failure) for failure in stats["failures"])
-        return Marker(**content, stats=ShardStats(stats["rows"], failures, stats["seconds"]))
+        marker = Marker(**content, stats=ShardStats(stats["rows"], failures, stats["seconds"]))
+        _check_values(marker)
+        return marker
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         hint = "Run the same command again: it makes the marker's shard again."
         raise UserError(f"{path} is not a shard's marker: {error}", hint) from error
+
+
+def _check_values(marker: Marker) -> None:
+    """Raise ValueError where a marker says what none can: a marker of an older version has no checksum."""
+    stats = marker.stats
+    numbers = (marker.index, marker.bytes, stats.rows)
+    texts = (
+        marker.fingerprint,
+        marker.sha256,
+        *(text for gap in stats.failures for text in (gap.image_id, gap.reason)),
+    )
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        raise ValueError("index, bytes and rows must be whole numbers")
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("fingerprint, sha256 and failures must be text")
+    if marker.file != f"{shard_name(marker.index)}.h5":
+        raise ValueError(f"it is of {marker.file!r}")
+    if not all(type(seconds) in (int, float) for seconds in stats.seconds.values()):
+        raise ValueError("seconds must be numbers")
 
 
 def read_markers(folder: Path) -> list[tuple[Path, Marker | str]]:

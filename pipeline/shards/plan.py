@@ -191,4 +191,9 @@ def _pack(batches: Iterable[PhotoBatch], shard_size: int) -> tuple[PlannedShard,
 
 def _photo(content: Mapping[str, Any]) -> Photo:
     height, width = content["size"]
-    return Photo(content["image_id"], content["sha256"], (height, width), content["bytes"], tuple(content["aliases"]))
+    photo = Photo(content["image_id"], content["sha256"], (height, width), content["bytes"], tuple(content["aliases"]))
+    if not all(isinstance(text, str) for text in (*photo.ids, photo.sha256)):
+        raise ValueError("ids and sha256 must be text")
+    if not all(type(number) is int for number in (height, width, photo.bytes)):
+        raise ValueError("size and bytes must be whole numbers")
+    return photo

@@ -129,8 +129,11 @@ class RunFolder:
         """
         try:
             facts = read_record(self.path / "data.json")
-            if not isinstance(facts.get("training_rows"), dict):
+            rows = facts.get("training_rows")
+            if not isinstance(rows, dict) or not all(type(count) is int for count in rows.values()):
                 raise ValueError("it does not say how many rows each relation has")
+            if lacking := sorted(_FACTS - facts.keys()):
+                raise ValueError(f"it lacks {', '.join(lacking)}")
         except (OSError, ValueError) as error:
             hint = "Put back a copy of it, or train the run again: the same `dgf train` with another --out."
             raise UserError(f"{self.path / 'data.json'} cannot be read: {error}", hint) from error
@@ -169,6 +172,9 @@ def _is_empty(path: Path) -> bool:
     """Whether it is a folder in which nothing was finished: checkpoints come after the beginning."""
     return path.is_dir() and all(is_part(item.name) for item in path.iterdir())
 
+
+_FACTS = {"features", "captioner", "extraction", "captioning"}
+"""What evaluation and prediction read of `data.json`, apart from the counts."""
 
 _KEPT_SINCE = {"types_file"}
 """Keys of `data.json` that runs from before do not have."""
