@@ -19,6 +19,9 @@ from dgf.pipeline.weights import WeightSource, fill_network, read_weights, seede
 if TYPE_CHECKING:
     from detectron2.config import CfgNode
 
+_MAX_DEPTH = 32
+"""Of sections in one another."""
+
 _HEADS = ("StandardROIHeads", "Res5ROIHeads")
 # Heads of Mask and Keypoint R-CNN are not run; older files also keep constants that the network computes.
 _UNUSED = (r"roi_heads\.(mask|keypoint)_.*", r"pixel_(mean|std)", r"proposal_generator\.anchor_generator\..*")
@@ -82,6 +85,10 @@ def read_detectron2_config(spec: DetectorSpec) -> "CfgNode":
             f"--detector {spec.spec}: not a Faster R-CNN ({', '.join(kind)})",
             "Take a COCO-Detection/faster_rcnn_* configuration",
         )
+    sizes = (config.INPUT.MIN_SIZE_TEST, config.INPUT.MAX_SIZE_TEST)
+    if not all(type(size) is int and size > 0 for size in sizes):
+        fault = f"INPUT.MIN_SIZE_TEST and MAX_SIZE_TEST are {sizes[0]!r} and {sizes[1]!r}"
+        raise UserError(f"{path}: {fault}", "Give whole numbers of pixels.")
     model.MASK_ON = model.KEYPOINT_ON = False
     model.DEVICE, model.WEIGHTS = "cpu", ""
     config.INPUT.MIN_SIZE_TEST = spec.min_size or config.INPUT.MIN_SIZE_TEST
@@ -109,8 +116,11 @@ def _config_file(spec: DetectorSpec) -> Path:
 def _check_bases(path: Path, depth: int = 0) -> None:
     """Refuse a base configuration that would be fetched, and bases without end."""
     text = read_whole(path, 1 << 16)
-    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-        raise ValueError("aliases (*name) are not read: write the value out")
+    open_sections = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        open_sections += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or open_sections > _MAX_DEPTH:
+            raise ValueError("aliases (*name) and endless nesting are not read: write the values out")
     content = yaml.safe_load(text)
     if not isinstance(content, dict):
         raise ValueError("not a mapping")

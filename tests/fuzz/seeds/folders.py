@@ -66,14 +66,21 @@ def posts_for_run() -> Files:
 
 
 def _constant(files: Files, root: Path) -> Files:
-    """The same bytes in every process: times are zero, and the folder's own place is `PLACE`."""
+    """The same bytes in every process: times are zero, and the folder's own place is `PLACE`.
+
+    Checksums are left out, as in what older versions wrote: with them every change would be refused at once, and no
+    reader would get to look at what the files say.
+    """
     constant: Files = {}
     for name, content in files.items():
         assert content is not None
         if name.endswith((".json", ".yaml", ".jsonl", ".txt")):
             content = content.replace(str(root).encode(), PLACE)
-        if name.endswith((".json", ".yaml")) and b"seconds" in content:
-            content = json.dumps(_without_times(json.loads(content)), indent=1).encode()
+        if name.endswith(".json") and b'"checksum"' in content:
+            record = {key: value for key, value in json.loads(content).items() if key not in ("checksum", "files")}
+            content = json.dumps(_without_times(record), indent=1).encode()
+        if name.endswith("config.yaml"):
+            content = b"".join(line for line in content.splitlines(keepends=True) if not line.startswith(b"#"))
         if name.endswith(("metrics.jsonl", "environment.txt")):
             content = b""
         if name.endswith("last.pt"):
