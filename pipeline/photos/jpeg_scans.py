@@ -178,7 +178,7 @@ def _feed_scan(decoder: _Decoder, view: memoryview, position: int, stretches: in
             _feed_stretch(decoder, view, start, end, strict=strict)
             start = end
         if decoder.done or found is None or view[found.end() - 1] not in RESTARTS:
-            if restarts + 1 < stretches and (strict or found is None):
+            if not decoder.done and restarts + 1 < stretches and (strict or found is None):
                 raise ImageError(DAMAGED if found else TRUNCATED)
             decoder.feed(view[start:end])
             return end
@@ -197,7 +197,17 @@ def _feed_stretch(decoder: _Decoder, view: memoryview, start: int, end: int, *, 
     Raises:
         ImageError: Codes are left over (where `strict`) or missing.
     """
-    reason = TRUNCATED if end == len(view) else DAMAGED
+    reason = DAMAGED
+    if end == len(view):
+        reason = TRUNCATED
+        # Zeros may fill the file up: then nearly all of them are left over.
+        zeros = start + len(bytes(view[start:end]).rstrip(b"\0"))
+        if end - zeros > 4 * _SLACK:
+            decoder.feed(view[start : zeros + 2 * _SLACK])
+            # The zero that tells whether it is through is one of them.
+            start = zeros + 2 * _SLACK + (not decoder.rest)
+            if _through(decoder):
+                return
     while end > start and view[end - 1] == 0xFF:
         end -= 1
     # All but the last bytes, and one more: within codes the decoder would not take a single one.
@@ -214,7 +224,12 @@ def _feed_stretch(decoder: _Decoder, view: memoryview, start: int, end: int, *, 
             raise ImageError(DAMAGED)
     # The last bytes, and bits that are no code.
     decoder.feed(bytes(view[held:end]) + _NO_CODE)
+    if not _through(decoder):
+        raise ImageError(reason)
+
+
+def _through(decoder: _Decoder) -> bool:
+    """Whether the decoder has all codes it wants: then it takes a byte more, which must be one that could follow."""
     if not decoder.done and not decoder.rest:
         decoder.feed(b"\0")
-    if not decoder.done and decoder.rest:
-        raise ImageError(reason)
+    return decoder.done or not decoder.rest

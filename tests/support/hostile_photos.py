@@ -155,23 +155,13 @@ def _files() -> Iterator[tuple[str, bytes, Pixels | str]]:
         yield f"exif {orientation}.jpg", oriented("JPEG", orientation), upright(plain, orientation)
     for form in ("PNG", "WEBP", "TIFF"):
         yield f"exif-6.{form.lower()}", oriented(form, 6), upright(plain, 6)
-    yield (
-        "exif-nonsense.jpg",
-        encoded(plain, "JPEG", quality=95, subsampling=0, exif=b"Exif\0\0MM\0*\xff\xff"),
-        plain,
-    )
+    nonsense = b"Exif\0\0MM\0*\xff\xff"
+    yield "exif-nonsense.jpg", encoded(plain, "JPEG", quality=95, subsampling=0, exif=nonsense), plain
     yield "exif-99.png", oriented("PNG", 99), plain
     yield "one-pixel.png", encoded(plain[:1, :1], "PNG"), plain[:1, :1]
-    yield (
-        "wide.png",
-        encoded(np.tile(plain[:2], (1, 313, 1))[:, :20000], "PNG"),
-        np.tile(plain[:2], (1, 313, 1))[:, :20000],
-    )
-    yield (
-        "tall.jpg",
-        encoded(np.full((20000, 3, 3), 77, np.uint8), "JPEG"),
-        np.full((20000, 3, 3), 77, np.uint8),
-    )
+    wide, tall = np.tile(plain[:2], (1, 313, 1))[:, :20000], np.full((20000, 3, 3), 77, np.uint8)
+    yield "wide.png", encoded(wide, "PNG"), wide
+    yield "tall.jpg", encoded(tall, "JPEG"), tall
     for name in (
         "with space .jpg",
         "żółć 🐎 犬.jpg",

@@ -146,6 +146,14 @@ def test_a_few_bytes_more_than_needed_are_no_damage() -> None:
     assert np.array_equal(decode(whole[:-2] + bytes(4) + whole[-2:]), decode(whole))
 
 
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_zeros_up_to_the_length_of_a_file_are_no_pixels(options: dict[str, bool]) -> None:
+    whole = saved(noise(), "JPEG", quality=90, **options)
+    assert np.array_equal(decode(whole[:-2] + bytes(5_000)), decode(whole))
+    _, end = scans_of(whole)[-1]
+    assert reason(whole[: end - 100] + bytes(2_000)) in (DAMAGED, "truncated")
+
+
 @pytest.mark.parametrize("at", [0x0C, 0x80])
 def test_damage_in_a_png_is_seen_by_its_checksum(at: int) -> None:
     whole = bytearray(encoded(np.asarray(noise()), "PNG"))
