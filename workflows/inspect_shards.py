@@ -146,7 +146,7 @@ def _draw_row(file: h5py.File, kind: str, row: int, image_id: str, root: Path, t
     photo = None
     try:
         data = read_bytes(root, image_id)
-        photo = decode(data)
+        photo = decode(data, "use")  # a picture to be looked at
         if kind == "features" and bytes.fromhex(digest(data)) != read_rows(file, "image_sha256", row).tobytes():
             title += "  (CHANGED since)"
     except ImageError as error:

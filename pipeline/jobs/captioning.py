@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from dgf.pipeline.captioners import Caption, Captioner, CaptionerSpec, CaptionInput, build_captioner, describe_captioner
 from dgf.pipeline.jobs.base import Report, ShardContent, Turns, software_versions
-from dgf.pipeline.photos import decode, read_bytes
+from dgf.pipeline.photos import Damaged, decode, read_bytes
 from dgf.pipeline.shards import (
     Failure,
     Layout,
@@ -55,6 +55,8 @@ class Captioning:
         self._captioner = captioner
         self._markers = spec.features.finished()
         self._ids = {photo.image_id: photo.ids for photo in spec.features.plan.photos()}
+        # Photos whose damage was no hindrance to their features get a caption too.
+        self._damaged: Damaged = "use" if spec.features.settings.get("damaged") == "use" else "fail"
         self._versions = software_versions("dgf", "torch", "transformers", "numpy", "h5py")
 
     def compute(self, index: int, turns: Turns, report: Report) -> ShardContent:
@@ -105,4 +107,4 @@ class Captioning:
                 ]
 
     def _pixels(self, image_id: str) -> npt.NDArray[np.uint8]:
-        return decode(read_bytes(self._spec.root, image_id))
+        return decode(read_bytes(self._spec.root, image_id), self._damaged)

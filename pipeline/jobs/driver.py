@@ -41,7 +41,9 @@ def run_shards(
     Raises:
         UserError: Workers cannot be had or cannot do the job, or shards failed; what was finished is kept.
     """
-    for index, fault in job.folder.find_damage(len(sizes)).items():
+    with photo_bar("check", sum(sizes)) as check:
+        damage = job.folder.find_damage(len(sizes), lambda index: check.update(sizes[index]))
+    for index, fault in damage.items():
         _log.warning("%s.h5 is damaged (it %s): it is made again", job.folder.path / shard_name(index), fault)
         job.folder.withdraw(index)
     todo = [index for index in range(len(sizes)) if job.folder.committed(index) is None]

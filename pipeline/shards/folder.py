@@ -155,15 +155,23 @@ class ShardFolder:
         marker, fault = self._look(index)
         return marker if fault is None else None
 
-    def find_damage(self, shards: int) -> dict[int, str]:
-        """Read every shard that is said to be done: the number of each that is not whole, and what is wrong with it."""
+    def find_damage(self, shards: int, on_shard: Callable[[int], object] = lambda index: None) -> dict[int, str]:
+        """Read every shard that is said to be done: the number of each that is not whole, and what is wrong with it.
+
+        `on_shard` is called with the number of each that has been read.
+        """
 
         def look(index: int) -> str | None:
             marker, fault = self._look(index)
             return fault if marker is None or fault else self.fault(marker)
 
         with ThreadPoolExecutor(min(_HASHERS, os.cpu_count() or 1)) as pool:
-            return {index: fault for index, fault in enumerate(pool.map(look, range(shards))) if fault is not None}
+            found: dict[int, str] = {}
+            for index, fault in enumerate(pool.map(look, range(shards))):
+                on_shard(index)
+                if fault is not None:
+                    found[index] = fault
+            return found
 
     def withdraw(self, index: int) -> None:
         """Remove a shard's marker: it is no longer done."""
