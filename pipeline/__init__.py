@@ -5,6 +5,7 @@ __all__ = [
     "captioners",
     "detectors",
     "errors",
+    "faults",
     "features",
     "file_kinds",
     "files",

@@ -4,16 +4,12 @@ import json
 import re
 import string
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Literal
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.faults import FaultLog, RowError, show_value
 from dgf.pipeline.text_files import OpenText, open_text
-
-OnError = Literal["stop", "skip"]
 
 MAX_LINE_BYTES = 1 << 16
 """A line is one sentence; MNRE's longest is under a kilobyte. Longer lines are faults, not held in memory."""
@@ -21,81 +17,8 @@ MAX_LINE_BYTES = 1 << 16
 MAX_ARRAY_CHARACTERS = 1 << 26
 """A JSON array is held in memory; a longer one has to be written as lines."""
 
-SHOWN_FAULTS = 10
-
 _DOCUMENTS = re.compile(r"\[\s*([{\]]|$)|\{\s*[\r\n]")
 """How a file begins that is one JSON array, or objects over several lines."""
-
-
-class RowError(ValueError):
-    """One row cannot be used.
-
-    Args:
-        message: Why, without file and line.
-        kind: The kind of fault in a word or two, by which `dgf validate` counts.
-        source: The line itself, where it is text.
-    """
-
-    def __init__(self, message: str, kind: str = "row", source: str | None = None) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.source = source
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A line or file that cannot be used, why, and the kind of fault."""
-
-    file: Path
-    line: int | None
-    message: str
-    kind: str = "row"
-
-    def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" if self.line is not None else f"{self.file}"
-        return f"{where}: {self.message}"
-
-
-@dataclass(slots=True)
-class FaultLog:
-    """Collects the faults of one or more files of a source, to be raised together or carried along.
-
-    `warnings` are of rows that are read and may not mean what they say.
-    """
-
-    source: Path
-    faults: list[Fault] = field(default_factory=list)
-    warnings: list[Fault] = field(default_factory=list)
-
-    def add(self, file: Path, line: int | None, message: str, kind: str = "row") -> None:
-        """Record one fault."""
-        self.faults.append(Fault(file, line, message, kind))
-
-    def warn(self, file: Path, line: int, message: str, kind: str) -> None:
-        """Record one warning."""
-        self.warnings.append(Fault(file, line, message, kind))
-
-    @contextmanager
-    def at(self, file: Path, line: int) -> Iterator[None]:
-        """Record a `RowError` that ends the block as a fault of this line."""
-        try:
-            yield
-        except RowError as error:
-            self.add(file, line, str(error), error.kind)
-
-    def finish(self, on_error: OnError, hint: str) -> tuple[Fault, ...]:
-        """Return the faults, or raise them.
-
-        Raises:
-            UserError: Under `stop`, if there are any: the first ten with file and line, and their number.
-        """
-        if on_error == "stop" and self.faults:
-            number = len(self.faults)
-            listed = "".join(f"\n  {fault}" for fault in self.faults[:SHOWN_FAULTS])
-            more = f"\n  ... and {number - SHOWN_FAULTS} more" if number > SHOWN_FAULTS else ""
-            what = "1 fault" if number == 1 else f"{number} faults"
-            raise UserError(f"{self.source}: {what} in the data:{listed}{more}", hint)
-        return tuple(self.faults)
 
 
 def parse_json(line: str) -> object:
@@ -255,9 +178,3 @@ def _decode(text: str, at: int) -> tuple[object, int]:
     if wrong:
         raise RowError(f"not JSON: {wrong[0]}", "not JSON")
     return value, end
-
-
-def show_value(value: object, limit: int = 60) -> str:
-    """Format a value for a message: its repr, cut short, on one line."""
-    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."

@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.faults import Fault, FaultLog, RowError
 from dgf.pipeline.files import write_atomic
-from dgf.pipeline.lines import Fault, FaultLog, RowError, parse_json, read_rows
+from dgf.pipeline.lines import parse_json, read_rows
 from dgf.pipeline.photos import ImageError, find_photos, resolve_photo
 from dgf.pipeline.posts import Dataset, as_utf16, collect_dataset, find_files, parse_row, plain_path
 from dgf.pipeline.text_files import STDIN, open_text

@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
-from dgf.pipeline.lines import FaultLog
+from dgf.pipeline.faults import FaultLog
 from dgf.pipeline.photos import (
     NO_FILE,
     ImageError,

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dgf.pipeline.captioners.base import Caption, CaptionInput, missing
-from dgf.pipeline.lines import FaultLog, RowError, read_objects
+from dgf.pipeline.faults import FaultLog, RowError
+from dgf.pipeline.lines import read_objects
 
 NOT_THERE = "not in the file of captions"
 CAPTION_FORM = 'Each line is an object such as {"image_id": "train/photo.jpg", "caption": "a dog on the grass"}.'

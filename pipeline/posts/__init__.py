@@ -1,6 +1,6 @@
 """Posts: read from any layout, checked, one value per row."""
 
-from dgf.pipeline.lines import Fault, OnError
+from dgf.pipeline.faults import Fault, OnError
 from dgf.pipeline.posts.base import Dataset, Mention, Post
 from dgf.pipeline.posts.dataset import UNREADABLE, collect_dataset, find_files, read_dataset
 from dgf.pipeline.posts.fields import plain_path

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from dgf.pipeline.lines import Fault
+from dgf.pipeline.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.faults import FaultLog, OnError
 from dgf.pipeline.file_kinds import recognize
-from dgf.pipeline.lines import FaultLog, OnError
 from dgf.pipeline.posts.base import Dataset, Post
 from dgf.pipeline.posts.jsonl import read_jsonl, split_name, split_of_file
 from dgf.pipeline.posts.mnre import IMAGE_FOLDER, RELATION_FILES, SPLITS, TEXT_FOLDERS, find_mnre_files, read_mnre_split

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from dgf.pipeline.lines import RowError, show_value
+from dgf.pipeline.faults import RowError, show_value
 from dgf.pipeline.posts.base import Mention
 
 _ALIKE = 4

@@ -17,7 +17,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from dgf.pipeline.lines import FaultLog, RowError, read_objects, show_value
+from dgf.pipeline.faults import FaultLog, RowError, show_value
+from dgf.pipeline.lines import read_objects
 from dgf.pipeline.posts.base import Mention, Post
 from dgf.pipeline.posts.fields import (
     check_name,

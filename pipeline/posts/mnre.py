@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.lines import FaultLog, RowError, parse_json, read_objects, show_value
+from dgf.pipeline.faults import FaultLog, RowError, show_value
+from dgf.pipeline.lines import parse_json, read_objects
 from dgf.pipeline.posts.base import Mention, Post
 from dgf.pipeline.posts.fields import (
     check_pair,

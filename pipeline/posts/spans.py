@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate, pairwise
 from typing import Literal
 
-from dgf.pipeline.lines import RowError, show_value
+from dgf.pipeline.faults import RowError, show_value
 from dgf.pipeline.posts.fields import span_field
 
 SpanUnit = Literal["characters", "utf16"]

@@ -10,7 +10,8 @@ import pytest
 
 from dgf.pipeline.captioners import read_caption_file
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.lines import MAX_LINE_BYTES, RowError, split_lines
+from dgf.pipeline.faults import RowError
+from dgf.pipeline.lines import MAX_LINE_BYTES, split_lines
 from dgf.pipeline.posts import read_dataset
 from dgf.pipeline.text_files import open_text
 from dgf.workflows.data import read_types

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from dgf.model.labels import LabelSpace
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.faults import FaultLog, RowError
 from dgf.pipeline.files import file_digest
-from dgf.pipeline.lines import FaultLog, RowError, read_objects
+from dgf.pipeline.lines import read_objects
 from dgf.pipeline.posts import Dataset
 
 TypePairs = Mapping[str, tuple[str | None, str | None]]

@@ -66,7 +66,7 @@ def test_white_space_at_the_ends_of_a_span_is_no_part_of_it(tmp_path: Path) -> N
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.data())
 def test_spans_in_any_text_cover_what_they_say(text: str, data: st.DataObject) -> None:
-    from dgf.pipeline.lines import RowError
+    from dgf.pipeline.faults import RowError
     from dgf.pipeline.posts.jsonl import _over_text
 
     spans = [sorted(data.draw(st.lists(st.integers(0, len(text)), min_size=2, max_size=2))) for _ in range(2)]

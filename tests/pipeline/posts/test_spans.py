@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgf.pipeline.lines import RowError
+from dgf.pipeline.faults import RowError
 from dgf.pipeline.posts.spans import as_utf16, doubtful_spans, span_unit_of, utf16_starts
 
 HORSE = "\N{HORSE}"
