@@ -5,13 +5,15 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig
 
 from dgf.model.catalog import check_model
 from dgf.model.config import RelationConfig, accept, plain_values
@@ -123,11 +125,30 @@ def _build_saved(about: Mapping[str, Any], folder: Path) -> RelationModel:
     except (KeyError, ValueError, TypeError) as error:
         fault = f"its language model's configuration cannot be read ({library_reason(error)})"
         raise ModelError(f"{folder / CONFIG}: {fault}") from error
+    _check_sizes(architecture, folder)
     tokenizer = _load_tokenizer(folder / TOKENIZER)
     pattern = {key: tuple(ids) for key, ids in kept["pattern"].items()}
     language_model = LanguageModel(build_language_model(architecture, 0), tokenizer, kept["spec"], pattern)
     shape = about["block_shape"]
     return build_model(config, labels, language_model, about["object_dim"], None if shape is None else tuple(shape))
+
+
+def _check_sizes(architecture: PreTrainedConfig, folder: Path) -> None:
+    """Refuse a language model larger than all the weights beside it, before memory is asked for."""
+    if not (folder / WEIGHTS).is_file():
+        return
+    try:
+        with safe_open(folder / WEIGHTS, framework="pt") as file:
+            shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
+    except (SafetensorError, OSError):
+        return  # told when the weights are loaded
+    stored = sum(math.prod(shape) for shape in shapes)
+    layers = int(architecture.num_hidden_layers)
+    with torch.device("meta"):
+        asked = AutoModel.from_config(architecture).num_parameters() if layers <= len(shapes) else math.inf
+    if asked > stored:
+        fault = f"its language model would have {asked:,} weights, {WEIGHTS} has {stored:,}"
+        raise ModelError(f"{folder / CONFIG}: {fault}; {_MAKE_AGAIN}")
 
 
 def _check_files(folder: Path, about: Mapping[str, Any]) -> None:

@@ -172,12 +172,19 @@ def _resume(trainer: Trainer, folder: RunFolder) -> Progress:
     for file, content, keys in ((folder.last, state, _STATE), (folder.best, best, ("network", "epoch", "f1"))):
         if lacking := [key for key in keys if key not in content]:
             raise UserError(f"{file}: it lacks {', '.join(lacking)}", start_again(file))
-    restore_trained(trainer.model, state["network"], folder.last)
-    progress = Progress(**state["progress"])
-    # A kill between the two files leaves the best of an epoch that is now run again.
-    progress.best_epoch, progress.best_f1 = best["epoch"], best["f1"]
-    trainer.optimizer.load_state_dict(state["optimizer"])
-    trainer.schedule.load_state_dict(state["schedule"])
+    try:
+        restore_trained(trainer.model, state["network"], folder.last)
+        progress = Progress(**state["progress"])
+        # A kill between the two files leaves the best of an epoch that is now run again.
+        progress.best_epoch, progress.best_f1 = best["epoch"], best["f1"]
+        trainer.optimizer.load_state_dict(state["optimizer"])
+        trainer.schedule.load_state_dict(state["schedule"])
+    except UserError:
+        raise
+    except Exception as error:  # what has no seal may hold anything
+        raise UserError(
+            f"{folder.last}: does not fit this run ({type(error).__name__})", start_again(folder.last)
+        ) from error
     return progress
 
 

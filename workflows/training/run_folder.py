@@ -132,12 +132,14 @@ class RunFolder:
             rows = facts.get("training_rows")
             if not isinstance(rows, dict) or not all(type(count) is int for count in rows.values()):
                 raise ValueError("it does not say how many rows each relation has")
-            if lacking := sorted(_FACTS - facts.keys()):
-                raise ValueError(f"it lacks {', '.join(lacking)}")
+            if not all(isinstance(facts.get(name), dict | None) for name in ("extraction", "captioning")):
+                raise ValueError("it does not say how the photos were seen")
+            if facts.get("features") is not None and facts.get("extraction") is None:
+                raise ValueError("it does not say how the features were made")
         except (OSError, ValueError) as error:
             hint = "Put back a copy of it, or train the run again: the same `dgf train` with another --out."
             raise UserError(f"{self.path / 'data.json'} cannot be read: {error}", hint) from error
-        return facts
+        return {**dict.fromkeys(_FACTS), **facts}
 
 
 def _is_facts(path: Path) -> bool:
@@ -173,8 +175,8 @@ def _is_empty(path: Path) -> bool:
     return path.is_dir() and all(is_part(item.name) for item in path.iterdir())
 
 
-_FACTS = {"features", "captioner", "extraction", "captioning"}
-"""What evaluation and prediction read of `data.json`, apart from the counts."""
+_FACTS = ("features", "captioner", "extraction", "captioning")
+"""What evaluation and prediction read of `data.json`, apart from the counts; None of a run on text."""
 
 _KEPT_SINCE = {"types_file"}
 """Keys of `data.json` that runs from before do not have."""
