@@ -48,7 +48,7 @@ def read_objects(
         UserError: See `open_text`; or an array is too large to be held in memory.
     """
     found = False
-    for number, row in read_rows(path, parse):
+    for number, row in parse_rows(path, parse):
         found = True
         if isinstance(row, RowError):
             log.add(path, number, str(row), row.kind)
@@ -58,7 +58,7 @@ def read_objects(
         log.add(path, None, empty, "empty")
 
 
-def read_rows(
+def parse_rows(
     path: Path, parse: Callable[[str], object] = parse_json
 ) -> Iterator[tuple[int, Mapping[str, object] | RowError]]:
     """Yield the line number and the object of each row, or what is wrong with it; see `read_objects`."""

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import urllib.error
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,7 +123,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             case ".pkl":
                 loaded = read_arrays(path)
             case _:
-                loaded = torch.load(path, map_location="cpu", weights_only=True)
+                with warnings.catch_warnings(action="ignore"):  # torch's advice on old pickles
+                    loaded = torch.load(path, map_location="cpu", weights_only=True)
     # The readers raise whatever the damaged byte led them to.
     except Exception as error:
         raise UserError(f"{path} cannot be read as weights: {foreign_reason(error)}", _WANTED) from error

@@ -11,7 +11,7 @@ from typing import Any
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.faults import Fault, FaultLog, RowError
 from dgf.pipeline.files import write_atomic
-from dgf.pipeline.lines import parse_json, read_rows
+from dgf.pipeline.lines import parse_json, parse_rows
 from dgf.pipeline.photos import ImageError, find_photos, resolve_photo
 from dgf.pipeline.posts import Dataset, as_utf16, collect_dataset, find_files, parse_row, plain_path
 from dgf.pipeline.text_files import STDIN, open_text
@@ -72,7 +72,7 @@ def _fix_file(file: Path, copy: Path, layout: str, dataset: Dataset, log: FaultL
         if text.encoding != "utf-8" or text.marked:
             log.warn(file, 1, f"{text.encoding.upper()}{' with a mark' * text.marked} written as UTF-8", "encoding")
     lines: list[str] = []
-    for number, row in read_rows(file, parse_row if layout == "mnre" else parse_json):
+    for number, row in parse_rows(file, parse_row if layout == "mnre" else parse_json):
         lines += [""] * (number - 1 - len(lines))
         if isinstance(row, RowError):
             what = "copied as it is" if row.source else "left out"

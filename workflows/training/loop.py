@@ -7,6 +7,7 @@ import hashlib
 import io
 import math
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -182,9 +183,8 @@ def _resume(trainer: Trainer, folder: RunFolder) -> Progress:
     except UserError:
         raise
     except Exception as error:  # what has no seal may hold anything
-        raise UserError(
-            f"{folder.last}: does not fit this run ({type(error).__name__})", start_again(folder.last)
-        ) from error
+        fault = f"{folder.last}: does not fit this run ({type(error).__name__})"
+        raise UserError(fault, start_again(folder.last)) from error
     return progress
 
 
@@ -213,7 +213,8 @@ def load_training_state(file: Path) -> dict[str, Any]:
             raise UserError(f"{file}: is damaged: its bytes are not those that dgf wrote", start_again(file))
         content = sealed
     try:
-        return dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
+        with warnings.catch_warnings(action="ignore"):  # torch's advice on old pickles
+            return dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
     except Exception as error:  # torch raises many kinds for a damaged file
         raise UserError(f"{file}: not a readable checkpoint ({type(error).__name__})", start_again(file)) from error
 
