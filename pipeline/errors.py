@@ -1,5 +1,6 @@
 """The exception that means: the user's input is at fault; and messages of libraries, made fit for users."""
 
+import itertools
 import re
 
 
@@ -29,7 +30,8 @@ _ADVICE = re.compile(
 
 
 def foreign_reason(error: BaseException) -> str:
-    """The first line of what a library said, or its kind where that line is advice not to be passed on."""
+    """The first sentences of what a library said, without its advice; its kind where nothing is left."""
     line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    usable = line and line.isprintable() and not _ADVICE.search(line)
-    return line[:200] if usable else type(error).__name__
+    sentences = re.split(r"(?<=[.!?])\s+", line)
+    said = " ".join(itertools.takewhile(lambda sentence: not _ADVICE.search(sentence), sentences))
+    return said[:200] if said and said.isprintable() else type(error).__name__

@@ -38,7 +38,7 @@ class FileKind:
 
 _SIGNATURES: tuple[tuple[bytes, FileKind], ...] = (
     (b"\x1f\x8b", FileKind("gzip data", _UNPACK)),
-    (b"PK\x03\x04", FileKind("a ZIP archive")),
+    (b"PK\x03\x04", FileKind("a ZIP archive", _UNPACK)),
     (b"PK\x05\x06", FileKind("an empty ZIP archive")),
     (b"BZh", FileKind("bzip2 data", _UNPACK)),
     (b"\xfd7zXZ\x00", FileKind("xz data", _UNPACK)),
@@ -189,14 +189,17 @@ _BY_SUFFIX: dict[str, tuple[str, _Suited]] = {
 }
 
 
-def check_kind(path: Path) -> None:
+def check_kind(path: Path, otherwise: str = "") -> None:
     """See that a file is of the kind that its name says, as far as its first bytes and its length show.
+
+    `otherwise` is the suffix it counts as where its own says nothing.
 
     Raises:
         UserError: It is recognized as something else, or as cut short; says what it is and how to get the right one.
     """
     kind = recognize(path)
-    wanted, suits = _BY_SUFFIX.get(path.suffix.lower(), ("", None))
+    suffix = path.suffix.lower()
+    wanted, suits = _BY_SUFFIX.get(suffix if suffix in _BY_SUFFIX else otherwise, ("", None))
     if kind is not None and suits is not None and not suits(kind):
         raise UserError(f"{path} cannot be read as {wanted}: it is {kind.name}", kind.hint or "Give the right file.")
 

@@ -108,8 +108,17 @@ def _check_encoding(line: str, encoding: str) -> str | RowError:
         unit = ord(line[error.start])
         what = f"byte 0x{unit - 0xDC00:02x}" if encoding == "utf-8" else f"half a surrogate pair, 0x{unit:04x},"
         column = len(line[: error.start].encode(encoding)) + 1
-        return RowError(f"not {encoding.upper()} ({what} at column {column})", "encoding")
+        return RowError(f"not {encoding.upper()} ({what} at column {column}){_in_windows(unit)}", "encoding")
     return line
+
+
+def _in_windows(unit: int) -> str:
+    """What a byte that UTF-8 does not know was likely meant to be."""
+    try:
+        character = bytes([unit - 0xDC00]).decode("cp1252") if 0xDC80 <= unit <= 0xDCFF else ""
+    except UnicodeDecodeError:
+        character = ""
+    return f", in Windows-1252 {character!r}" if character.isalpha() else ""
 
 
 def _documents(path: Path, text: OpenText) -> Iterator[tuple[int, object]]:

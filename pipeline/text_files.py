@@ -106,4 +106,4 @@ def _check_text(path: Path, head: bytes) -> None:
     """Refuse what is recognized as no text; an empty file is one without a line."""
     kind = kind_of_bytes(head) if head else None
     if kind is not None and not kind.text:
-        raise UserError(f"{path}: not text: it is {kind.name}", kind.hint or "Give a file of text.")
+        raise UserError(f"{path} cannot be read as text: it is {kind.name}", kind.hint or "Give a file of text.")

@@ -114,7 +114,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: The file is none of these, is damaged, or holds something else.
     """
-    check_kind(path)
+    check_kind(path, otherwise=".pth")
     loaded: Any
     try:
         match path.suffix.lower():

@@ -133,6 +133,8 @@ def _draw_sheet(settings: InspectSettings, sheet: Path, folder: ShardFolder, mar
         with folder.open_shard(marker) as file:
             for row, image_id in enumerate(read_text(file, "image_id")[: settings.photos - len(tiles)]):
                 tiles.append(_draw_row(file, folder.kind, row, image_id, root, captions.get(image_id, "")))
+    if captions and tiles and not any(tile.text for tile in tiles):
+        raise UserError(f"{settings.captions}: no caption for any of these photos", "Give captions of these features.")
     if not tiles:
         raise UserError(f"{folder.path}: no finished shard has a row", "There is nothing to draw yet.")
     try:

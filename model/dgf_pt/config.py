@@ -20,6 +20,11 @@ def _stage(value: object) -> object:
     return value
 
 
+def _off(value: object) -> object:
+    """Take false for the word off, which YAML 1.1 made of it."""
+    return "off" if value is False else value
+
+
 def _order(value: object) -> object:
     """Take a list, or one string with spaces or commas, for the order it means."""
     names = tuple(
@@ -95,7 +100,7 @@ class ModelConfig:
     delta: Weight = 0.4
     dropout: Share = 0.6
     entity_types: EntityTypes = "predicted"
-    type_restriction: Literal["soft", "off"] = "soft"
+    type_restriction: Annotated[Literal["soft", "off"], BeforeValidator(_off)] = "soft"
     joint_objective: Flag = True
     consistency_weight: Weight = 2.0
     identification_weight: Weight = 2.0

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from dgf.pipeline.photos.images import NO_FILE, ImageError, resolve_photo
 from dgf.pipeline.posts import IMAGE_FOLDER, Dataset, Post
@@ -74,7 +75,7 @@ def why_missing(dataset: Dataset, post: Post) -> str:
 
 
 class NearPhotos:
-    """The files of a data set's folder by what people mistake in a name: its case, its accents' form, its folder.
+    """The files of a data set's folder by what people mistake in a name: case, accents' form, %20, folder.
 
     Args:
         dataset: Its folder is listed once, when the first name is looked for.
@@ -123,4 +124,4 @@ def _alike(one: PurePosixPath, other: PurePosixPath) -> int:
 
 
 def _folded(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).casefold()
+    return unicodedata.normalize("NFKC", unquote(name)).strip().casefold()

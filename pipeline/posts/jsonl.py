@@ -42,7 +42,7 @@ from dgf.pipeline.posts.spans import (
 )
 
 _FILE = re.compile(r"(?P<stem>.+)\.(jsonl|ndjson|json)(\.gz)?", re.IGNORECASE)
-_SPLIT_NAMES = {"dev": "val", "valid": "val", "validation": "val"}
+_SPLIT_NAMES = {"dev": "val", "valid": "val", "validation": "val", "training": "train", "testing": "test"}
 
 
 def split_of_file(path: Path) -> str | None:
@@ -52,8 +52,9 @@ def split_of_file(path: Path) -> str | None:
 
 
 def split_name(name: str) -> str:
-    """The name that a split has here: val for dev, valid and validation."""
-    return _SPLIT_NAMES.get(name, name)
+    """The name that a split has here: val for dev, valid and validation, and known ones in small letters."""
+    small = name.casefold()
+    return _SPLIT_NAMES.get(small, small if small in ("train", "val", "test") else name)
 
 
 def read_jsonl(

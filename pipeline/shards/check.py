@@ -5,6 +5,7 @@ from pathlib import Path
 import h5py
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.file_kinds import recognize
 from dgf.pipeline.files import file_digest
 from dgf.pipeline.shards.marker import Marker, damaged_file, read_marker, shard_name
 from dgf.pipeline.shards.schema import check_schema, reading
@@ -36,7 +37,13 @@ def size_fault(folder: Path, marker: Marker) -> str | None:
     if not path.is_file():
         return "is not there"
     size = path.stat().st_size
-    return None if size == marker.bytes else f"has {size} bytes, its marker says {marker.bytes}"
+    return None if size == marker.bytes else f"has {size} bytes, its marker says {marker.bytes}{_what_it_is(path)}"
+
+
+def _what_it_is(path: Path) -> str:
+    """What is there in place of a shard, such as a Git LFS pointer."""
+    kind = recognize(path)
+    return "" if kind is None or kind.name == "an HDF5 file" else f": it is {kind.name}"
 
 
 def hash_fault(folder: Path, marker: Marker, whole: WholeShards) -> str | None:
@@ -53,7 +60,7 @@ def hash_fault(folder: Path, marker: Marker, whole: WholeShards) -> str | None:
     except OSError as error:
         return f"cannot be read ({error})"
     if found != marker.sha256:
-        return f"has SHA-256 {found[:12]}..., its marker says {str(marker.sha256)[:12]}..."
+        return f"has SHA-256 {found[:12]}..., its marker says {str(marker.sha256)[:12]}...{_what_it_is(path)}"
     whole[marker.file] = state
     return None
 

@@ -136,7 +136,7 @@ def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     (tmp_path / "txt" / "ours_train.txt").write_bytes(b"\xef\xbb\xbf" + repr(ROW).encode() + b"\r\n{'a': '\xff'}\r\n")
     dataset = read_dataset(tmp_path, on_error="skip")
     assert len(dataset.splits["train"]) == 1
-    assert dataset.faults[0].message == "not UTF-8 (byte 0xff at column 8)"
+    assert dataset.faults[0].message == "not UTF-8 (byte 0xff at column 8), in Windows-1252 'ÿ'"
 
 
 def test_stop_names_the_first_ten_and_the_number(tmp_path: Path) -> None:
