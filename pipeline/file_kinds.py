@@ -176,6 +176,9 @@ def _safetensors_end(path: Path, size: int) -> str | None:
     return None
 
 
+_READ_TEXTS = ("vocab.txt", "merges.txt")
+"""What is read of a model's folder that ends in .txt."""
+
 _Suited = Callable[[FileKind], bool]
 _BY_SUFFIX: dict[str, tuple[str, _Suited]] = {
     ".safetensors": ("a safetensors file", lambda kind: kind.name == "a safetensors file"),
@@ -205,7 +208,11 @@ def check_kind(path: Path, otherwise: str = "") -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """`check_kind` of every file of a model's folder whose name says what it is."""
+    """`check_kind` of every file of a model's folder whose name says what it is: for a model that cannot be loaded.
+
+    Not before: folders hold much that nobody reads, such as pointers to other formats of the same weights.
+    """
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in _BY_SUFFIX and path.is_file():
+        known = path.suffix.lower() in _BY_SUFFIX and (path.suffix != ".txt" or path.name in _READ_TEXTS)
+        if known and path.is_file():
             check_kind(path)

@@ -12,7 +12,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.base import ShardJob, WorkerPool
 from dgf.pipeline.jobs.captioning import CaptioningSpec
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
-from dgf.pipeline.posts import Dataset, read_dataset
+from dgf.pipeline.posts import Dataset, plain_path, read_dataset
 from dgf.pipeline.shards import SCHEMA, Failure, Layout, Plan, ShardFolder, read_layout
 from dgf.pipeline.weights import random_seed
 from dgf.workflows.devices import choose_workers
@@ -133,7 +133,7 @@ def caption(
 
 def _count_photos(dataset: Dataset, features: Path) -> tuple[int, int]:
     """How many photos the posts name, and how many of these the features have; it is an error if there is none."""
-    known = {image_id for photo in ShardFolder.open(features, "features").plan.photos() for image_id in photo.ids}
+    known = _plain_ids(ShardFolder.open(features, "features").plan)
     photos = {post.image_ids for post in dataset.posts if post.image_ids}
     found = sum(any(image_id in known for image_id in ids) for ids in photos)
     if not photos:
@@ -144,6 +144,11 @@ def _count_photos(dataset: Dataset, features: Path) -> tuple[int, int]:
             "Give the features of this data set: the --out of `dgf extract-features` with it.",
         )
     return len(photos), found
+
+
+def _plain_ids(plan: Plan) -> set[str]:
+    """Every id of every photo, in the form that posts have it."""
+    return {plain_path(image_id) for photo in plan.photos() for image_id in photo.ids}
 
 
 def _captioner_spec(settings: CaptionSettings) -> CaptionerSpec:
@@ -180,7 +185,7 @@ def _count_unused(spec: CaptionerSpec, plan: Plan) -> int:
     if spec.backend != "file":
         return 0
     captions = read_caption_file(Path(spec.source))
-    known = {image_id for photo in plan.photos() for image_id in photo.ids}
+    known = _plain_ids(plan)
     unused = len(captions.keys() - known)
     if unused == len(captions):
         raise UserError(

@@ -6,6 +6,7 @@ from pathlib import Path
 from dgf.pipeline.captioners.base import Caption, CaptionInput, missing
 from dgf.pipeline.faults import FaultLog, RowError
 from dgf.pipeline.lines import read_objects
+from dgf.pipeline.posts import plain_path
 
 NOT_THERE = "not in the file of captions"
 CAPTION_FORM = 'Each line is an object such as {"image_id": "train/photo.jpg", "caption": "a dog on the grass"}.'
@@ -19,8 +20,12 @@ class FileCaptioner:
 
     def caption(self, photos: Sequence[CaptionInput]) -> list[Caption]:
         """Return the user's caption of each photo; its log-probability is not known."""
-        texts = (next((self._captions[name] for name in photo.ids if name in self._captions), None) for photo in photos)
+        texts = [self._find(photo) for photo in photos]
         return [missing(NOT_THERE) if text is None else Caption(text, float("nan")) for text in texts]
+
+    def _find(self, photo: CaptionInput) -> str | None:
+        names = map(plain_path, photo.ids)
+        return next((self._captions[name] for name in names if name in self._captions), None)
 
 
 def read_caption_file(path: Path) -> dict[str, str]:
@@ -52,4 +57,4 @@ def _parse_caption(row: Mapping[str, object]) -> tuple[str, str]:
         text.encode()
     except UnicodeEncodeError:
         raise RowError("caption holds half a surrogate pair") from None
-    return image_id, text
+    return plain_path(image_id), text

@@ -111,7 +111,6 @@ def _quiet() -> Iterator[None]:
 
 
 def _load(folder: Path) -> tuple[Any, Any, Any]:
-    check_folder(folder)
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         with _quiet():
@@ -122,6 +121,7 @@ def _load(folder: Path) -> tuple[Any, Any, Any]:
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
             raise
+        check_folder(folder)
         fault = f"{folder} cannot be loaded as an image-to-text model: {foreign_reason(error)}"
         raise UserError(fault, HINT) from error
     model, info = loaded

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.posts import plain_path
 from dgf.pipeline.shards import (
     BLOCKS,
     FC7,
@@ -146,6 +147,9 @@ def read_index(path: Path, image: Literal["all", "blocks", "fc7"]) -> Index:
             rows.update((image_id, row) for image_id in photo.ids)
         else:
             failed.update(photo.ids)
+    # Older folders know `./p/x.jpg`, which posts call `p/x.jpg` now.
+    rows |= {plain: row for image_id, row in rows.items() if (plain := plain_path(image_id)) not in rows}
+    failed |= {plain_path(image_id) for image_id in failed}
 
     kept = _arrays(layout, image, path)
     shapes = {"objects": (layout.objects, layout.dim), "blocks": BLOCKS, "fc7": (FC7,)}

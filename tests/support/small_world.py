@@ -48,9 +48,9 @@ def write_posts(root: Path, *, without: tuple[str, ...] = (), relations: Sequenc
     return root
 
 
-def write_shards(posts: Path, features: Path, captions: Path | None = None, *, seed: int = 0) -> None:
-    """Feature shards (and captions) of random numbers for every photo in the folder."""
-    images = sorted(path.name for path in posts.glob("*.png"))
+def write_shards(posts: Path, features: Path, captions: Path | None = None, *, seed: int = 0, prefix: str = "") -> None:
+    """Feature shards (and captions) of random numbers for every photo in the folder, known as `prefix` and its name."""
+    images = sorted(prefix + path.name for path in posts.glob("*.png"))
     plan = make_plan(posts, images, shard_size=5, batch_size=2, resized=lambda h, w: (h, w))
     settings = {"kind": "features", "seed": seed, "photos": plan.summary()}
     rng = np.random.default_rng(seed)

@@ -1,7 +1,8 @@
-"""Language models from the user's disk: every file is looked at before transformers reads it."""
+"""Language models from the user's disk: where one cannot be loaded, its files are looked at."""
 
 from pathlib import Path
 
+from dgf.model.errors import ModelError
 from dgf.model.language_model import LanguageModel, load_language_model
 from dgf.pipeline.file_kinds import check_folder, check_kind
 
@@ -10,12 +11,15 @@ def open_language_model(spec: str, seed: int = 0, *, fetch: bool = True) -> Lang
     """Load what `spec` names; see `load_language_model`.
 
     Raises:
-        UserError: A file of it is something else than its name says, or is cut short.
-        ModelError: It cannot be loaded.
+        UserError: It cannot be loaded, since a file of it is something else than its name says, or is cut short.
+        ModelError: It cannot be loaded for another reason.
     """
-    path = Path(spec).expanduser()
-    if path.is_dir():
-        check_folder(path)
-    elif path.is_file():
-        check_kind(path)
-    return load_language_model(spec, seed, fetch=fetch)
+    try:
+        return load_language_model(spec, seed, fetch=fetch)
+    except ModelError:
+        path = Path(spec).expanduser()
+        if path.is_dir():
+            check_folder(path)
+        elif path.is_file():
+            check_kind(path)
+        raise

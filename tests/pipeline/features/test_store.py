@@ -25,6 +25,7 @@ from dgf.pipeline.shards import (
     write_captions,
     write_features,
 )
+from support.small_world import write_posts, write_shards
 
 K, D = 3, 8
 SIZES = (4, 0, 5, 1)  # photos a shard, the second with none that worked
@@ -402,3 +403,11 @@ def test_a_photo_whose_stored_id_no_post_names_any_more_is_found_by_its_content(
     row = after.row(("train/renamed.jpg",))
     assert row == before.row((first.image_id,)) >= 0
     assert after.captions([row]) == before.captions([row])
+
+
+def test_photos_that_an_older_folder_knows_with_a_dot_are_found(tmp_path: Path) -> None:
+    posts = write_posts(tmp_path / "posts")
+    write_shards(posts, tmp_path / "features", prefix="./")
+    store = FeatureStore.open(tmp_path / "features")
+    assert store.image_ids[0].startswith("./")
+    assert store.row(["train-0.png"]) == store.row(["./train-0.png"]) >= 0
