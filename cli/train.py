@@ -41,6 +41,8 @@ def train_command(
     from dgf.workflows.training.run_folder import RunFolder
 
     path = words[0] if words and "=" not in words[0] else None
+    if path == "-":
+        raise click.UsageError("a run needs its data set again later: name a file, not standard input", ctx)
     if path is not None:
         # Whole paths, so that `dgf eval` finds the data from any folder.
         given = {k: str(v.absolute()) if isinstance(v, Path) else v for k, v in data.items() if v is not None}

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 
 _SHOWN_PHOTOS = 20
-_UNLABELED = "(no relation given)"
 
 _LABELS = {
     "rows": "rows",
@@ -87,7 +86,7 @@ def _count_lines(found: "Validation") -> Iterator[str]:
 
 
 def _label_lines(found: "Validation") -> Iterator[str]:
-    if any(name != _UNLABELED for facts in found.splits.values() for name in facts.relations):
+    if found.labeled:
         means = (
             f"the relation {found.negative!r} means that there is none" if found.negative else "every relation counts"
         )
@@ -108,7 +107,7 @@ def _photo_lines(found: "Validation") -> Iterator[str]:
 
 def _warning_lines(found: "Validation") -> Iterator[str]:
     if found.warnings:
-        yield from ("", f"{len(found.warnings)} rows may not mean what they say:")
+        yield from ("", f"{len(found.warnings)} warnings, of what may not mean what it says:")
     yield from (f"  {warning}" for warning in found.warnings)
 
 
@@ -116,12 +115,12 @@ def _fault_lines(found: "Validation") -> Iterator[str]:
     if found.faults:
         what = "left out" if found.on_error == "skip" else "each stops a run, unless it is given --on-error skip"
         kinds = ", ".join(f"{kind} {count}" for kind, count in found.kinds.items())
-        yield from ("", f"{len(found.faults)} faults ({what}); by kind: {kinds}")
+        yield from ("", f"{len(found.faults)} fault{'s' * (len(found.faults) > 1)} ({what}); by kind: {kinds}")
     yield from (f"  {fault}" for fault in found.faults)
 
 
 def _repair_lines(found: "Validation") -> Iterator[str]:
     if (repair := found.repair) is not None:
-        counts = f"{repair.rows} rows, {repair.photos} photos, {len(repair.changes)} changes"
+        counts = f"{repair.rows} rows, {repair.photos} photos (linked where that can be), {len(repair.changes)} changes"
         yield from ("", f"repaired copy in {repair.out}: {counts}")
         yield from (f"  {change}" for change in repair.changes)

@@ -19,7 +19,7 @@ from dgf.model.catalog import check_model
 from dgf.model.config import RelationConfig, accept, plain_values
 from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.network import DGF
-from dgf.model.errors import ModelError, library_reason
+from dgf.model.errors import ModelError, telling
 from dgf.model.interface import RelationModel
 from dgf.model.labels import NO_RELATION, LabelSpace
 from dgf.model.language_model import LanguageModel, build_language_model
@@ -104,13 +104,9 @@ def load_model(folder: Path) -> RelationModel:
     """
     about = _read_about(folder)
     _check_files(folder, about)
-    try:
+    # A file without a checksum may hold anything.
+    with telling(lambda reason: f"{folder / CONFIG}: it makes no network ({reason}); {_MAKE_AGAIN}"):
         model = _build_saved(about, folder)
-    except ModelError:
-        raise
-    except Exception as error:  # a file without a checksum may hold anything
-        fault = f"it makes no network ({library_reason(error)})"
-        raise ModelError(f"{folder / CONFIG}: {fault}; {_MAKE_AGAIN}") from error
     _load_weights(model, folder / WEIGHTS)
     return model.eval()
 
@@ -120,11 +116,8 @@ def _build_saved(about: Mapping[str, Any], folder: Path) -> RelationModel:
     config = accept(*check_model(about["config"]))
     labels = LabelSpace.from_relations(about["relations"], about["types"], about.get("negative", NO_RELATION))
     kept = about["language_model"]
-    try:
+    with telling(lambda r: f"{folder / CONFIG}: its language model's configuration cannot be read ({r})"):
         architecture = AutoConfig.for_model(**{"model_type": kept["config"]["model_type"], **kept["config"]})
-    except (KeyError, ValueError, TypeError) as error:
-        fault = f"its language model's configuration cannot be read ({library_reason(error)})"
-        raise ModelError(f"{folder / CONFIG}: {fault}") from error
     _check_sizes(architecture, folder)
     tokenizer = _load_tokenizer(folder / TOKENIZER)
     pattern = {key: tuple(ids) for key, ids in kept["pattern"].items()}
@@ -168,13 +161,8 @@ def _check_files(folder: Path, about: Mapping[str, Any]) -> None:
 def _load_tokenizer(folder: Path) -> Any:
     if not folder.is_dir():
         return None
-    try:
+    with telling(lambda reason: f"{folder}: the tokenizer cannot be read ({reason}); {_MAKE_AGAIN}"):
         return AutoTokenizer.from_pretrained(str(folder))
-    except BaseException as error:  # transformers and tokenizers raise many kinds for damaged files, also in Rust
-        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
-            raise
-        fault = f"the tokenizer cannot be read ({library_reason(error)})"
-        raise ModelError(f"{folder}: {fault}; {_MAKE_AGAIN}") from error
 
 
 def _load_weights(model: RelationModel, path: Path) -> None:

@@ -17,11 +17,14 @@ from transformers.models.auto.modeling_auto import (
 )
 from transformers.utils import logging as transformers_logging
 
-from dgf.model.errors import ModelError, library_reason
+from dgf.model.errors import ModelError, telling
 
 _RANDOM = "random:"
 _PLAIN = "The people of a city met at the museum in the year 2012, and it was good."
-"""Words of which every tokenizer knows some."""
+"""Words of which every tokenizer of a language like this one knows some."""
+
+_FEW = 4
+"""A vocabulary this many times smaller than the embedding table is not the model's."""
 
 #: The words around the slots of both prefixes (4.1.2): "Consider <..>, predict relation."
 PATTERN = {"consider": "Consider", "comma": ",", "predict": ", predict relation."}
@@ -130,27 +133,25 @@ def load_language_model(spec: str, seed: int = 0, *, fetch: bool = True) -> Lang
             "the folder again, with every file of the weights"
         )
     _check_forward(model, spec)
-    loaded = LanguageModel(model.eval(), tokenizer, spec)
-    _check_tokenizer(loaded)
-    loaded.pattern = {key: tuple(loaded.words(text)) or _WORDLESS[key] for key, text in PATTERN.items()}
+    with _loading(spec):
+        loaded = LanguageModel(model.eval(), tokenizer, spec)
+        _check_tokenizer(loaded)
+        loaded.pattern = {key: tuple(loaded.words(text)) or _WORDLESS[key] for key, text in PATTERN.items()}
     return loaded
 
 
 @contextlib.contextmanager
 def _loading(spec: str) -> Iterator[None]:
-    """Tell whatever a loader raises as one error that names the model; some of them raise in Rust."""
+    """Tell whatever the loaders raise as one error that names the model, and keep their own lines back."""
+    wanted = (
+        "give a folder with its configuration, weights and tokenizer, a .gguf file, or random:gpt2 for random weights"
+    )
+    hub = "" if Path(spec).expanduser().exists() else f"; a hub's model is fetched where named: language_model={spec}"
     verbosity = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     try:
-        yield
-    except (ModelError, KeyboardInterrupt, SystemExit, GeneratorExit):
-        raise
-    except BaseException as error:
-        raise ModelError(
-            f"{spec}: the language model cannot be loaded ({library_reason(error)}); give a folder with its "
-            "configuration, weights and tokenizer, a .gguf file, or random:gpt2 for random weights; a model of the hub "
-            f"is fetched only where it is named: language_model={spec}"
-        ) from error
+        with telling(lambda reason: f"{spec}: the language model cannot be loaded ({reason}); {wanted}{hub}"):
+            yield
     finally:
         transformers_logging.set_verbosity(verbosity)
 
@@ -159,7 +160,7 @@ def _check_tokenizer(loaded: LanguageModel) -> None:
     """See that the tokenizer is there and of this model: without its files, transformers makes one without a word."""
     spec, tokenizer = loaded.spec, loaded.tokenizer
     known = set(loaded.words(_PLAIN)) - {tokenizer.unk_token_id}
-    if len(known) < 2:
+    if len(known) < 2 and _FEW * len(tokenizer) < loaded.vocab_size:
         raise ModelError(
             f"{spec}: has no tokenizer: its vocabulary has {len(tokenizer)} tokens and knows no word; put the "
             "tokenizer's files beside the weights (tokenizer.json, or vocab.json and merges.txt, or vocab.txt)"
@@ -175,23 +176,14 @@ def build_language_model(config: PreTrainedConfig, seed: int) -> PreTrainedModel
     """Build the architecture of a configuration with seeded random weights; the caller's generator is left alone."""
     _check_kind(config, str(config.model_type))
     bare = {"add_pooling_layer": False} if config.model_type == "bert" else {}
-    with torch.random.fork_rng(devices=[]), _building(config):
+    # Such as a width that no number of heads divides.
+    what = f"a {config.model_type} model of these sizes cannot be built"
+    with torch.random.fork_rng(devices=[]), telling(lambda reason: f"{what} ({reason}); change the sizes"):
         torch.manual_seed(seed)
         model = AutoModel.from_config(config, **bare)
     _check_forward(model, str(config.model_type))
     ready: PreTrainedModel = model.float().eval()
     return ready
-
-
-@contextlib.contextmanager
-def _building(config: PreTrainedConfig) -> Iterator[None]:
-    """Tell sizes that do not go together, such as a width that no number of heads divides."""
-    try:
-        yield
-    except Exception as error:
-        raise ModelError(
-            f"a {config.model_type} model of these sizes cannot be built ({library_reason(error)}); change the sizes"
-        ) from error
 
 
 def takes(model: PreTrainedModel, argument: str) -> bool:
@@ -215,10 +207,8 @@ def _random_config(spec: str) -> PreTrainedConfig:
             changes[key] = float(text) if "." in text else int(text)
         except ValueError:
             raise ModelError(f"{spec}: {key} must be a number, not {text!r}") from None
-    try:
+    with telling(lambda reason: f"{spec}: a {kind} model cannot have these sizes ({reason})"):
         return AutoConfig.for_model(kind, **{**sizes, **changes})
-    except Exception as error:
-        raise ModelError(f"{spec}: a {kind} model cannot have these sizes ({library_reason(error)})") from error
 
 
 def _check_kind(config: PreTrainedConfig, spec: str) -> None:

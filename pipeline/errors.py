@@ -23,15 +23,20 @@ class UserError(Exception):
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
 
 
+class FolderTakenError(UserError):
+    """A folder holds what other settings or another program made, or is being written; the hint speaks of --out."""
+
+
 _ADVICE = re.compile(
-    r"weights_only|pickle|trust_remote_code|torch\.load|safe_globals|ignore_mismatched|unsafe|upgrade|report|issue|http",
+    r"weights_only|pickle|trust_remote_code|torch\.load|safe_globals|ignore_mismatched|\bunsafe\b|\bupgrade|\binstall"
+    r"|\breport\b|\bissues?\b|https?:",
     re.IGNORECASE,
 )
+_PATH = re.compile(r"(?<!:)/\S*")
 
 
 def foreign_reason(error: BaseException) -> str:
     """The first sentences of what a library said, without its advice; its kind where nothing is left."""
-    line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    sentences = re.split(r"(?<=[.!?])\s+", line)
-    said = " ".join(itertools.takewhile(lambda sentence: not _ADVICE.search(sentence), sentences))
-    return said[:200] if said and said.isprintable() else type(error).__name__
+    sentences = re.split(r"(?<=[.!?:])\s+", " ".join(str(error).split()))
+    said = " ".join(itertools.takewhile(lambda sentence: not _ADVICE.search(_PATH.sub("", sentence)), sentences))
+    return said[:200].rstrip(":") if said and said.isprintable() else type(error).__name__

@@ -156,7 +156,10 @@ def recognize(path: Path) -> FileKind | None:
 
 
 def _zip_end(path: Path, _: int) -> str | None:
-    return None if zipfile.is_zipfile(path) else "cut short (its end is missing)"
+    try:
+        return None if zipfile.is_zipfile(path) else "cut short (its end is missing)"
+    except zipfile.BadZipFile:
+        return "damaged"
 
 
 def _safetensors_end(path: Path, size: int) -> str | None:
@@ -185,6 +188,10 @@ _BY_SUFFIX: dict[str, tuple[str, _Suited]] = {
     ".json": ("JSON", lambda kind: kind.name in ("JSON", "a JSON array")),
     ".gguf": ("a GGUF file", lambda kind: kind.name == "a GGUF file"),
     ".txt": ("text", lambda kind: kind.text and "UTF-16" not in kind.name),
+    **dict.fromkeys(
+        (".model", ".spm", ".tiktoken"),
+        ("a tokenizer", lambda kind: kind.name.startswith("text that")),
+    ),
     **dict.fromkeys(
         (".pth", ".pt", ".bin", ".pkl"),
         ("weights", lambda kind: kind.name in ("a ZIP archive", "a Python pickle", "a safetensors file")),

@@ -19,7 +19,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from dgf.pipeline.errors import UserError
+from dgf.pipeline.errors import FolderTakenError
 
 PART = ".part-"
 LOCK = ".lock"
@@ -135,12 +135,13 @@ def exclusive(folder: Path) -> Iterator[None]:
     """
     with contextlib.suppress(FileNotFoundError):
         if not _LOCK_CONTENT.match((folder / LOCK).read_bytes()):
-            raise UserError(f"{folder} holds a {LOCK} that dgf did not write.", "Give another --out.")
+            raise FolderTakenError(f"{folder} holds a {LOCK} that dgf did not write.", "Give another --out.")
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=_LOCK_SECONDS)
     except Timeout:
-        raise UserError(f"{folder} is being written by another run.", "Wait for it, or give another --out.") from None
+        hint = "Wait for it, or give another --out."
+        raise FolderTakenError(f"{folder} is being written by another run.", hint) from None
     try:
         yield
     finally:

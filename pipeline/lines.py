@@ -17,6 +17,9 @@ MAX_LINE_BYTES = 1 << 16
 MAX_ARRAY_CHARACTERS = 1 << 26
 """A JSON array is held in memory; a longer one has to be written as lines."""
 
+NOT_ALLOWED = "not allowed in JSON"
+"""The kind of fault of a key that stands twice, or NaN."""
+
 _DOCUMENTS = re.compile(r"\[\s*([{\]]|$)|\{\s*[\r\n]")
 """How a file begins that is one JSON array, or objects over several lines."""
 
@@ -36,7 +39,7 @@ def parse_json(line: str) -> object:
 def read_objects(
     path: Path, log: FaultLog, *, empty: str | None = None, parse: Callable[[str], object] = parse_json
 ) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Yield the 1-based number and the object of each row: its line's, or where rows span lines its own.
+    """Yield the 1-based number and the object of each row: that of the line where it begins.
 
     Args:
         path: One row a line, read by `parse`; or one JSON array of rows, or JSON objects over several lines.
@@ -122,7 +125,10 @@ def _in_windows(unit: int) -> str:
 
 
 def _documents(path: Path, text: OpenText) -> Iterator[tuple[int, object]]:
-    """Yield number and value of each element of an array, or of each value after another; rows count, not lines."""
+    """Yield number and value of each element of an array, or of each value after another.
+
+    The number is the line where it begins, or the next one where several begin in one line.
+    """
     try:
         content = text.stream.read(MAX_ARRAY_CHARACTERS + 1)
     except UnicodeDecodeError:
@@ -131,16 +137,16 @@ def _documents(path: Path, text: OpenText) -> Iterator[tuple[int, object]]:
     if len(content) > MAX_ARRAY_CHARACTERS:
         fault = f"a JSON array of over {MAX_ARRAY_CHARACTERS} characters"
         raise UserError(f"{path}: {fault}", "Write one object a line: jq -c '.[]' FILE > NEW.jsonl")
-    at, number = _skip_space(content, 0), 0
+    at, number, line, start = _skip_space(content, 0), 0, 1, 0
     array = content.startswith("[", at)
     at = _skip_space(content, at + array)
     while at < len(content) and not (array and content[at] == "]"):
-        number, start = number + 1, at
+        line, start = line + content.count("\n", start, at), at
+        number = max(line, number + 1)
         try:
             value, at = _decode(content, at)
         except RowError as error:
-            line = content.count("\n", 0, at) + 1
-            yield number, RowError(f"{error} (the row of line {line}); nothing after it is read", error.kind)
+            yield number, RowError(f"{error}; nothing after it is read", error.kind)
             return
         yield number, _check_characters(value, content[start:at], text.encoding)
         at = _skip_space(content, at)
@@ -185,5 +191,5 @@ def _decode(text: str, at: int) -> tuple[object, int]:
     except (ValueError, RecursionError) as error:
         raise RowError(f"not JSON: {type(error).__name__}", "not JSON") from None
     if wrong:
-        raise RowError(f"not JSON: {wrong[0]}", "not JSON")
+        raise RowError(f"not JSON: {wrong[0]}", NOT_ALLOWED)
     return value, end

@@ -59,7 +59,7 @@ class CaptionSummary:
 def caption_photos(settings: CaptionSettings) -> CaptionSummary:
     """Do what `dgf caption` was asked; see `caption`."""
     spec, workers = _captioner_spec(settings), choose_workers(settings)
-    dataset = read_dataset(settings.data, on_error="skip")
+    dataset = read_dataset(settings.data, on_error="skip", span_unit=settings.span_unit, with_relations=False)
     named, found = _count_photos(dataset, settings.features)
     summary = caption(
         dataset.image_root,

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, PlainValidator
 
 from dgf.model.catalog import DEFAULT_MODEL, MODEL_KINDS, check_model, find_kind
 from dgf.model.config import Number, OrNone, RelationConfig, Whole, check_values, plain_values
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.text_files import read_whole
-from dgf.workflows.yaml_values import load_yaml
+from dgf.workflows.yaml_values import dump_yaml, load_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +175,7 @@ def load_config(file: Path) -> TrainConfig:
 
 def dump_config(config: TrainConfig, *, sealed: bool = False) -> str:
     """Return the resolved configuration as YAML; `sealed` ends it with a comment that shows later changes."""
-    text = yaml.safe_dump(plain_values(config), sort_keys=False)
+    text = dump_yaml(plain_values(config))
     return f"{text}# sha256 {hashlib.sha256(text.encode()).hexdigest()} of the lines above\n" if sealed else text
 
 

@@ -95,8 +95,7 @@ def extract(
     """
     started = time.perf_counter()
     # Which photos there are, and which networks; nothing is written yet.
-    wanted = find_photos(dataset)
-    _check_missing(dataset, wanted, missing_images)
+    wanted = check_photos(dataset, missing_images)
     computation = ExtractionSpec(dataset.image_root.absolute(), spec)
     described = computation.describe()
     _warn_of_random_weights(spec)
@@ -149,22 +148,27 @@ def extract(
     )
 
 
-def _check_missing(dataset: Dataset, wanted: NamedPhotos, missing_images: MissingImages) -> None:
+def check_photos(dataset: Dataset, missing_images: MissingImages) -> NamedPhotos:
+    """Look for the photos that posts name.
+
+    Raises:
+        UserError: Some are not there and that is an error: says which files are like them and where they were looked
+            for; or no post names a photo.
+    """
+    wanted = find_photos(dataset)
     if wanted.missing and missing_images == "error":
         near = NearPhotos(dataset)
         of_first = {post.image_ids[0]: post.image_ids for post in dataset.posts if post.image_ids}
-        shown = []
-        for image_id in wanted.missing[:_MOST_NAMED]:
-            found = near.nearest(of_first[image_id])
-            shown.append(image_id + (f" (there is {found})" if found else ""))
+        shown = [image_id + near.hint(of_first[image_id]) for image_id in wanted.missing[:_MOST_NAMED]]
         more = ", ..." if len(wanted.missing) > _MOST_NAMED else ""
         raise UserError(
             f"{dataset.root}: {len(wanted.missing)} photos that posts name are not there: {', '.join(shown)}{more}\n"
             f"  looked for in {searched_folders(dataset, of_first[wanted.missing[0]])}",
-            "Put them there, or give --missing-images skip (leave such posts out) or text-only (train without).",
+            "Put them there, or give --missing-images skip (leave such posts out) or text-only (do without).",
         )
     if not wanted.found and not wanted.refused and not wanted.missing:
         raise UserError(f"{dataset.root}: no post names a photo.", "There is nothing to extract.")
+    return wanted
 
 
 def _warn_of_random_weights(spec: FeatureSpec) -> None:

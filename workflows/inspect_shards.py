@@ -10,7 +10,7 @@ import h5py
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.photos import ImageError, decode, digest, read_bytes
 from dgf.pipeline.photos.contact_sheet import Tile, write_sheet
-from dgf.pipeline.posts import read_dataset
+from dgf.pipeline.posts import find_photo_folder
 from dgf.pipeline.shards import (
     MADE_BY,
     MANIFEST,
@@ -99,7 +99,7 @@ def inspect_folder(settings: InspectSettings) -> InspectSummary:
         layout=layout,
         seconds=sum_seconds(markers),
         failures=failures,
-        faults=(*broken, *_find_faults(folder, markers, listed)) if settings.verify else (),
+        faults=(*broken, *_find_faults(folder, markers, listed)) if settings.verify else tuple(folder.lacking(markers)),
         verified=settings.verify,
     )
 
@@ -124,7 +124,7 @@ def _draw_sheet(settings: InspectSettings, sheet: Path, folder: ShardFolder, mar
     """Draw the first photos of the folder with what was found in them."""
     if settings.data is None:
         raise UserError("--sheet needs the photos", "Give --data DATA, the data set the folder was made from.")
-    root = read_dataset(settings.data, on_error="skip").image_root
+    root = find_photo_folder(settings.data)
     captions = _read_captions(settings.captions) if settings.captions is not None else {}
     tiles: list[Tile] = []
     for marker in markers:

@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.captioners import CaptionerSpec, is_random
-from dgf.pipeline.errors import UserError
+from dgf.pipeline.errors import FolderTakenError, UserError
 from dgf.pipeline.files import write_atomic
 from dgf.pipeline.jobs.base import WorkerPool
 from dgf.pipeline.jobs.extraction_spec import FeatureSpec
-from dgf.pipeline.photos import find_image
 from dgf.pipeline.posts import Dataset, read_dataset
-from dgf.pipeline.shards import FolderTakenError
 from dgf.workflows.caption import caption
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import open_corpus
 from dgf.workflows.devices import choose_device
-from dgf.workflows.extract import extract
+from dgf.workflows.extract import check_photos, extract
 from dgf.workflows.scoring import answer, check_answers_place
 from dgf.workflows.settings import PredictSettings
 from dgf.workflows.training.run_folder import RunFolder
@@ -43,12 +41,11 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
     """
     folder = RunFolder(settings.run)
     config = folder.finished_config()
-    if settings.out is not None and not settings.out.absolute().parent.is_dir():
-        raise UserError(f"--out {settings.out}: there is no folder {settings.out.parent}", "Make it first.")
-    if settings.out is not None:
-        check_answers_place(settings.out, "Name another --out.")
+    _check_places(settings)
     device = choose_device(settings.device)
-    dataset = read_dataset(settings.posts, on_error=settings.on_error, span_unit=settings.span_unit)
+    dataset = read_dataset(
+        settings.posts, on_error=settings.on_error, span_unit=settings.span_unit, with_relations=False
+    )
     with _work_folder(settings.work) as work:
         workers = WorkerPool(str(device), settings.workers)
         with _as_work_folder(work):
@@ -65,18 +62,39 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
     return PredictSummary(rows, answers.split.placed.text_only, skipped)
 
 
+def _check_places(settings: PredictSettings) -> None:
+    """Refuse an --out or a --work in whose place something else is."""
+    posts, out, work = settings.posts, settings.out, settings.work
+    if out is not None and not out.absolute().parent.is_dir():
+        raise UserError(f"--out {out}: there is no folder {out.parent}", "Make it first.")
+    if out is not None and out.exists() and posts.exists() and out.samefile(posts):
+        raise UserError(f"--out {out}: holds the posts: it is not overwritten", "Name another --out.")
+    if out is not None:
+        check_answers_place(out, "Name another --out.")
+    if work is not None and work.exists() and not work.is_dir():
+        raise UserError(f"--work {work}: is a file", "Name a folder.")
+
+
 def _see(
     settings: PredictSettings, dataset: Dataset, facts: Mapping[str, Any], work: Path, workers: WorkerPool
 ) -> tuple[Path | None, Path | None]:
     """Features and captions of the posts' photos; none where the run has none or no photo is there."""
-    if facts["extraction"] is None or all(find_image(dataset, post) is None for post in dataset.posts):
+    strict, with_photo = settings.missing_images == "error", [post for post in dataset.posts if post.image_ids]
+    if facts["extraction"] is None and with_photo and strict:
+        raise UserError(
+            f"{settings.run}: was trained on text alone, and {len(with_photo)} posts show a photo",
+            "Give --missing-images text-only to answer them from their text.",
+        )
+    if facts["extraction"] is None or not with_photo:
+        return None, None
+    if not check_photos(dataset, settings.missing_images).found:
         return None, None
     named = {"weights": settings.weights, "vgg_weights": settings.vgg_weights}
     command = {**facts["extraction"], **{option: name for option, name in named.items() if name is not None}}
     features, captions = work / "features", work / "captions"
     spec = FeatureSpec.of_command(command)
     extracted = extract(dataset, spec, features, workers, missing_images=settings.missing_images)
-    if extracted.failures and settings.missing_images == "error":
+    if extracted.failures and strict:
         count, first = len(extracted.failures), extracted.failures[0]
         raise UserError(
             f"{dataset.root}: {count} photos cannot be used, such as {first.image_id}: {first.reason}",

@@ -107,7 +107,7 @@ class ExtractSettings:
     span_unit: SpansIn = "characters"
     damaged: Annotated[
         Literal["fail", "use"],
-        Doc("Photos whose pixel data is damaged: record them as failed, or use what the decoder makes of them."),
+        Doc("JPEG and PNG whose pixel data is damaged: record them as failed, or use what the decoder makes of them."),
     ] = "fail"
     overwrite: Overwrite = False
 
@@ -132,6 +132,7 @@ class CaptionSettings:
     ] = "oscar"
     model: Annotated[Path | None, Doc("Folder of the model for --backend hf.")] = None
     length: Annotated[int, Ge(3), Doc("Longest caption in word pieces, with start and end.")] = 20
+    span_unit: SpansIn = "characters"
     precision: Annotated[
         Literal["float32", "bfloat16"],
         Doc("bfloat16 is faster on a GPU; `dgf bench caption` says what share of the words it changes."),

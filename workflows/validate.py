@@ -20,7 +20,7 @@ from dgf.pipeline.photos import (
     why_missing,
 )
 from dgf.pipeline.posts import UNREADABLE, Dataset, Fault, OnError, Post, collect_dataset
-from dgf.workflows.fix_posts import Repair, fix_posts
+from dgf.workflows.fix_posts import Repair, check_fix_place, fix_posts
 from dgf.workflows.settings import ValidateSettings
 
 Photos = Literal["exist", "header", "pixels"]
@@ -96,6 +96,11 @@ class Validation:
     repair: Repair | None = None
 
     @property
+    def labeled(self) -> bool:
+        """Whether any relation is known, from a list or from rows."""
+        return any(name != UNLABELED for facts in self.splits.values() for name in facts.relations)
+
+    @property
     def kinds(self) -> dict[str, int]:
         """Faults by kind, the most frequent first."""
         return dict(Counter(fault.kind for fault in self.faults).most_common())
@@ -145,6 +150,8 @@ def validate(settings: ValidateSettings, *, on_photo: Callable[[], object] = lam
     Raises:
         UserError: There is no data set at that path, or the place of the copy is taken.
     """
+    if settings.fix is not None:
+        check_fix_place(settings.data, settings.fix)
     log = FaultLog(settings.data)
     how: dict[str, Any] = {"relations": settings.relations, "span_unit": settings.span_unit, "keep_going": True}
     dataset = collect_dataset(settings.data, log, **how)
@@ -159,7 +166,7 @@ def validate(settings: ValidateSettings, *, on_photo: Callable[[], object] = lam
             shown_by[post.image_ids].append(post.id)
     near = NearPhotos(dataset)
     bad = tuple(
-        BadPhoto(ids[0], tuple(shown_by[ids]), _with_near(reason, ids, near))
+        BadPhoto(ids[0], tuple(shown_by[ids]), reason + (near.hint(ids) if reason == NO_FILE else ""))
         for ids, reason in reasons.items()
         if reason is not None
     )
@@ -179,14 +186,8 @@ def validate(settings: ValidateSettings, *, on_photo: Callable[[], object] = lam
         relations_file=dataset.relations_file,
         photos=settings.photos,
         on_error=settings.on_error,
-        repair=None if settings.fix is None else fix_posts(dataset, settings.fix),
+        repair=None if settings.fix is None else fix_posts(dataset, settings.fix, settings.span_unit),
     )
-
-
-def _with_near(reason: str, image_ids: tuple[str, ...], near: NearPhotos) -> str:
-    """Add to the reason of a missing photo which file was likely meant."""
-    found = near.nearest(image_ids) if reason == NO_FILE else None
-    return f"{reason} (there is {found})" if found else reason
 
 
 def _why_unusable(dataset: Dataset, post: Post, photos: Photos) -> str | None:

@@ -33,6 +33,12 @@ class PlainLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+class PlainDumper(yaml.SafeDumper):
+    """Quotes what `PlainLoader` would not take for text."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, Any]]] = {}  # noqa: RUF012
+
+
 _REAL = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
 _WORDS = (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -41,7 +47,8 @@ _WORDS = (
     ("float", _REAL, list("-+0123456789.")),
 )
 for _tag, _pattern, _first in _WORDS:
-    PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first)
+    for _side in (PlainLoader, PlainDumper):
+        _side.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first)
 PlainLoader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value))
 
 
@@ -57,3 +64,9 @@ def load_yaml(text: str) -> Any:
         raise ValueError(" ".join(str(error).split())) from error
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
         raise ValueError(f"{type(error).__name__}") from error
+
+
+def dump_yaml(value: Any) -> str:
+    """Write plain values as YAML that `load_yaml` reads as the same."""
+    text: str = yaml.dump(value, Dumper=PlainDumper, sort_keys=False, allow_unicode=False)
+    return text

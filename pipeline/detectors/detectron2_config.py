@@ -82,7 +82,7 @@ def read_detectron2_config(spec: DetectorSpec) -> "CfgNode":
     kind = (model.META_ARCHITECTURE, model.PROPOSAL_GENERATOR.NAME, model.ROI_HEADS.NAME)
     if kind[:2] != ("GeneralizedRCNN", "RPN") or kind[2] not in _HEADS:
         raise UserError(
-            f"--detector {spec.spec}: not a Faster R-CNN ({', '.join(kind)})",
+            f"--detector {spec.spec}: not a Faster R-CNN ({', '.join(map(str, kind))})",
             "Take a COCO-Detection/faster_rcnn_* configuration",
         )
     sizes = (config.INPUT.MIN_SIZE_TEST, config.INPUT.MAX_SIZE_TEST)

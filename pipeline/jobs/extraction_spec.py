@@ -47,7 +47,8 @@ class FeatureSpec:
     def command(self) -> dict[str, Any]:
         """The options that new photos are extracted with in the same way; files by their whole path.
 
-        `damaged` is among them only where it is not what folders always had, as in `ExtractionSpec.describe`.
+        `damaged` is among them only where it was asked for, as in `ExtractionSpec.describe`: folders from before have it
+        not, although their networks saw whatever the decoder made.
         """
         options = {
             "detector": _located(self.detector.spec),
@@ -77,7 +78,7 @@ class ExtractionSpec:
     features: FeatureSpec
 
     def describe(self) -> dict[str, Any]:
-        """Model, weights and preprocessing of both networks, and `damaged` where it is not what folders always had."""
+        """Model, weights and preprocessing of both networks, and `damaged` where it was asked for."""
         networks = {"detector": describe_detector(self.features.detector), "vgg": describe_vgg(self.features.vgg)}
         return networks if self.features.damaged == "fail" else {**networks, "damaged": self.features.damaged}
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from dgf.pipeline.photos.images import NO_FILE, ImageError, resolve_photo
-from dgf.pipeline.posts import IMAGE_FOLDER, Dataset, Post
+from dgf.pipeline.posts import IMAGE_FOLDER, Dataset, Post, show_pair
 
 MAX_LISTED = 200_000
 """Files of a folder that are looked through for a name like the missing one."""
@@ -98,6 +98,14 @@ class NearPhotos:
                 return max(sorted(found), key=lambda path: _alike(PurePosixPath(_folded(path)), name))
         stems = (PurePosixPath(_folded(image_id.replace("\\", "/"))).stem for image_id in image_ids)
         return next((names[f"{stem}.*"][0] for stem in stems if f"{stem}.*" in names), None)
+
+    def hint(self, image_ids: Sequence[str]) -> str:
+        """Say which file was likely meant, with code points where the names look alike; nothing where none is near."""
+        found = self.nearest(image_ids)
+        if found is None:
+            return ""
+        alike = next((name for name in image_ids if _folded(name) == _folded(found) and name != found), None)
+        return f" (there is {show_pair(alike, found)[1] if alike is not None and not found.isascii() else found})"
 
     def _list_files(self) -> dict[str, list[str]]:
         names: dict[str, list[str]] = defaultdict(list)

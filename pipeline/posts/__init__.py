@@ -2,8 +2,8 @@
 
 from dgf.pipeline.faults import Fault, OnError
 from dgf.pipeline.posts.base import Dataset, Mention, Post
-from dgf.pipeline.posts.dataset import UNREADABLE, collect_dataset, find_files, read_dataset
-from dgf.pipeline.posts.fields import plain_path
+from dgf.pipeline.posts.dataset import UNREADABLE, collect_dataset, find_files, find_photo_folder, read_dataset
+from dgf.pipeline.posts.fields import plain_path, show_pair
 from dgf.pipeline.posts.jsonl import split_name
 from dgf.pipeline.posts.mnre import IMAGE_FOLDER, parse_row
 from dgf.pipeline.posts.relations import NONE
@@ -22,8 +22,10 @@ __all__ = [
     "as_utf16",
     "collect_dataset",
     "find_files",
+    "find_photo_folder",
     "parse_row",
     "plain_path",
     "read_dataset",
+    "show_pair",
     "split_name",
 ]

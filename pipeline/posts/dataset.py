@@ -4,6 +4,7 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.faults import FaultLog, OnError
@@ -20,6 +21,7 @@ _LAYOUTS = (
     "Give a folder with txt/ours_{train,val,test}.txt (MNRE), a folder with {train,val,test}.jsonl, or one .jsonl file."
 )
 _FIX_ROWS = "Fix these rows, or leave them out with --on-error skip (`dgf validate` lists all of them)."
+_CONVERT = "Convert text that is not UTF-8, such as that of Windows: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW"
 _SHOWN_WARNINGS = 3
 
 UNREADABLE = "file"
@@ -35,6 +37,7 @@ def read_dataset(
     relations: Path | None = None,
     negative: str | None = None,
     span_unit: SpanUnit = "characters",
+    with_relations: bool = True,
 ) -> Dataset:
     """Read every split of a data set, and log what may not mean what it says.
 
@@ -48,6 +51,7 @@ def read_dataset(
             rows, "None" first.
         negative: The relation that means "no relation"; None finds it by its name, "" says that there is none.
         span_unit: What spans into a text count where they do not say.
+        with_relations: Whether relations are checked against a list beside the data.
 
     Returns:
         The data set. Photos are named, not looked for.
@@ -56,8 +60,10 @@ def read_dataset(
         UserError: The path is not a data set, a file cannot be read, or (`stop`) rows are at fault.
     """
     log = FaultLog(path)
-    dataset = collect_dataset(path, log, relations=relations, negative=negative, span_unit=span_unit)
-    log.finish(on_error, _FIX_ROWS)
+    how: dict[str, Any] = {"relations": relations, "negative": negative, "span_unit": span_unit}
+    dataset = collect_dataset(path, log, **how, with_relations=with_relations)
+    encoding = any(fault.kind == "encoding" for fault in log.faults)
+    log.finish(on_error, f"{_FIX_ROWS} {_CONVERT}" if encoding else _FIX_ROWS)
     if not any(dataset.splits.values()):
         raise UserError(
             f"{path}: not one row can be used ({len(log.faults)} fault(s); the first: {log.faults[0]})",
@@ -77,6 +83,7 @@ def collect_dataset(
     relations: Path | None = None,
     negative: str | None = None,
     span_unit: SpanUnit = "characters",
+    with_relations: bool = True,
     keep_going: bool = False,
 ) -> Dataset:
     """Read a data set as `read_dataset` does, with every fault and warning left in `log`; it may have no row at all.
@@ -87,8 +94,8 @@ def collect_dataset(
     files, layout = find_files(path)
     folder = path if path.is_dir() else path.parent
     listed, known = None, None
-    with _as_fault(log, path, keep_going):
-        listed = relations or _relations_beside(folder)
+    with _as_fault(log, relations or path, keep_going):
+        listed = relations or (_relations_beside(folder) if with_relations else None)
         known = read_relations(listed) if listed else None
     allowed = None if known is None else frozenset(known)
     splits: dict[str, list[Post]] = {}
@@ -100,14 +107,14 @@ def collect_dataset(
                 found = {split: read_mnre_split(file, split, log, allowed)}
             else:
                 fixed = path.is_dir()
-                found = read_jsonl(file, log, allowed, ids, fixed_split=fixed, span_unit=span_unit)
+                found = read_jsonl(file, split, log, allowed, ids, fixed_split=fixed, span_unit=span_unit)
         for name, posts in found.items():
             splits.setdefault(name, []).extend(posts)
     used = {post.relation for posts in splits.values() for post in posts if post.relation is not None}
     names = known or (*sorted(used & {NONE}), *sorted(used - {NONE}))
     return Dataset(
         root=path,
-        image_root=folder / IMAGE_FOLDER if layout == "mnre" else folder,
+        image_root=find_photo_folder(path),
         splits={split: tuple(posts) for split, posts in splits.items()},
         relations=names,
         negative=find_negative(names, negative),
@@ -115,6 +122,17 @@ def collect_dataset(
         warnings=tuple(log.warnings),
         relations_file=listed,
     )
+
+
+def find_photo_folder(path: Path) -> Path:
+    """Find the folder that a data set's photos lie in, without reading the posts.
+
+    Raises:
+        UserError: The path is not a data set.
+    """
+    _, layout = find_files(path)
+    folder = path if path.is_dir() else path.parent
+    return folder / IMAGE_FOLDER if layout == "mnre" else folder
 
 
 @contextlib.contextmanager
@@ -125,7 +143,8 @@ def _as_fault(log: FaultLog, file: Path, keep_going: bool) -> Iterator[None]:
     except UserError as error:
         if not keep_going:
             raise
-        log.add(file, None, error.message.removeprefix(f"{file}").lstrip(": "), UNREADABLE)
+        hint = f"; {error.hint}" if error.hint else ""
+        log.add(file, None, error.message.removeprefix(f"{file}").lstrip(": ") + hint, UNREADABLE)
 
 
 def find_files(path: Path) -> tuple[dict[str, Path], str]:
@@ -140,8 +159,8 @@ def find_files(path: Path) -> tuple[dict[str, Path], str]:
         raise UserError(f"{path}: no such file or folder", _LAYOUTS)
     if path.is_file():
         return {_split_of_posts(path): path}, "jsonl"
-    if not path.is_dir():
-        raise UserError(f"{path}: neither a file nor a folder", _LAYOUTS)
+    if not path.is_dir():  # a pipe, as of `<(zcat FILE)`
+        return {split_of_file(path) or "posts": path}, "jsonl"
     text = find_mnre_files(path)
     lines, arrays = (dict(_split_files(path, json)) for json in (False, True))
     if text and lines:
@@ -167,7 +186,7 @@ def _split_files(folder: Path, arrays: bool) -> Iterator[tuple[str, Path]]:
     found: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
         split = split_of_file(file)
-        if split not in SPLITS or not file.is_file() or (".json" in file.suffixes[-2:]) != arrays:
+        if split not in SPLITS or not file.is_file() or _is_array(file) != arrays:
             continue
         if split in found:
             fault = f"two .jsonl files for the split {split}: {found[split].name} and {file.name}"
@@ -186,3 +205,7 @@ def _relations_beside(folder: Path) -> Path | None:
             "Keep one of them, or name one with --relations.",
         )
     return found[0] if found else None
+
+
+def _is_array(file: Path) -> bool:
+    return file.name.lower().endswith((".json", ".json.gz"))

@@ -129,6 +129,8 @@ def check_pair(head: Mention, tail: Mention) -> None:
 def relation_field(value: object, relations: frozenset[str] | None) -> str | None:
     """Check a label against the relations of the data set, where it lists them."""
     relation = optional_text_field(value, "relation")
+    if relation is not None:
+        relation = relation.replace("\\/", "/")  # an escape of JSON that came through other hands
     if relation is not None and relations is not None and relation not in relations:
         raise RowError(f"unknown relation {show_value(relation)}{_near(relation, relations)}", "relation")
     return relation
@@ -136,5 +138,5 @@ def relation_field(value: object, relations: frozenset[str] | None) -> str | Non
 
 def _near(name: str, known: frozenset[str]) -> str:
     """What a name was probably meant to be, where only its case or slashes differ."""
-    found = [other for other in known if other.casefold() == name.replace("\\/", "/").casefold()]
+    found = [other for other in known if other.casefold() == name.casefold()]
     return f"; did you mean {show_value(found[0])}?" if found else ""

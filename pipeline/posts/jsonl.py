@@ -59,6 +59,7 @@ def split_name(name: str) -> str:
 
 def read_jsonl(
     path: Path,
+    default: str,
     log: FaultLog,
     relations: frozenset[str] | None,
     ids: set[str],
@@ -69,7 +70,8 @@ def read_jsonl(
     """Read one file of posts.
 
     Args:
-        path: The file; its name gives the split of rows that name none.
+        path: The file.
+        default: The split of rows that name none.
         log: Receives the faults, and a warning for each span that seems to count another unit.
         relations: The relations a row may have, None for any.
         ids: Ids that are taken; those read are added.
@@ -79,7 +81,6 @@ def read_jsonl(
     Returns:
         Split -> posts, in file order.
     """
-    default = split_of_file(path) or path.stem
     splits: dict[str, list[Post]] = {default: []}
     for number, row in read_objects(path, log, empty="holds no row"):
         with log.at(path, number):

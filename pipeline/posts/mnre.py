@@ -1,13 +1,13 @@
 """The layout that MNRE, MEGA and HVPNeT users have: one Python literal (or JSON object) per line, photos by split."""
 
 import ast
-import contextlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.faults import FaultLog, RowError, show_value
-from dgf.pipeline.lines import parse_json, read_objects
+from dgf.pipeline.lines import NOT_ALLOWED, parse_json, read_objects
 from dgf.pipeline.posts.base import Mention, Post
 from dgf.pipeline.posts.fields import (
     check_pair,
@@ -23,6 +23,9 @@ from dgf.pipeline.posts.fields import (
 SPLITS = ("train", "val", "test")
 IMAGE_FOLDER = "img_org"
 RELATION_FILES = ("ours_rel2id.json", "rel2id.json")
+
+_JSON = re.compile(r'\s*\{\s*"')
+"""How a row begins that is JSON, and not what Python writes."""
 
 TEXT_FOLDERS = ("txt", "mnre_txt", ".")
 # The data set's own repository has a file `mnre_val .txt`, with that space.
@@ -90,15 +93,20 @@ def parse_row(line: str) -> object:
     Raises:
         RowError: It is neither.
     """
-    if line.lstrip().startswith('{"'):
-        with contextlib.suppress(RowError):
+    of_json = ""
+    if _JSON.match(line):
+        try:
             return parse_json(line)
+        except RowError as error:
+            if error.kind == NOT_ALLOWED:
+                raise
+            of_json = f" ({str(error).removeprefix('not JSON: ')})"
     # literal_eval builds constants only; a hostile line may exhaust its stack or memory, which it reports.
     try:
         return ast.literal_eval(line.strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        what = "not a Python literal, nor JSON"
-        raise RowError(f"{what} ({type(error).__name__}): {show_value(line)}", "not a literal") from None
+        what = f"not a Python literal ({type(error).__name__}), nor JSON{of_json}"
+        raise RowError(f"{what}: {show_value(line)}", "not a literal") from None
 
 
 def _required_key(row: Mapping[str, object], key: str) -> object:

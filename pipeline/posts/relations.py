@@ -79,7 +79,9 @@ def find_negative(relations: Sequence[str], named: str | None = None) -> str | N
     Raises:
         UserError: The chosen one is not among the relations.
     """
-    if named is not None and named and named not in relations:
+    if named and named not in relations:
+        named = next((name for name in relations if name.casefold() == named.casefold()), named)
+    if named and named not in relations:
         shown = ", ".join(relations[:10]) + (", ..." if len(relations) > 10 else "")
         raise UserError(f"negative label {named!r}: no relation is called so", f"The relations are: {shown}.")
     if named is not None:

@@ -39,7 +39,12 @@ def characters_of(
             raise RowError(f"{name} {list(units)} ends within a character", "span")
         start, end = (starts.index(at) for at in units)
     else:
-        start, end = span_field(mention.get("span"), name, len(text), "characters")
+        try:
+            start, end = span_field(mention.get("span"), name, len(text), "characters")
+        except RowError as error:
+            fits = mention.get("unit") is None and as_utf16(text, mention.get("span")) is not None
+            hint = "; it would fit in UTF-16 units: give --span-unit utf16" if fits else ""
+            raise RowError(f"{error}{hint}", error.kind) from None
     covered = text[start:end]
     if not covered.strip():
         raise RowError(f"{name} [{start}, {end}) covers white space alone", "span")

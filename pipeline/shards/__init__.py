@@ -1,6 +1,6 @@
 """A folder of shards: its plan, its schema, and how a shard becomes final."""
 
-from dgf.pipeline.shards.claim import MANIFEST, PLAN, FolderTakenError, recorded_threads
+from dgf.pipeline.shards.claim import MANIFEST, PLAN, recorded_threads
 from dgf.pipeline.shards.folder import ShardFolder
 from dgf.pipeline.shards.marker import (
     MADE_BY,
@@ -40,7 +40,6 @@ __all__ = [
     "PLAN",
     "SCHEMA",
     "Failure",
-    "FolderTakenError",
     "Layout",
     "Marker",
     "Photo",

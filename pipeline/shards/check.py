@@ -82,7 +82,7 @@ def open_whole(folder: Path, kind: str, marker: Marker, whole: WholeShards) -> h
     try:
         check_schema(file, kind)
         with reading(file):
-            fingerprint, rows = file.attrs["fingerprint"], len(file["image_id"])
+            fingerprint, rows = str(file.attrs["fingerprint"]), len(file["image_id"])
         if fingerprint != marker.fingerprint:
             raise damaged_file(path, kind, "was made with other settings than its marker says")
         if rows != marker.stats.rows:

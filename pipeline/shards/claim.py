@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dgf.pipeline.errors import UserError
+from dgf.pipeline.errors import FolderTakenError
 from dgf.pipeline.files import LOCK, exclusive, is_part, read_record, remove_dead_parts, write_record
 from dgf.pipeline.shards.marker import MADE_BY, Marker, fingerprint_of, list_shard_files, read_markers, shard_name
 
@@ -18,16 +18,12 @@ MANIFEST = "manifest.json"
 _log = logging.getLogger(__name__)
 
 
-class FolderTakenError(UserError):
-    """A folder holds what other settings or another program made; the hint is that of the commands that make shards."""
-
-
 @contextlib.contextmanager
 def claim_folder(path: Path, settings: Mapping[str, Any], *, overwrite: bool) -> Iterator[None]:
     """Hold a folder, with its settings checked and written; see `ShardFolder.claim`."""
     made = not path.exists()
     if not made and not path.is_dir():
-        raise UserError(f"{path} is a file, not a folder.", "Give another --out.")
+        raise FolderTakenError(f"{path} is a file, not a folder.", "Give another --out.")
     path.mkdir(parents=True, exist_ok=True)
     try:
         with exclusive(path):

@@ -216,6 +216,12 @@ class ShardFolder:
         """The markers that cannot be read: file, fault."""
         return [(path.name, fault) for path, fault in read_markers(self.path) if isinstance(fault, str)]
 
+    def lacking(self, markers: Iterable[Marker]) -> Iterator[tuple[str, str]]:
+        """The shards whose file is gone or has another size than its marker says: file, fault; nothing is read."""
+        for marker in markers:
+            if fault := size_fault(self.path, marker):
+                yield marker.file, fault
+
     def finished(self, shards: int | None = None) -> list[Marker]:
         """The marker of every shard of a finished folder; it has `shards`, or else as many as the folder's own plan.
 

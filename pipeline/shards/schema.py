@@ -179,10 +179,10 @@ def check_schema(file: h5py.File, kind: str) -> None:
     """
     path = Path(file.filename)
     with reading(file):
-        found, schema = file.attrs["kind"], file.attrs["schema"]
+        found, schema = str(file.attrs["kind"]), str(file.attrs["schema"])
     if found != kind:
         raise UserError(f"{path} is not a shard of {kind}.", f"Point the option to the folder of {kind}.")
-    if schema != SCHEMA:
+    if schema != str(SCHEMA):
         hint = "Recreate the folder with --overwrite."
         raise UserError(f"{path} has schema {schema}, this version of dgf reads {SCHEMA}.", hint)
     try:

@@ -11,7 +11,7 @@ from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts import Dataset, Post, read_dataset, split_name
 from dgf.pipeline.shards import ShardFolder, fingerprint_of
 from dgf.workflows.config import DataConfig, TrainConfig
-from dgf.workflows.data.type_file import TypeFile, TypePairs, match_types, read_types
+from dgf.workflows.data.type_file import TypeFile, TypePairs, check_types, match_types, read_types
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ def open_corpus(config: TrainConfig, dataset: Dataset, device: torch.device) -> 
     types = read_types(Path(data.types)) if data.types else {}
     type_file = match_types(Path(data.types), types, dataset) if data.types else None
     known = types_of_posts(post for posts in dataset.splits.values() for post in posts)
+    check_types(known, dataset, str(dataset.root), strict=False)
     captioner = fingerprint_of(ShardFolder.open(captions, "captions").settings["captioner"]) if captions else None
     return Corpus(dataset, store, {**known, **types}, captioner, type_file)
 

@@ -78,17 +78,27 @@ def match_types(file: Path, pairs: TypePairs, dataset: Dataset) -> TypeFile:
             f"{file}: none of its {len(pairs)} ids, such as {next(iter(pairs))!r}, is one of a post in {dataset.root}",
             f"Ids of posts there are such as {posts[0].id!r}.",
         )
+    unknown = check_types(pairs, dataset, str(file), strict=True)
+    _log.info("%s: types for %d of %d posts (%d lines)", file, matched, len(posts), len(pairs))
+    return TypeFile(str(file), file_digest(file), len(pairs), matched, len(posts), tuple(unknown))
+
+
+def check_types(pairs: TypePairs, dataset: Dataset, source: str, *, strict: bool) -> list[str]:
+    """Name the types that stand in no relation's name, although the relations' names carry types; log a warning.
+
+    Raises:
+        UserError: Where `strict`, if all of them do not.
+    """
     known = LabelSpace.from_relations(dataset.relations).types
-    given = sorted({name for post in posts for name in pairs.get(post.id, ()) if name})
+    given = sorted({name for post in dataset.posts for name in pairs.get(post.id, ()) if name})
     unknown = [name for name in given if name not in known] if known else []
     if unknown:
         shown = ", ".join(_with_near(name, known) for name in unknown[:_SHOWN])
-        message = f"{file}: entity types that stand in no relation's name: {shown}"
-        if len(unknown) == len(given):
+        message = f"{source}: entity types that stand in no relation's name: {shown}"
+        if strict and len(unknown) == len(given):
             raise UserError(message, f"Those that the relations' names carry are: {', '.join(known)}.")
         _log.warning("warning: %s", message)
-    _log.info("%s: types for %d of %d posts (%d lines)", file, matched, len(posts), len(pairs))
-    return TypeFile(str(file), file_digest(file), len(pairs), matched, len(posts), tuple(unknown))
+    return unknown
 
 
 def _with_near(name: str, known: Sequence[str]) -> str:

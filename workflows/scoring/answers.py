@@ -21,6 +21,10 @@ from dgf.workflows.training.run_folder import RunFolder
 
 Floats = NDArray[np.float32]
 
+ALWAYS = {"id", "head", "tail", "relation", "probability", "best"}
+SOMETIMES = {"types", "protocol", "gates"}
+"""Keys of an answer."""
+
 TOP = 3
 """Relations listed with their probability for each row."""
 

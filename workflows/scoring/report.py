@@ -9,6 +9,7 @@ from typing import Any
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_atomic, write_json
+from dgf.workflows.scoring.answers import ALWAYS, SOMETIMES
 from dgf.workflows.scoring.metrics import Scores
 
 _FOREIGN = "is there, and dgf did not write it: it is not overwritten"
@@ -23,7 +24,7 @@ def check_report_place(folder: Path) -> None:
         UserError: A file of that name is there which `dgf eval` did not write.
     """
     report = folder / "report.json"
-    if report.exists() and not _has_keys(report, {"run", "protocol", "metric"}, lines=False):
+    if report.exists() and not _is_report(report):
         raise UserError(f"{report}: {_FOREIGN}", "Name another folder as --out.")
     check_answers_place(folder / "predictions.jsonl", "Name another folder as --out.")
 
@@ -34,18 +35,26 @@ def check_answers_place(file: Path, hint: str) -> None:
     Raises:
         UserError: The file is there, and `dgf` did not write it.
     """
-    if file.exists() and not _has_keys(file, {"id", "relation", "probability", "best"}, lines=True):
+    if file.exists() and not _are_answers(file):
         raise UserError(f"{file}: {_FOREIGN}", hint)
 
 
-def _has_keys(file: Path, keys: set[str], *, lines: bool) -> bool:
-    """Whether a file, or its first line, is a JSON object with these keys; an empty one has nothing to lose."""
+def _is_report(file: Path) -> bool:
     try:
-        with file.open(encoding="utf-8") as text:
-            content = text.readline(1 << 20) if lines else text.read()
-        return not content or keys <= json.loads(content).keys()
+        content = file.read_text(encoding="utf-8")
+        return not content or {"run", "protocol", "metric", "scores"} <= json.loads(content).keys()
     except (OSError, ValueError, AttributeError, RecursionError):
         return False
+
+
+def _are_answers(file: Path) -> bool:
+    """Whether every line holds the keys of an answer and no others; an empty file has nothing to lose."""
+    try:
+        with file.open(encoding="utf-8") as lines:
+            rows = [json.loads(line).keys() for line in lines]
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False
+    return all(row >= ALWAYS and row <= ALWAYS | SOMETIMES for row in rows)
 
 
 def write_report(folder: Path, report: Mapping[str, Any], scores: Scores | None) -> None:
