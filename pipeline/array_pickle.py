@@ -6,11 +6,14 @@ stand-ins made in this file. The reader is the one written in Python: the one in
 of ten bytes asks for, and resolves extension codes by itself.
 """
 
+import contextlib
 import pickle
+import pickletools
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -23,6 +26,11 @@ _INSTRUCTIONS = (
     *("SETITEM", "SETITEMS"),
     *("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "GET", "BINGET", "LONG_BINGET"),
 )
+_PICKLES_OF_TORCH = 4
+"""So many stand one after the other in a file that torch wrote before it wrote ZIP archives."""
+
+_LONGEST_NAME = 4096
+
 _ELEMENTS = re.compile(r"[<>|=]?([fiu][1248]|b1)")
 
 
@@ -119,6 +127,24 @@ class _ArrayReader(pickle._Unpickler):
         if short not in _CALLABLES:
             raise ValueError(f"it asks for {module}.{name}, which is not data")
         return _Callable(_CALLABLES[short])
+
+
+def check_names(path: Path) -> None:
+    """Refuse a file of torch that asks for a name longer than any real one: torch would search it without end.
+
+    Raises:
+        ValueError: It does, or its instructions cannot be followed.
+    """
+    with contextlib.ExitStack() as opened:
+        if zipfile.is_zipfile(path):
+            archive = opened.enter_context(zipfile.ZipFile(path))
+            parts: list[IO[bytes]] = [archive.open(name) for name in archive.namelist() if name.endswith("data.pkl")]
+        else:
+            parts = [opened.enter_context(path.open("rb"))] * _PICKLES_OF_TORCH
+        for part in parts:
+            for _, argument, _ in pickletools.genops(part):
+                if isinstance(argument, str) and len(argument) > _LONGEST_NAME:
+                    raise ValueError("it asks for a name that is none")
 
 
 def read_arrays(path: Path) -> Any:

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from dgf.pipeline.array_pickle import read_arrays
+from dgf.pipeline.array_pickle import check_names, read_arrays
 from dgf.pipeline.errors import UserError, foreign_reason
 from dgf.pipeline.file_kinds import check_kind
 
@@ -123,6 +123,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             case ".pkl":
                 loaded = read_arrays(path)
             case _:
+                check_names(path)
                 with warnings.catch_warnings(action="ignore"):  # torch's advice on old pickles
                     loaded = torch.load(path, map_location="cpu", weights_only=True)
     # The readers raise whatever the damaged byte led them to.

@@ -47,8 +47,8 @@ class FeatureSpec:
     def command(self) -> dict[str, Any]:
         """The options that new photos are extracted with in the same way; files by their whole path.
 
-        `damaged` is among them only where it was asked for, as in `ExtractionSpec.describe`: folders from before have it
-        not, although their networks saw whatever the decoder made.
+        `damaged` is among them only where it was asked for, as in `ExtractionSpec.describe`: folders from before lack
+        it, although their networks saw whatever the decoder made.
         """
         options = {
             "detector": _located(self.detector.spec),

@@ -19,9 +19,9 @@ from PIL import Image, UnidentifiedImageError
 from dgf.pipeline.file_kinds import HEAD_BYTES, kind_of_bytes
 from dgf.pipeline.photos.base import BROKEN, MAX_PIXELS, TRUNCATED, UNKNOWN, Container, Damaged
 from dgf.pipeline.photos.base import ImageError as ImageError
+from dgf.pipeline.photos.bmp_and_webp import read_bmp, read_webp
 from dgf.pipeline.photos.gif import read_gif
-from dgf.pipeline.photos.jpeg_scans import read_jpeg
-from dgf.pipeline.photos.plain import read_bmp, read_webp
+from dgf.pipeline.photos.jpeg import read_jpeg
 from dgf.pipeline.photos.png import read_png
 from dgf.pipeline.photos.rgb import read_rgb
 from dgf.pipeline.photos.tiff import read_tiff

@@ -28,7 +28,7 @@ import h5py
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import file_digest, finish_part, part_file, read_record, write_record
-from dgf.pipeline.shards.check import WholeShards, hash_fault, look_at_marker, open_whole
+from dgf.pipeline.shards.check import WholeShards, hash_fault, look_at_marker, open_whole, size_fault
 from dgf.pipeline.shards.claim import MANIFEST, SETTINGS, claim_folder
 from dgf.pipeline.shards.marker import (
     MADE_BY,

@@ -26,7 +26,7 @@ def jpeg() -> bytes:
 
 
 def test_progressive_scans_are_bounded_by_the_blocks_they_go_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dgf.pipeline.photos.jpeg_scans._MAX_BLOCKS", 20_000)
+    monkeypatch.setattr("dgf.pipeline.photos.jpeg._MAX_BLOCKS", 20_000)
     data = encoded(np.full((200, 200, 3), 128, np.uint8), "JPEG", progressive=True, subsampling=0)
     tail = data[data.rindex(b"\xff\xc4", 0, data.rindex(b"\xff\xda")) : -2]
     assert decode(data[:-2] + tail * 3 + b"\xff\xd9").shape == (200, 200, 3)
