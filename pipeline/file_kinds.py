@@ -182,6 +182,8 @@ def _safetensors_end(path: Path, size: int) -> str | None:
 _READ_TEXTS = ("vocab.txt", "merges.txt")
 """What is read of a model's folder that ends in .txt."""
 
+_OTHER_WEIGHTS = (".pth", ".pt", ".bin", ".pkl")
+
 _Suited = Callable[[FileKind], bool]
 _BY_SUFFIX: dict[str, tuple[str, _Suited]] = {
     ".safetensors": ("a safetensors file", lambda kind: kind.name == "a safetensors file"),
@@ -193,7 +195,7 @@ _BY_SUFFIX: dict[str, tuple[str, _Suited]] = {
         ("a tokenizer", lambda kind: kind.name.startswith("text that")),
     ),
     **dict.fromkeys(
-        (".pth", ".pt", ".bin", ".pkl"),
+        _OTHER_WEIGHTS,
         ("weights", lambda kind: kind.name in ("a ZIP archive", "a Python pickle", "a safetensors file")),
     ),
 }
@@ -219,7 +221,9 @@ def check_folder(folder: Path) -> None:
 
     Not before: folders hold much that nobody reads, such as pointers to other formats of the same weights.
     """
+    safe = any(folder.glob("*.safetensors"))  # then no other weights are read
     for path in sorted(folder.iterdir()):
-        known = path.suffix.lower() in _BY_SUFFIX and (path.suffix != ".txt" or path.name in _READ_TEXTS)
-        if known and path.is_file():
+        suffix = path.suffix.lower()
+        unread = (safe and suffix in _OTHER_WEIGHTS) or (suffix == ".txt" and path.name not in _READ_TEXTS)
+        if suffix in _BY_SUFFIX and not unread and path.is_file():
             check_kind(path)

@@ -15,28 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
-from dgf.cli.main import cli
+from support.command import Outcome, dgf
 
 DETECTOR = ["--detector", "torchvision:fasterrcnn_mobilenet_v3_large_320_fpn", "--weights", "random"]
 NETWORKS = [*DETECTOR, "--vgg-weights", "random", "--min-size", "64", "--max-size", "64"]
 TINY = ["--preset", "demo", "language_model=random:gpt2?n_layer=1&n_embd=32&n_head=2", "optim.epochs=1"]
 HORSE = "\N{HORSE}"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a command ended; `code` 1 comes with one message and never a traceback."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def said(self) -> str:
-        return self.out + self.err
 
 
 @dataclass(frozen=True)
@@ -76,13 +62,6 @@ class World:
     def train(self, *words: str, data: Path | None = None, features: bool = False) -> Outcome:
         paths = ["--features", str(self.made / "features")] if features else ["--missing-images", "text-only"]
         return dgf("train", str(data or self.base), *paths, "--out", str(self.here / "new"), *TINY, *words)
-
-
-def dgf(*words: str, stdin: bytes | None = None) -> Outcome:
-    """Run a command in this process."""
-    result = CliRunner().invoke(cli, list(words), input=stdin)
-    assert "Traceback" not in result.output and "fault of dgf" not in result.output, result.output
-    return Outcome(result.exit_code, result.stdout, result.stderr)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

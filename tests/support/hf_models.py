@@ -57,3 +57,16 @@ def vit_gpt2(folder: Path) -> Path:
     ViTImageProcessor(size={"height": EDGE, "width": EDGE}).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def gpt2(folder: Path) -> Path:
+    """A small GPT-2 of random weights with a tokenizer of a few words."""
+    from transformers import GPT2Config, GPT2Model
+
+    from dgf.workflows.data import train_tokenizer
+
+    sentences = ["The people of a city met at the museum in the year 2012, and it was good.", "Ada met Bram"]
+    tokenizer = train_tokenizer(sentences, 300)
+    GPT2Model(GPT2Config(vocab_size=300, n_embd=32, n_layer=1, n_head=2, n_positions=256)).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

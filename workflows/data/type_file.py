@@ -89,7 +89,7 @@ def check_types(pairs: TypePairs, dataset: Dataset, source: str, *, strict: bool
     Raises:
         UserError: Where `strict`, if all of them do not.
     """
-    known = LabelSpace.from_relations(dataset.relations).types
+    known = LabelSpace.from_relations(dataset.relations).types if dataset.relations else ()
     given = sorted({name for post in dataset.posts for name in pairs.get(post.id, ()) if name})
     unknown = [name for name in given if name not in known] if known else []
     if unknown:
