@@ -159,8 +159,10 @@ def find_files(path: Path) -> tuple[dict[str, Path], str]:
         raise UserError(f"{path}: no such file or folder", _LAYOUTS)
     if path.is_file():
         return {_split_of_posts(path): path}, "jsonl"
-    if not path.is_dir():  # a pipe, as of `<(zcat FILE)`
-        return {split_of_file(path) or "posts": path}, "jsonl"
+    if not path.is_dir():
+        if path.is_relative_to("/dev"):  # the shell's own pipes, as of `<(zcat FILE)`
+            return {"posts": path}, "jsonl"
+        raise UserError(f"{path}: neither a file nor a folder", _LAYOUTS)
     text = find_mnre_files(path)
     lines, arrays = (dict(_split_files(path, json)) for json in (False, True))
     if text and lines:
