@@ -35,6 +35,8 @@ _MAKE_AGAIN = (
     "or put back a copy"
 )
 
+_FAR = 100
+
 Shapes = Mapping[str, tuple[int, ...]]
 """Shape of each tensor, by its name."""
 
@@ -127,7 +129,7 @@ def _build_saved(about: Mapping[str, Any], folder: Path) -> RelationModel:
 
 
 def _check_sizes(architecture: PreTrainedConfig, folder: Path) -> None:
-    """Refuse a language model larger than all the weights beside it, before memory is asked for."""
+    """Refuse a language model far larger than all the weights beside it, before memory is asked for."""
     if not (folder / WEIGHTS).is_file():
         return
     try:
@@ -139,7 +141,7 @@ def _check_sizes(architecture: PreTrainedConfig, folder: Path) -> None:
     layers = int(architecture.num_hidden_layers)
     with torch.device("meta"):
         asked = AutoModel.from_config(architecture).num_parameters() if layers <= len(shapes) else math.inf
-    if asked > stored:
+    if asked > _FAR * stored:  # a network may keep a part of it alone
         fault = f"its language model would have {asked:,} weights, {WEIGHTS} has {stored:,}"
         raise ModelError(f"{folder / CONFIG}: {fault}; {_MAKE_AGAIN}")
 

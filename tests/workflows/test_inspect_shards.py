@@ -117,9 +117,10 @@ def drop(path: Path) -> None:
         (drop, "has no marker"),
     ],
 )
-def test_a_damaged_shard_is_named_with_what_mends_it(features: Path, damage, fault: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_shard_is_named_with_what_helps(features: Path, damage, fault: str) -> None:  # type: ignore[no-untyped-def]
     damage(features / "shard-00001.h5")
-    assert inspect_folder(InspectSettings(features)).faults == ()  # nobody asked
+    unasked = inspect_folder(InspectSettings(features)).faults  # what shows without reading the shard
+    assert [name for name, _ in unasked] == ["shard-00001.h5"] * (fault in ("bytes, its marker says", "is not there"))
     printed = CliRunner().invoke(command, [str(features), "--verify"])
     assert printed.exit_code == 1
     assert "broken       shard-00001.h5" in printed.output and fault in printed.output

@@ -42,7 +42,7 @@ TARGETS: Mapping[str, Target] = {
     "eval": Target(0.7, seed_folders.runs, folders.evaluate, mutable=folders.of_run, writes=True),
     "predict": Target(0.4, folders.run_and_posts, folders.predict),
     "resume": Target(0.5, seed_folders.runs, folders.resume, mutable=folders.of_run, writes=True),
-    "jpeg": _photos(seed_photos.jpeg_header),
+    "jpeg": _photos(seed_photos.jpeg),
     "png": _photos(seed_photos.png),
     "gif": _photos(seed_photos.gif),
     "webp": _photos(seed_photos.webp),
