@@ -62,7 +62,7 @@ def test_every_command_runs(place: Path) -> None:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HF_HUB_OFFLINE": "1",
     }
-    assert len(blocks()) == 3
+    assert len(blocks()) == 4
     for block in blocks():
         script = made_small(block)
         result = subprocess.run(
