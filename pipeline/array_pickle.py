@@ -142,8 +142,8 @@ def check_names(path: Path) -> None:
         else:
             parts = [opened.enter_context(path.open("rb"))] * _PICKLES_OF_TORCH
         for part in parts:
-            for _, argument, _ in pickletools.genops(part):
-                if isinstance(argument, str) and len(argument) > _LONGEST_NAME:
+            for instruction, argument, _ in pickletools.genops(part):
+                if instruction.name == "GLOBAL" and len(str(argument)) > _LONGEST_NAME:
                     raise ValueError("it asks for a name that is none")
 
 

@@ -107,3 +107,11 @@ def test_every_name_and_shape_must_match(tmp_path: Path) -> None:
 def test_digest_is_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert identify_weights(tmp_path / "a") == "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_name_longer_than_any_is_refused_and_long_text_is_not(tmp_path: Path) -> None:
+    torch.save({"model": {"a": torch.ones(2)}, "config": "x" * 50_000}, tmp_path / "long.pth")
+    assert list(read_weights(tmp_path / "long.pth")) == ["a"]
+    (tmp_path / "name.pth").write_bytes(b"\x80\x02c" + b"a" * 50_000 + b"\nb\n.")
+    with pytest.raises(UserError, match="a name that is none"):
+        read_weights(tmp_path / "name.pth")
