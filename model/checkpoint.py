@@ -106,21 +106,22 @@ def load_model(folder: Path) -> RelationModel:
     """
     about = _read_about(folder)
     _check_files(folder, about)
+    stored = _read_shapes(folder / WEIGHTS)
     # A file without a checksum may hold anything.
     with telling(lambda reason: f"{folder / CONFIG}: it makes no network ({reason}); {_MAKE_AGAIN}"):
-        model = _build_saved(about, folder)
-    _load_weights(model, folder / WEIGHTS)
+        model = _build_saved(about, folder, stored)
+    _load_weights(model, folder / WEIGHTS, stored)
     return model.eval()
 
 
-def _build_saved(about: Mapping[str, Any], folder: Path) -> RelationModel:
+def _build_saved(about: Mapping[str, Any], folder: Path, stored: Shapes) -> RelationModel:
     """Build the network that `model.json` describes, with the tokenizer beside it."""
     config = accept(*check_model(about["config"]))
     labels = LabelSpace.from_relations(about["relations"], about["types"], about.get("negative", NO_RELATION))
     kept = about["language_model"]
     with telling(lambda r: f"{folder / CONFIG}: its language model's configuration cannot be read ({r})"):
         architecture = AutoConfig.for_model(**{"model_type": kept["config"]["model_type"], **kept["config"]})
-    _check_sizes(architecture, folder)
+    _check_sizes(architecture, stored, folder)
     tokenizer = _load_tokenizer(folder / TOKENIZER)
     pattern = {key: tuple(ids) for key, ids in kept["pattern"].items()}
     language_model = LanguageModel(build_language_model(architecture, 0), tokenizer, kept["spec"], pattern)
@@ -128,21 +129,14 @@ def _build_saved(about: Mapping[str, Any], folder: Path) -> RelationModel:
     return build_model(config, labels, language_model, about["object_dim"], None if shape is None else tuple(shape))
 
 
-def _check_sizes(architecture: PreTrainedConfig, folder: Path) -> None:
+def _check_sizes(architecture: PreTrainedConfig, stored: Shapes, folder: Path) -> None:
     """Refuse a language model far larger than all the weights beside it, before memory is asked for."""
-    if not (folder / WEIGHTS).is_file():
-        return
-    try:
-        with safe_open(folder / WEIGHTS, framework="pt") as file:
-            shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
-    except (SafetensorError, OSError):
-        return  # told when the weights are loaded
-    stored = sum(math.prod(shape) for shape in shapes)
+    there = sum(map(math.prod, stored.values()))
     layers = int(architecture.num_hidden_layers)
     with torch.device("meta"):
-        asked = AutoModel.from_config(architecture).num_parameters() if layers <= len(shapes) else math.inf
-    if asked > _FAR * stored:  # a network may keep a part of it alone
-        fault = f"its language model would have {asked:,} weights, {WEIGHTS} has {stored:,}"
+        asked = AutoModel.from_config(architecture).num_parameters() if layers <= len(stored) else math.inf
+    if asked > _FAR * there:  # a network may keep a part of it alone
+        fault = f"its language model would have {asked:,} weights, {WEIGHTS} has {there:,}"
         raise ModelError(f"{folder / CONFIG}: {fault}; {_MAKE_AGAIN}")
 
 
@@ -167,16 +161,19 @@ def _load_tokenizer(folder: Path) -> Any:
         return AutoTokenizer.from_pretrained(str(folder))
 
 
-def _load_weights(model: RelationModel, path: Path) -> None:
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+def _read_shapes(path: Path) -> Shapes:
     try:
         with safe_open(path, framework="pt") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such file; the run folder is not complete") from error
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path}: not a safetensors file that can be read ({error})") from error
-    if differences := list_differences(expected, found):
+
+
+def _load_weights(model: RelationModel, path: Path, stored: Shapes) -> None:
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    if differences := list_differences(expected, stored):
         raise ModelError(
             f"{path}: its weights are not those of the network in {CONFIG}; {len(differences)} tensors differ:\n  "
             + "\n  ".join(differences)

@@ -18,4 +18,5 @@ __all__ = [
     "text_files",
     "vgg",
     "weights",
+    "yaml_values",
 ]

@@ -5,25 +5,14 @@ from typing import Any
 
 import yaml
 
-MAX_DEPTH = 32
+_MAX_DEPTH = 32
 """Of sections in one another."""
 
 
 class PlainLoader(yaml.SafeLoader):
-    """The core schema of YAML 1.2: what is neither a decimal number, true, false nor null is text; no aliases."""
+    """The core schema of YAML 1.2: what is neither a decimal number, true, false nor null is text."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, Any]]] = {}  # noqa: RUF012
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse aliases, with which a line of text can stand for gigabytes, and nesting without end."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not read: write the value out")
-        self.depth = getattr(self, "depth", 0) + 1
-        if self.depth > MAX_DEPTH:
-            raise yaml.YAMLError(f"nested more than {MAX_DEPTH} deep")
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuse a key that stands twice: one of its values would be lost."""
@@ -50,6 +39,21 @@ for _tag, _pattern, _first in _WORDS:
 PlainLoader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value))
 
 
+def check_structure(text: str) -> None:
+    """Refuse aliases, with which a line of text can stand for gigabytes, and nesting without end.
+
+    Raises:
+        yaml.YAMLError: It has them, or is not YAML.
+    """
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not read: write the value out")
+        if depth > _MAX_DEPTH:
+            raise yaml.YAMLError(f"nested more than {_MAX_DEPTH} deep")
+
+
 def load_yaml(text: str) -> Any:
     """Read one YAML value.
 
@@ -57,6 +61,7 @@ def load_yaml(text: str) -> Any:
         ValueError: It is not YAML that is read here; the reason is one line.
     """
     try:
+        check_structure(text)
         return PlainLoader(text).get_single_data()
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error

@@ -18,5 +18,4 @@ __all__ = [
     "train",
     "training",
     "validate",
-    "yaml_values",
 ]

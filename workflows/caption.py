@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Set
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dgf.pipeline.captioners import NO_REGIONS, CaptionerSpec, is_random, read_caption_file
@@ -13,7 +13,7 @@ from dgf.pipeline.jobs.base import ShardJob, WorkerPool
 from dgf.pipeline.jobs.captioning import CaptioningSpec
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
 from dgf.pipeline.posts import Dataset, plain_path, read_dataset
-from dgf.pipeline.shards import SCHEMA, Failure, Layout, Plan, ShardFolder, read_layout
+from dgf.pipeline.shards import SCHEMA, Failure, Layout, ShardFolder, read_layout
 from dgf.pipeline.weights import random_seed
 from dgf.workflows.devices import choose_workers
 from dgf.workflows.settings import CaptionSettings
@@ -39,7 +39,7 @@ class CaptionSummary:
         computed: Rows done in this run.
         without_regions: Photos in which the detector found nothing: no caption, and no failure.
         failures: Photos without a caption for another reason, and why.
-        named: Photos that the posts of the data set name, `found` of them among the features; 0 where nobody asked.
+        named: Photos that the posts of the data set name, `found` of them among the features.
         unused: Captions of the user's file for photos that the features do not have.
         seconds: `total` of the run, and by stage of this run's shards.
     """
@@ -50,19 +50,18 @@ class CaptionSummary:
     computed: int
     without_regions: tuple[str, ...]
     failures: tuple[Failure, ...]
+    named: int
+    found: int
     unused: int
     seconds: Mapping[str, float]
-    named: int = 0
-    found: int = 0
 
 
 def caption_photos(settings: CaptionSettings) -> CaptionSummary:
     """Do what `dgf caption` was asked; see `caption`."""
     spec, workers = _captioner_spec(settings), choose_workers(settings)
     dataset = read_dataset(settings.data, on_error="skip", span_unit=settings.span_unit, with_relations=False)
-    named, found = _count_photos(dataset, settings.features)
-    summary = caption(
-        dataset.image_root,
+    return caption(
+        dataset,
         settings.features,
         spec,
         settings.out,
@@ -70,11 +69,10 @@ def caption_photos(settings: CaptionSettings) -> CaptionSummary:
         batch_size=settings.batch_size,
         overwrite=settings.overwrite,
     )
-    return replace(summary, named=named, found=found)
 
 
 def caption(
-    image_root: Path,
+    dataset: Dataset,
     features: Path,
     spec: CaptionerSpec,
     out: Path,
@@ -95,17 +93,20 @@ def caption(
     if out.absolute() == features.absolute():
         raise UserError(f"--out {out} is the folder of features.", "Give captions a folder of their own.")
     source = ShardFolder.open(features.absolute(), "features")
-    plan, layout = source.plan, _read_layout(source)
+    plan = source.plan
+    known = {plain_path(image_id) for photo in plan.photos() for image_id in photo.ids}  # as posts have them
+    named, found = _count_photos(dataset, features, known)
+    layout = _read_layout(source)
     if spec.backend == "oscar" and not is_random(spec):
         check_width(Path(spec.source), features, layout.dim)
-    unused = _count_unused(spec, plan)
+    unused = _count_unused(spec, known)
     _warn_of_random_captions(spec)
 
     # The shards, in a folder that is ours while it lasts.
     kind = workers.device_kind
     batch_size = batch_size or CAPTIONS_AT_ONCE[kind]
     threads = choose_threads(workers, out, overwrite=overwrite)
-    computation = CaptioningSpec(source, layout, image_root.absolute(), spec, batch_size)
+    computation = CaptioningSpec(source, layout, dataset.image_root.absolute(), spec, batch_size)
     settings = {
         "kind": "captions",
         "schema": SCHEMA,
@@ -126,14 +127,15 @@ def caption(
         computed=done.computed,
         without_regions=tuple(gap.image_id for gap in done.failures if gap.reason == NO_REGIONS),
         failures=tuple(gap for gap in done.failures if gap.reason != NO_REGIONS),
+        named=named,
+        found=found,
         unused=unused,
         seconds={**done.seconds, "total": time.perf_counter() - started},
     )
 
 
-def _count_photos(dataset: Dataset, features: Path) -> tuple[int, int]:
-    """How many photos the posts name, and how many of these the features have; it is an error if there is none."""
-    known = _plain_ids(ShardFolder.open(features, "features").plan)
+def _count_photos(dataset: Dataset, features: Path, known: Set[str]) -> tuple[int, int]:
+    """How many photos the posts name, and how many of these the features know; it is an error if there is none."""
     photos = {post.image_ids for post in dataset.posts if post.image_ids}
     found = sum(any(image_id in known for image_id in ids) for ids in photos)
     if not photos:
@@ -144,11 +146,6 @@ def _count_photos(dataset: Dataset, features: Path) -> tuple[int, int]:
             "Give the features of this data set: the --out of `dgf extract-features` with it.",
         )
     return len(photos), found
-
-
-def _plain_ids(plan: Plan) -> set[str]:
-    """Every id of every photo, in the form that posts have it."""
-    return {plain_path(image_id) for photo in plan.photos() for image_id in photo.ids}
 
 
 def _captioner_spec(settings: CaptionSettings) -> CaptionerSpec:
@@ -180,12 +177,11 @@ def _read_layout(features: ShardFolder) -> Layout:
         return read_layout(file)
 
 
-def _count_unused(spec: CaptionerSpec, plan: Plan) -> int:
-    """How many of the user's captions belong to no photo of the plan; it is an error if all of them do."""
+def _count_unused(spec: CaptionerSpec, known: Set[str]) -> int:
+    """How many of the user's captions belong to no photo of the features; it is an error if all of them do."""
     if spec.backend != "file":
         return 0
     captions = read_caption_file(Path(spec.source))
-    known = _plain_ids(plan)
     unused = len(captions.keys() - known)
     if unused == len(captions):
         raise UserError(

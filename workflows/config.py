@@ -13,7 +13,7 @@ from dgf.model.catalog import DEFAULT_MODEL, MODEL_KINDS, check_model, find_kind
 from dgf.model.config import Number, OrNone, RelationConfig, Whole, check_values, plain_values
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.text_files import read_whole
-from dgf.workflows.yaml_values import dump_yaml, load_yaml
+from dgf.pipeline.yaml_values import dump_yaml, load_yaml
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What a folder of shards holds, whether it is whole, and a picture of it (`dgf inspect`)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ def inspect_folder(settings: InspectSettings) -> InspectSummary:
         UserError: It is not a folder of shards, or the sheet cannot be drawn.
     """
     folder = ShardFolder.open(settings.folder)
-    markers, broken = folder.markers(), folder.broken_markers()
+    markers, broken = folder.all_markers()
     if broken and not settings.verify:
         raise folder.damaged(folder.path / broken[0][0], broken[0][1])
     summed_up = (folder.path / MANIFEST).is_file()
@@ -99,25 +99,28 @@ def inspect_folder(settings: InspectSettings) -> InspectSummary:
         layout=layout,
         seconds=sum_seconds(markers),
         failures=failures,
-        faults=(*broken, *_find_faults(folder, markers, listed)) if settings.verify else tuple(folder.lacking(markers)),
+        faults=_find_faults(folder, markers, broken, listed) if settings.verify else tuple(folder.lacking(markers)),
         verified=settings.verify,
     )
 
 
-def _find_faults(folder: ShardFolder, markers: list[Marker], listed: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Read every shard again: yields the file and the first fault of each that is not what its marker says.
+def _find_faults(
+    folder: ShardFolder, markers: list[Marker], broken: list[tuple[str, str]], listed: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """Read every shard again: the file and the first fault of each that is not what its marker says.
 
-    `listed` are the hashes that the manifest has.
+    Shards with `broken` markers are among them; `listed` are the hashes that the manifest has.
     """
+    faults = list(broken)
     for marker in markers:
         fault = folder.fault(marker)
         if fault is None and listed.get(marker.file, marker.sha256) != marker.sha256:
             fault = "was made again since the manifest was written"
         if fault is not None:
-            yield marker.file, fault
-    marked = {path.with_suffix(".h5").name for path in folder.path.glob("shard-*.json")}  # broken ones too
-    for name in sorted(listed.keys() - marked):
-        yield name, "is in the manifest and has no marker"
+            faults.append((marker.file, fault))
+    marked = {marker.file for marker in markers} | {Path(name).with_suffix(".h5").name for name, _ in broken}
+    faults += [(name, "is in the manifest and has no marker") for name in sorted(listed.keys() - marked)]
+    return tuple(faults)
 
 
 def _draw_sheet(settings: InspectSettings, sheet: Path, folder: ShardFolder, markers: list[Marker]) -> None:

@@ -13,6 +13,7 @@ from dgf.pipeline.errors import FolderTakenError, UserError
 from dgf.pipeline.files import write_atomic
 from dgf.pipeline.jobs.base import WorkerPool
 from dgf.pipeline.jobs.extraction_spec import FeatureSpec
+from dgf.pipeline.photos import find_image
 from dgf.pipeline.posts import Dataset, read_dataset
 from dgf.workflows.caption import caption
 from dgf.workflows.config import TrainConfig
@@ -87,7 +88,8 @@ def _see(
         )
     if facts["extraction"] is None or not with_photo:
         return None, None
-    if not check_photos(dataset, settings.missing_images).found:
+    if all(find_image(dataset, post) is None for post in with_photo):
+        check_photos(dataset, settings.missing_images)
         return None, None
     named = {"weights": settings.weights, "vgg_weights": settings.vgg_weights}
     command = {**facts["extraction"], **{option: name for option, name in named.items() if name is not None}}
@@ -104,7 +106,7 @@ def _see(
         return None, None
     if facts["captioning"] is None:
         return features, None
-    caption(dataset.image_root, features, _captioner(facts["captioning"], settings.oscar), captions, workers)
+    caption(dataset, features, _captioner(facts["captioning"], settings.oscar), captions, workers)
     return features, captions
 
 

@@ -15,12 +15,10 @@ from dgf.pipeline.detectors.base import DetectorSpec, InputSize
 from dgf.pipeline.errors import UserError, foreign_reason
 from dgf.pipeline.text_files import read_whole
 from dgf.pipeline.weights import WeightSource, fill_network, read_weights, seeded
+from dgf.pipeline.yaml_values import check_structure
 
 if TYPE_CHECKING:
     from detectron2.config import CfgNode
-
-_MAX_DEPTH = 32
-"""Of sections in one another."""
 
 _HEADS = ("StandardROIHeads", "Res5ROIHeads")
 # Heads of Mask and Keypoint R-CNN are not run; older files also keep constants that the network computes.
@@ -116,11 +114,7 @@ def _config_file(spec: DetectorSpec) -> Path:
 def _check_bases(path: Path, depth: int = 0) -> None:
     """Refuse a base configuration that would be fetched, and bases without end."""
     text = read_whole(path, 1 << 16)
-    open_sections = 0
-    for event in yaml.parse(text, yaml.SafeLoader):
-        open_sections += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if isinstance(event, yaml.AliasEvent) or open_sections > _MAX_DEPTH:
-            raise ValueError("aliases (*name) and endless nesting are not read: write the values out")
+    check_structure(text)
     content = yaml.safe_load(text)
     if not isinstance(content, dict):
         raise ValueError("not a mapping")

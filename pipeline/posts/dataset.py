@@ -114,7 +114,7 @@ def collect_dataset(
     names = known or (*sorted(used & {NONE}), *sorted(used - {NONE}))
     return Dataset(
         root=path,
-        image_root=find_photo_folder(path),
+        image_root=_photo_folder(path, layout),
         splits={split: tuple(posts) for split, posts in splits.items()},
         relations=names,
         negative=find_negative(names, negative),
@@ -130,7 +130,10 @@ def find_photo_folder(path: Path) -> Path:
     Raises:
         UserError: The path is not a data set.
     """
-    _, layout = find_files(path)
+    return _photo_folder(path, find_files(path)[1])
+
+
+def _photo_folder(path: Path, layout: str) -> Path:
     folder = path if path.is_dir() else path.parent
     return folder / IMAGE_FOLDER if layout == "mnre" else folder
 

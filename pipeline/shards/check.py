@@ -24,7 +24,7 @@ def look_at_marker(folder: Path, fingerprint: str, index: int) -> tuple[Marker |
         marker = read_marker(path)
     except UserError as error:
         return None, f"has a marker that cannot be read ({error.__cause__})"
-    if marker.index != index or marker.file != f"{name}.h5":
+    if marker.index != index:
         return marker, "has the marker of another shard"
     if marker.fingerprint != fingerprint:
         return marker, "was made with other settings than settings.json says"
@@ -60,7 +60,7 @@ def hash_fault(folder: Path, marker: Marker, whole: WholeShards) -> str | None:
     except OSError as error:
         return f"cannot be read ({error})"
     if found != marker.sha256:
-        return f"has SHA-256 {found[:12]}..., its marker says {str(marker.sha256)[:12]}...{_what_it_is(path)}"
+        return f"has SHA-256 {found[:12]}..., its marker says {marker.sha256[:12]}...{_what_it_is(path)}"
     whole[marker.file] = state
     return None
 

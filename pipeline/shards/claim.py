@@ -9,7 +9,7 @@ from typing import Any
 
 from dgf.pipeline.errors import FolderTakenError
 from dgf.pipeline.files import LOCK, exclusive, is_part, read_record, remove_dead_parts, write_record
-from dgf.pipeline.shards.marker import MADE_BY, Marker, fingerprint_of, list_shard_files, read_markers, shard_name
+from dgf.pipeline.shards.marker import MADE_BY, fingerprint_of, list_shard_files, read_markers
 
 SETTINGS = "settings.json"
 PLAN = "plan.json"
@@ -61,7 +61,7 @@ def _check_settings(path: Path, settings: Mapping[str, Any], overwrite: bool) ->
         return
 
     # What it was made with, as far as its settings tell.
-    markers, ours = _own_markers(path), False
+    (markers, _), ours = read_markers(path), False
     try:
         before = read_record(recorded)
         ours = before.get("kind") in list(MADE_BY)
@@ -85,12 +85,6 @@ def _check_settings(path: Path, settings: Mapping[str, Any], overwrite: bool) ->
         )
     if overwrite:
         _remove_own_files(path)
-
-
-def _own_markers(path: Path) -> list[Marker]:
-    """The markers that can be read, whatever they vouch for."""
-    markers = (marker for _, marker in read_markers(path) if isinstance(marker, Marker))
-    return [marker for marker in markers if marker.file == f"{shard_name(marker.index)}.h5"]
 
 
 def _remove_own_files(path: Path) -> None:

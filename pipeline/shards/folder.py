@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 
@@ -44,6 +44,8 @@ from dgf.pipeline.shards.marker import (
 )
 from dgf.pipeline.shards.plan import Plan
 from dgf.pipeline.shards.schema import create_shard
+
+Looked = TypeVar("Looked")
 
 _HASHERS = 4
 """Threads that read shards to compare their hashes."""
@@ -165,13 +167,12 @@ class ShardFolder:
             marker, fault = self._look(index)
             return fault if marker is None or fault else self.fault(marker)
 
-        with ThreadPoolExecutor(min(_HASHERS, os.cpu_count() or 1)) as pool:
-            found: dict[int, str] = {}
-            for index, fault in enumerate(pool.map(look, range(shards))):
-                on_shard(index)
-                if fault is not None:
-                    found[index] = fault
-            return found
+        found: dict[int, str] = {}
+        for index, fault in enumerate(_in_threads(look, range(shards))):
+            on_shard(index)
+            if fault is not None:
+                found[index] = fault
+        return found
 
     def withdraw(self, index: int) -> None:
         """Remove a shard's marker: it is no longer done."""
@@ -210,11 +211,11 @@ class ShardFolder:
 
     def markers(self) -> list[Marker]:
         """Every marker that lies in the folder, by index, whatever it vouches for; broken ones are left out."""
-        return [marker for _, marker in read_markers(self.path) if isinstance(marker, Marker)]
+        return self.all_markers()[0]
 
-    def broken_markers(self) -> list[tuple[str, str]]:
-        """The markers that cannot be read: file, fault."""
-        return [(path.name, fault) for path, fault in read_markers(self.path) if isinstance(fault, str)]
+    def all_markers(self) -> tuple[list[Marker], list[tuple[str, str]]]:
+        """`markers`, and those that cannot be read: file, fault."""
+        return read_markers(self.path)
 
     def lacking(self, markers: Iterable[Marker]) -> Iterator[tuple[str, str]]:
         """The shards whose file is gone or has another size than its marker says: file, fault; nothing is read."""
@@ -249,11 +250,10 @@ class ShardFolder:
         Raises:
             UserError: One is not what its marker says.
         """
-        with ThreadPoolExecutor(min(_HASHERS, os.cpu_count() or 1)) as pool:
-            faults = pool.map(lambda marker: hash_fault(self.path, marker, self._whole), markers)
-            for marker, fault in zip(markers, faults, strict=True):
-                if fault is not None:
-                    raise self.damaged(self.path / marker.file, fault)
+        faults = _in_threads(lambda marker: hash_fault(self.path, marker, self._whole), markers)
+        for marker, fault in zip(markers, faults, strict=True):
+            if fault is not None:
+                raise self.damaged(self.path / marker.file, fault)
 
     @contextlib.contextmanager
     def open_shard(self, marker: Marker) -> Iterator[h5py.File]:
@@ -292,3 +292,9 @@ class ShardFolder:
             return read_record(self.path / name)
         except (OSError, ValueError) as error:
             raise self.damaged(self.path / name, f"cannot be read: {error}") from error
+
+
+def _in_threads(look: Callable[[Looked], str | None], items: Iterable[Looked]) -> Iterator[str | None]:
+    """What is wrong with each, in order; hashing lets other threads run."""
+    with ThreadPoolExecutor(min(_HASHERS, os.cpu_count() or 1)) as pool:
+        yield from pool.map(look, items)

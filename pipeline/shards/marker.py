@@ -103,16 +103,17 @@ def _check_values(marker: Marker) -> None:
         raise ValueError("seconds must be numbers")
 
 
-def read_markers(folder: Path) -> list[tuple[Path, Marker | str]]:
-    """Every marker file of a folder, by index, with the marker, or with what is wrong where it cannot be read."""
-    found: list[tuple[Path, Marker | str]] = []
+def read_markers(folder: Path) -> tuple[list[Marker], list[tuple[str, str]]]:
+    """Every marker of a folder that can be read, by index; and the others: file, fault."""
+    markers: list[Marker] = []
+    broken: list[tuple[str, str]] = []
     for path in list_shard_files(folder):
         if path.suffix == ".json":
             try:
-                found.append((path, read_marker(path)))
+                markers.append(read_marker(path))
             except UserError as error:
-                found.append((path, f"cannot be read ({error.__cause__})"))
-    return found
+                broken.append((path.name, f"cannot be read ({error.__cause__})"))
+    return markers, broken
 
 
 def list_shard_files(folder: Path) -> list[Path]:

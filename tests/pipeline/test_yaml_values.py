@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dgf.workflows.yaml_values import load_yaml
+from dgf.pipeline.yaml_values import load_yaml
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
-from dgf.pipeline.posts import Dataset, Post, read_dataset, split_name
+from dgf.pipeline.posts import Dataset, Post, read_dataset
 from dgf.pipeline.shards import ShardFolder, fingerprint_of
 from dgf.workflows.config import DataConfig, TrainConfig
 from dgf.workflows.data.type_file import TypeFile, TypePairs, check_types, match_types, read_types
@@ -33,12 +33,12 @@ class Corpus:
     type_file: TypeFile | None = None
 
     def split(self, name: str) -> tuple[Post, ...]:
-        """Return the posts of a split; dev is another name of val.
+        """Return the posts of a split.
 
         Raises:
             UserError: If there is no such split, or it has no row.
         """
-        posts = self.dataset.splits.get(name) or self.dataset.splits.get(split_name(name))
+        posts = self.dataset.splits.get(name)
         if not posts:
             there = ", ".join(self.dataset.splits)
             raise UserError(f"{self.dataset.root}: no rows in a split called {name!r}", f"Splits here: {there}.")

@@ -74,7 +74,7 @@ def prepare_splits(
         for name, rows in posts.items()
     }
     if corpus.store is not None:
-        _check_matched([post for rows in posts.values() for post in rows], corpus.store, root)
+        _check_matched(posts, placed, corpus.store, root)
     if not all(found.posts for found in placed.values()):
         raise UserError(f"{root}: no row is left once those without a photo are skipped")
 
@@ -96,10 +96,12 @@ def prepare_splits(
     return {name: Split(BatchMaker(examples[name], corpus.store, captions, reads), placed[name]) for name in posts}
 
 
-def _check_matched(posts: Sequence[Post], store: FeatureStore, data: Path) -> None:
+def _check_matched(
+    posts: Mapping[str, Sequence[Post]], placed: Mapping[str, Placed], store: FeatureStore, data: Path
+) -> None:
     """Refuse features of which none is of a photo that these posts show."""
-    named = [post for post in posts if post.image_ids]
-    if named and all(store.row(post.image_ids) < 0 for post in named):
+    named = [post for rows in posts.values() for post in rows if post.image_ids]
+    if named and sum(len(found.skipped) + len(found.missing) for found in placed.values()) == len(named):
         raise UserError(
             f"{store.folder}: has none of the photos that {len(named)} posts of {data} show, such as "
             f"{named[0].image_ids[0]}; it has such as {next(iter(store.image_ids), 'no photo at all')}",
