@@ -13,9 +13,11 @@ from dgf.workflows.data import Corpus, open_corpus, read_configured
 from dgf.workflows.devices import choose_device
 from dgf.workflows.scoring import (
     Answers,
+    Comparison,
     Scores,
     answer,
     check_report_place,
+    compare,
     score,
     write_predictions,
     write_report,
@@ -48,11 +50,12 @@ class EvalSettings:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Where the report lies, what it says of the measuring, and the figures (None where no row has a relation)."""
+    """Where the report lies, how it was measured, the figures (None where no row has a relation), and the answers."""
 
     out: Path
     report: Mapping[str, Any]
     scores: Scores | None
+    answers: Answers
 
 
 def evaluate(settings: EvalSettings) -> Evaluation:
@@ -83,7 +86,36 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     out.mkdir(parents=True, exist_ok=True)
     write_predictions(out, answers.rows())
     write_report(out, report, scores)
-    return Evaluation(out, report, scores)
+    return Evaluation(out, report, scores, answers)
+
+
+def compare_runs(ours: Sequence[Evaluation], others: Sequence[Evaluation]) -> Comparison:
+    """Compare two systems, each a run or several (seeds), on the rows that both were evaluated on.
+
+    Raises:
+        UserError: Their rows, relations or numbers of runs differ, or no row has a relation.
+    """
+    first = ours[0].answers
+    gold, labels = first.split.batches.examples.relations, first.labels
+    ids = [post.id for post in first.split.placed.posts]
+    for evaluation in (*ours, *others):
+        answers = evaluation.answers
+        rows = answers.split.batches.examples
+        alike = [post.id for post in answers.split.placed.posts] == ids and (rows.relations == gold).all()
+        if answers.labels != labels or not alike:
+            raise UserError(
+                f"{evaluation.report['run']}: was evaluated on other rows or relations than {ours[0].report['run']}",
+                "Compare runs on one split of one data set, with the same --missing-images and --on-error.",
+            )
+    known = gold >= 0
+    if not known.any():
+        raise UserError(f"{ours[0].report['data']}: no row has a relation, so that nothing can be compared")
+    if len(ours) != len(others):
+        raise UserError(
+            f"{len(ours)} runs cannot be compared with {len(others)}", "Give as many runs --against, in the same order."
+        )
+    sides = [[e.answers.predictions.relations[known] for e in side] for side in (ours, others)]
+    return compare(gold[known], *sides, labels.none)
 
 
 def _count_relations(dataset: Dataset) -> dict[str, Any]:

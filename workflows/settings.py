@@ -218,6 +218,7 @@ class EvalOptions:
     """What `dgf eval` can be asked; None takes what the run was trained on."""
 
     runs: Annotated[tuple[Path, ...], Positional("RUN...", many=True)]
+    against: Annotated[tuple[Path, ...], Placeholder("RUN"), Doc("Compare with these runs; once for each.")] = ()
     split: Annotated[str, Doc("Which rows.")] = "test"
     out: Annotated[Path | None, Doc("Folder of the report.  [default: RUN/eval-SPLIT]")] = None
     path: Annotated[Path | None, Spelled("--data"), Doc("Another data set than the run's.")] = None

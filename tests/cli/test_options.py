@@ -69,3 +69,20 @@ def test_every_option_of_every_command_has_a_help(name: str) -> None:
     for field in fields(asked) if name.endswith(("Settings", "Options")) else ():
         notes = getattr(hints[field.name], "__metadata__", ())
         assert any(isinstance(note, Doc | Positional) for note in notes), field.name
+
+
+def test_an_option_of_several_values_is_given_once_for_each() -> None:
+    @dataclass(frozen=True)
+    class Packing:
+        box: Annotated[tuple[Path, ...], Doc("Which boxes.")] = ()
+
+    packed: list[Packing] = []
+
+    @click.command()
+    @options_of(Packing)
+    def command(**given: Any) -> None:
+        packed.append(Packing(**given))
+
+    for words in ((), ("--box", "a", "--box", "b")):
+        assert CliRunner().invoke(command, words).exit_code == 0
+    assert packed == [Packing(), Packing((Path("a"), Path("b")))]

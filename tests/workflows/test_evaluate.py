@@ -1,8 +1,11 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from dgf.pipeline.errors import UserError
 from dgf.workflows.config import TrainConfig, resolve_config
-from dgf.workflows.evaluate import EvalSettings, evaluate
+from dgf.workflows.evaluate import EvalSettings, compare_runs, evaluate
 from dgf.workflows.train import TrainSettings, train
 from support.small_world import TINY
 from support.uneven_posts import RELATIONS, UnevenPosts, write_uneven_posts
@@ -43,3 +46,20 @@ def test_a_run_trained_with_half_of_the_photos_is_evaluated_with_all_of_them(tmp
     rows = [json.loads(line) for line in (evaluation.out / "predictions.jsonl").read_text().splitlines()]
     assert len(rows) == 6
     assert all(len(row["gates"]["objects"]) == 2 and row["gates"]["image"] > 0 for row in rows)
+
+
+def test_two_systems_are_compared_on_the_rows_of_both(tmp_path: Path) -> None:
+    world = write_uneven_posts(tmp_path)
+    write_splits(world)
+    for name in ("a", "b"):
+        train(TrainSettings(config_of(world, "seed=1"), tmp_path / name, "cpu"))
+    first, second = (evaluate(EvalSettings(tmp_path / name, device="cpu")) for name in ("a", "b"))
+    found = compare_runs([first], [second])
+    assert (found.runs, found.difference, found.p_value) == (1, 0, None)
+    # other rows than the first's are refused
+    (world.folder / "test.jsonl").write_text((world.folder / "test.jsonl").read_text().split("\n", 1)[1])
+    fewer = evaluate(EvalSettings(tmp_path / "b", device="cpu"))
+    with pytest.raises(UserError, match="evaluated on other rows"):
+        compare_runs([first], [fewer])
+    with pytest.raises(UserError, match="2 runs cannot be compared with 1"):
+        compare_runs([first, first], [second])

@@ -5,21 +5,26 @@ from dgf.workflows.scoring.metrics import RelationScores, Scores, score
 from dgf.workflows.scoring.report import (
     check_answers_place,
     check_report_place,
+    comparison_line,
     over_seeds,
     seeds_table,
     table,
     write_predictions,
     write_report,
 )
+from dgf.workflows.scoring.significance import Comparison, compare
 
 __all__ = [
     "Answers",
+    "Comparison",
     "Predictions",
     "RelationScores",
     "Scores",
     "answer",
     "check_answers_place",
     "check_report_place",
+    "compare",
+    "comparison_line",
     "over_seeds",
     "predict",
     "score",

@@ -11,6 +11,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_atomic, write_json
 from dgf.workflows.scoring.answers import ALWAYS, SOMETIMES
 from dgf.workflows.scoring.metrics import Scores
+from dgf.workflows.scoring.significance import FEWEST_RUNS, Comparison
 
 _FOREIGN = "is there, and dgf did not write it: it is not overwritten"
 
@@ -107,3 +108,11 @@ def seeds_table(figures: Mapping[str, Mapping[str, float]], protocols: Sequence[
     lines += [f"protocol: {protocol}" for protocol in sorted(set(protocols))]
     lines += [f"{name:>10} {100 * f['mean']:7.2f} +- {100 * f['deviation']:.2f}" for name, f in figures.items()]
     return "\n".join(lines)
+
+
+def comparison_line(comparison: Comparison) -> str:
+    """Say for the terminal by how much the first runs are ahead of the others, and whether chance gives as much."""
+    said = f"micro F1 of the first less that of --against: {100 * comparison.difference:+.2f}"
+    if comparison.p_value is None:
+        return f"{said} (a p-value takes {FEWEST_RUNS} runs of each, and here are {comparison.runs})"
+    return f"{said}, p = {comparison.p_value:.4f} (paired randomization over rows, {comparison.runs} runs of each)"
