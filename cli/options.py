@@ -49,15 +49,13 @@ def _parameter(name: str, hint: Any, default: Any) -> Callable[[Decorated], Deco
     help_text = note[Doc].documentation if Doc in note else None
     if kind is bool:
         return click.option(spelled, name, is_flag=True, help=help_text)
-    given: dict[str, Any] = (
-        {"required": True} if required else {"default": default, "show_default": default is not None}
-    )
-    if get_origin(kind) is tuple:  # given once for each value
-        given |= {"multiple": True, "show_default": False}
+    given = {"required": True} if required else {"default": default, "show_default": default not in (None, ())}
+    many = get_origin(kind) is tuple  # given once for each value
     return click.option(
         spelled,
         name,
-        type=_many(kind) if get_origin(kind) is tuple else _click_type(kind, note),
+        type=_many(kind) if many else _click_type(kind, note),
+        multiple=many,
         metavar=note[Placeholder].metavar if Placeholder in note else None,
         help=help_text,
         **given,

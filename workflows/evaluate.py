@@ -114,8 +114,8 @@ def compare_runs(ours: Sequence[Evaluation], others: Sequence[Evaluation]) -> Co
         raise UserError(
             f"{len(ours)} runs cannot be compared with {len(others)}", "Give as many runs --against, in the same order."
         )
-    sides = [[e.answers.predictions.relations[known] for e in side] for side in (ours, others)]
-    return compare(gold[known], *sides, labels.none)
+    first_answers, other_answers = ([e.answers.predictions.relations[known] for e in side] for side in (ours, others))
+    return compare(gold[known], first_answers, other_answers, labels.none)
 
 
 def _count_relations(dataset: Dataset) -> dict[str, Any]:
