@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import examples, options_of
+from dgf.cli.options import examples, given_data, options_of
 from dgf.workflows.settings import EvalOptions
 
 
@@ -13,8 +13,9 @@ from dgf.workflows.settings import EvalOptions
     epilog=examples(
         "dgf eval runs/paper",
         "dgf eval runs/paper --split val --out reports/val",
-        "dgf eval runs/seed0 runs/seed1 runs/seed2",
+        "dgf eval runs/seed-*",
         "dgf eval runs/a0 runs/a1 runs/a2 --against runs/b0 --against runs/b1 --against runs/b2",
+        "dgf eval runs/paper --image-share 0.5 --out reports/half-of-the-photos",
         "dgf eval runs/paper --data posts.jsonl --features features --captions captions --split posts",
     )
 )
@@ -34,7 +35,7 @@ def eval_command(
     if out is not None and len(runs) + len(against) > 1:
         raise click.UsageError("--out names one report: leave it out for several runs", ctx)
     how = {name: given.pop(name) for name in ("split", "batch_size", "device")}
-    data = {k: str(v.absolute()) if isinstance(v, Path) else v for k, v in given.items() if v is not None}
+    data = given_data(given)
     if "path" in data:  # another data set has its own features or none
         data = {"features": None, "captions": None, "types": None, **data}
     ours, others = (

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import NoneType, UnionType
@@ -49,8 +49,8 @@ def _parameter(name: str, hint: Any, default: Any) -> Callable[[Decorated], Deco
     help_text = note[Doc].documentation if Doc in note else None
     if kind is bool:
         return click.option(spelled, name, is_flag=True, help=help_text)
+    many = get_origin(kind) is tuple
     given = {"required": True} if required else {"default": default, "show_default": default not in (None, ())}
-    many = get_origin(kind) is tuple  # given once for each value
     return click.option(
         spelled,
         name,
@@ -69,7 +69,8 @@ def _click_type(kind: Any, note: dict[type, Any]) -> click.ParamType[Any] | type
     if kind is Path:
         return click.Path(path_type=Path)
     bounds = note.get(Interval) or note.get(Ge)
-    return click.IntRange(bounds.ge, getattr(bounds, "le", None)) if bounds else kind
+    in_range = click.FloatRange if kind is float else click.IntRange
+    return in_range(bounds.ge, getattr(bounds, "le", None)) if bounds else kind
 
 
 def _many(kind: Any) -> click.ParamType[Any] | type:
@@ -80,6 +81,18 @@ def _many(kind: Any) -> click.ParamType[Any] | type:
 def examples(*lines: str, note: str = "") -> str:
     """Lay examples of a command out below its help, a line each, and a note under them."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines), *([note] if note else [])])
+
+
+def given_data(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of the `data` section out of options, those left out aside; whole paths, so that they hold anywhere."""
+    given = {name: value for name, value in options.items() if value is not None and value != ()}
+    return {name: _whole(value) for name, value in given.items()}
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return _whole(value[0]) if len(value) == 1 else [_whole(path) for path in value]
+    return str(value.absolute()) if isinstance(value, Path) else value
 
 
 def echo_json(value: Any, indent: int | None = None) -> None:

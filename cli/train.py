@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import examples, options_of
+from dgf.cli.options import examples, given_data, options_of
 from dgf.workflows.settings import TrainOptions
 
 
@@ -14,6 +14,8 @@ from dgf.workflows.settings import TrainOptions
         "dgf train MNRE --features features --captions captions --out runs/paper",
         "dgf train MNRE --missing-images text-only --preset finetune --out runs/text \\",
         "    language_model=path/to/model seed=1",
+        "dgf train MNRE --captions BLIP_train.txt --captions BLIP_val.txt --captions BLIP_test.txt --out runs/blip",
+        "dgf train MNRE --missing-images text-only data.shots=10 --out runs/10-shot",
         "dgf train --resume --out runs/paper",
     )
 )
@@ -43,12 +45,11 @@ def train_command(
     path = words[0] if words and "=" not in words[0] else None
     if path == "-":
         raise click.UsageError("a run needs its data set again later: name a file, not standard input", ctx)
+    given = given_data(data)
     if path is not None:
-        # Whole paths, so that `dgf eval` finds the data from any folder.
-        given = {k: str(v.absolute()) if isinstance(v, Path) else v for k, v in data.items() if v is not None}
         config = resolve_config(preset, config_file, words[1:], {"path": str(Path(path).absolute()), **given})
     elif resume and not words:
-        if config_file is not None or any(value is not None for value in data.values()):
+        if config_file is not None or given:
             raise click.UsageError("without DATA, --resume continues the run as it was: leave out other options", ctx)
         config = RunFolder(out).load_config()
     else:

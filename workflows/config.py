@@ -5,15 +5,26 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, PlainValidator
+from pydantic import BeforeValidator, Field, PlainValidator
 
 from dgf.model.catalog import DEFAULT_MODEL, MODEL_KINDS, check_model, find_kind
 from dgf.model.config import Number, OrNone, RelationConfig, Whole, check_values, plain_values
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.text_files import read_whole
 from dgf.pipeline.yaml_values import dump_yaml, load_yaml
+
+
+def _paths(value: object) -> object:
+    """Take a path, or a list of at least one, and say nothing else of what is neither."""
+    if isinstance(value, list | tuple):
+        if not value or not all(isinstance(path, str) and path for path in value):
+            raise ValueError(f"{value!r} is not a list of paths")
+        return tuple(value)
+    if not isinstance(value, str | None):
+        raise ValueError(f"{value!r} is neither a path nor a list of paths")
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,28 +34,41 @@ class DataConfig:
     Args:
         path: The data set.
         features: Folder of feature shards; None to train on text alone.
-        captions: Folder of caption shards; None for no captions.
+        captions: Folder of caption shards, or a file or files of captions, one line a photo (which need no features);
+            None for no captions.
+        captions_of: Whose caption a photo gets: its `own`, or as a control that of another photo of its split
+            (`others`), drawn by the seed.
         types: JSONL file of entity types for posts ({"id", "head", "tail"}); None where there is none.
         missing_images: What to do with a row whose photo is not in the shards.
         on_error: What to do with a bad row.
         max_length: Most tokens of a sentence (Table 3: 128).
+        max_caption: Most tokens of a caption that are read; Oscar writes at most twenty word pieces.
         span_unit: What spans into a text count where they do not say.
         negative_label: The relation that means "no relation", which figures leave out; null finds it by its name
             (None, NA, no_relation, ...), "" says that every relation counts.
-        image_share: Share of the photos that is kept, drawn by the seed (Figure 3); the others count as missing
-            on purpose and their rows run on text.
+        image_share: Share of the photos of each split that is kept, drawn by the seed (Figure 3): exactly so many,
+            and among those of a larger share. The others are missing on purpose, their captions too, and their rows
+            run on text.
+        train_share: Share of the training rows that is kept, likewise; it has the relations in their proportions.
+        shots: Training rows of each relation that are kept, likewise; all where there are fewer. Null keeps all.
+        seed: Draws photos, rows and captions of others; null takes the run's.
     """
 
     path: str = ""
     features: str | None = None
-    captions: str | None = None
+    captions: Annotated[str | tuple[str, ...] | None, BeforeValidator(_paths)] = None
+    captions_of: Literal["own", "others"] = "own"
     types: str | None = None
     missing_images: Literal["error", "skip", "text-only"] = "error"
     on_error: Literal["stop", "skip"] = "stop"
     span_unit: Literal["characters", "utf16"] = "characters"
     negative_label: str | None = None
     max_length: Annotated[Whole, Field(ge=8, le=1024)] = 128
+    max_caption: Annotated[Whole, Field(ge=1, le=1024)] = 32
     image_share: Annotated[Number, Field(ge=0, le=1)] = 1.0
+    train_share: Annotated[Number, Field(gt=0, le=1)] = 1.0
+    shots: Annotated[Annotated[Whole, Field(ge=1)] | None, OrNone] = None
+    seed: Annotated[Annotated[Whole, Field(ge=0, lt=2**31)] | None, OrNone] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +120,13 @@ class TrainConfig:
     seed: Annotated[Whole, Field(ge=0, lt=2**31)] = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
+    @property
+    def data_seed(self) -> int:
+        """What draws photos, rows and captions of others."""
+        return self.seed if self.data.seed is None else self.data.seed
+
+
+Configured = TypeVar("Configured")
 
 _MAX_CHARACTERS = 1 << 16
 """Of a configuration file."""
@@ -134,6 +165,20 @@ def resolve_config(
     Raises:
         UserError: If anything is unknown or out of range; every fault is named at once.
     """
+    return _accept(*check_config(preset, file, overrides, data), file or f"preset {preset}")
+
+
+def check_config(
+    preset: str = "paper",
+    file: Path | None = None,
+    overrides: Sequence[str] = (),
+    data: Mapping[str, Any] | None = None,
+) -> tuple[TrainConfig | None, list[str]]:
+    """Read a configuration as `resolve_config` does; say the faults in its values instead of raising them.
+
+    Raises:
+        UserError: If there is no such preset, or the file cannot be read.
+    """
     if preset not in PRESETS:
         raise UserError(f"no preset is called {preset!r}", f"Use one of: {', '.join(PRESETS)}.")
     asked: dict[str, Any] = {}
@@ -145,7 +190,17 @@ def resolve_config(
     values: dict[str, Any] = {}
     for layer in (PRESETS[preset], {"model": {} if kind is None else kind.presets.get(preset, {})}, asked):
         _merge(values, layer)
-    return _validated(values, faults, file or f"preset {preset}")
+    return _checked(values, faults)
+
+
+def change_data(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
+    """Return the configuration with other values in its `data` section.
+
+    Raises:
+        UserError: If anything is unknown or out of range; every fault is named at once.
+    """
+    data, faults = check_values(DataConfig, {**plain_values(config.data), **changes}, "data.")
+    return replace(config, data=_accept(data, faults, "changes"))
 
 
 def names_language_model(file: Path | None, overrides: Sequence[str]) -> bool:
@@ -170,7 +225,7 @@ def load_config(file: Path) -> TrainConfig:
             "Undo the change; another data set is named with `dgf eval --data`. Removing the last line, which starts "
             "with `# sha256`, accepts a change that was made on purpose.",
         )
-    return _validated(_read_yaml(file), [], file)
+    return _accept(*_checked(_read_yaml(file), []), file)
 
 
 def dump_config(config: TrainConfig, *, sealed: bool = False) -> str:
@@ -223,7 +278,7 @@ def _override(values: dict[str, Any], word: str) -> str | None:
     return None
 
 
-def _validated(values: Mapping[str, Any], faults: list[str], source: Path | str) -> TrainConfig:
+def _checked(values: Mapping[str, Any], faults: list[str]) -> tuple[TrainConfig | None, list[str]]:
     """Check every section at once; `model.seed` is the run's where it is not set."""
     rest = {key: value for key, value in values.items() if key != "model"}
     section = values.get("model", {})
@@ -232,6 +287,14 @@ def _validated(values: Mapping[str, Any], faults: list[str], source: Path | str)
     model, of_model = check_model(section, "model.")
     config, of_rest = check_values(TrainConfig, rest)
     faults = faults + of_model + of_rest
-    if faults or config is None or model is None:
+    if config is not None and config.data.shots is not None and config.data.train_share < 1:
+        faults.append("data.shots, data.train_share: both choose the training rows; give one of them")
+    if config is None or model is None:
+        return None, faults
+    return replace(config, model=model), faults
+
+
+def _accept(config: Configured | None, faults: Sequence[str], source: Path | str) -> Configured:
+    if faults or config is None:
         raise UserError("\n  ".join([f"configuration ({source}) has {len(faults)} fault(s):", *faults]))
-    return replace(config, model=model)
+    return config

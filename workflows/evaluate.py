@@ -8,7 +8,7 @@ from typing import Any
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts import Dataset, Post, split_name
-from dgf.workflows.config import TrainConfig
+from dgf.workflows.config import TrainConfig, change_data
 from dgf.workflows.data import Corpus, open_corpus, read_configured
 from dgf.workflows.devices import choose_device
 from dgf.workflows.scoring import (
@@ -37,7 +37,8 @@ class EvalSettings:
         out: Where the report goes; None puts it into the run folder.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         batch_size: Rows at once.
-        data: Changes to the run's `data` section (path, features, captions, types, missing_images, on_error).
+        data: Changes to the run's `data` section (path, features, captions, types, missing_images, image_share, ...).
+            Without `image_share`, all photos are shown, whatever the run was trained with.
     """
 
     run: Path
@@ -69,7 +70,7 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     if settings.out is not None and settings.out.is_file():
         raise UserError(f"{settings.out}: is a file", "Name a folder as --out.")
     share = config.data.image_share
-    config = replace(config, data=replace(config.data, image_share=1.0, **(settings.data or {})))
+    config = change_data(config, {"image_share": 1.0, **(settings.data or {})})
     device = choose_device(settings.device)
     dataset = read_configured(replace(config.data, negative_label=None))  # the run's own counts
     settings = replace(settings, split=_known_split(dataset, settings.split))
@@ -82,7 +83,7 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     size, title = settings.batch_size, settings.split
     answers = answer(folder, config, corpus, posts, device=device, batch_size=size, title=title)
     scores = _score(answers, facts["training_rows"])
-    report = _report(settings, config, corpus, answers) | {"image_share_in_training": share}
+    report = _report(settings, config, corpus, answers, facts) | {"image_share_in_training": share}
     out.mkdir(parents=True, exist_ok=True)
     write_predictions(out, answers.rows())
     write_report(out, report, scores)
@@ -151,15 +152,24 @@ def _score(answers: Answers, training_rows: Mapping[str, int]) -> Scores | None:
     return score(gold[known], answers.predictions.relations[known], labels.relations, labels.none, training_rows)
 
 
-def _report(settings: EvalSettings, config: TrainConfig, corpus: Corpus, answers: Answers) -> dict[str, Any]:
+def _protocol(config: TrainConfig) -> str:
+    """What must stand beside every figure: whether a label reaches a prediction, and that captions are a control."""
+    control = "; captions are those of other photos (control)" if config.data.captions_of == "others" else ""
+    return (config.model.protocol or HONEST) + control
+
+
+def _report(
+    settings: EvalSettings, config: TrainConfig, corpus: Corpus, answers: Answers, facts: Mapping[str, Any]
+) -> dict[str, Any]:
     """Say how the figures came about: everything a reader must know before comparing them."""
     examples, placed = answers.split.batches.examples, answers.split.placed
-    negative = answers.labels.negative
+    captioned = examples.caption_rows
+    negative, data = answers.labels.negative, config.data
     return {
         "run": str(settings.run),
         "data": str(corpus.dataset.root),
         "split": settings.split,
-        "protocol": config.model.protocol or HONEST,
+        "protocol": _protocol(config),
         "entity_types": config.model.reads.entity_types,
         "metric": "accuracy over all rows; micro precision, recall and F1 "
         + (f"without {negative}" if negative else "over every relation"),
@@ -171,9 +181,15 @@ def _report(settings: EvalSettings, config: TrainConfig, corpus: Corpus, answers
         "skipped_rows": [*placed.skipped, *(str(fault) for fault in corpus.dataset.faults)],
         "features": corpus.store.fingerprint if corpus.store else None,
         "captioner": corpus.captioner,
-        "rows_with_caption": sum(map(bool, corpus.store.captions(examples.image_rows))) if corpus.store else 0,
+        "captions_of": data.captions_of if corpus.captions else None,
+        "rows_with_caption": 0 if captioned is None else int((captioned >= 0).sum()),
+        "image_share": data.image_share,
         "types": None if corpus.type_file is None else asdict(corpus.type_file),
         "relations": _count_relations(corpus.dataset),
         "language_model": config.language_model,
+        "training_rows": facts.get("rows"),
+        "train_share": data.train_share,
+        "shots": data.shots,
         "seed": config.seed,
+        "data_seed": config.data_seed,
     }

@@ -17,7 +17,7 @@ from dgf.pipeline.photos import find_image
 from dgf.pipeline.posts import Dataset, read_dataset
 from dgf.workflows.caption import caption
 from dgf.workflows.config import TrainConfig
-from dgf.workflows.data import open_corpus
+from dgf.workflows.data import OF_FILES, open_corpus
 from dgf.workflows.devices import choose_device
 from dgf.workflows.extract import check_photos, extract
 from dgf.workflows.scoring import answer, check_answers_place
@@ -47,11 +47,12 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
     dataset = read_dataset(
         settings.posts, on_error=settings.on_error, span_unit=settings.span_unit, with_relations=False
     )
+    facts = folder.read_data()
     with _work_folder(settings.work) as work:
         workers = WorkerPool(str(device), settings.workers)
         with _as_work_folder(work):
-            features, captions = _see(settings, dataset, folder.read_data(), work, workers)
-        config = _for_posts(config, settings, features, captions)
+            features, captions = _see(settings, dataset, facts, work, workers)
+        config = _for_posts(config, settings, features, captions, of_files=_is_of_files(facts))
         corpus = open_corpus(config, dataset, device)
         posts = [replace(post, relation=None) for post in dataset.posts]
         answers = answer(folder, config, corpus, posts, device=device, batch_size=settings.batch_size, title="predict")
@@ -81,7 +82,7 @@ def _see(
 ) -> tuple[Path | None, Path | None]:
     """Features and captions of the posts' photos; none where the run has none or no photo is there."""
     strict, with_photo = settings.missing_images == "error", [post for post in dataset.posts if post.image_ids]
-    if facts["extraction"] is None and with_photo and strict:
+    if facts["extraction"] is None and facts["captioner"] is None and with_photo and strict:
         raise UserError(
             f"{settings.run}: was trained on text alone, and {len(with_photo)} posts show a photo",
             "Give --missing-images text-only to answer them from their text.",
@@ -110,6 +111,11 @@ def _see(
     return features, captions
 
 
+def _is_of_files(facts: Mapping[str, Any]) -> bool:
+    """Whether the run read its captions from files."""
+    return str(facts["captioner"]).startswith(OF_FILES)
+
+
 def _captioner(command: Mapping[str, Any], source: str | None) -> CaptionerSpec:
     """The run's captioner, read from another place where one is named."""
     spec = CaptionerSpec(**command)
@@ -125,13 +131,15 @@ def _captioner(command: Mapping[str, Any], source: str | None) -> CaptionerSpec:
 
 
 def _for_posts(
-    config: TrainConfig, settings: PredictSettings, features: Path | None, captions: Path | None
+    config: TrainConfig, settings: PredictSettings, features: Path | None, captions: Path | None, *, of_files: bool
 ) -> TrainConfig:
+    """The run's configuration with these posts as its data; a run on captions `of_files` looks for theirs there."""
+    made = None if captions is None else str(captions)
     data = replace(
         config.data,
         path=str(settings.posts),
         features=None if features is None else str(features),
-        captions=None if captions is None else str(captions),
+        captions=config.data.captions if of_files else made,
         types=None,
         span_unit=settings.span_unit,
         missing_images=settings.missing_images,

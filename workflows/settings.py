@@ -69,6 +69,14 @@ SpansIn = Annotated[
     Doc("What spans into a text count: characters, or UTF-16 units as JavaScript and Java do."),
 ]
 Types = Annotated[Path | None, Doc("JSONL of entity types by post id.")]
+CaptionPaths = Annotated[
+    tuple[Path, ...],
+    Placeholder("PATH"),
+    Doc(
+        'Caption shards, or a file of captions, one line a photo: {"image_id": ..., "caption": ...}. Files need no '
+        "--features; give the option again for each."
+    ),
+]
 RowsAtOnce = Annotated[int, Ge(1), Doc("Rows at once.")]
 
 
@@ -187,8 +195,8 @@ class TrainOptions:
 
     out: Annotated[Path, Doc("Run folder to make.")]
     words: Annotated[tuple[str, ...], Positional("[DATA] [KEY=VALUE]...", many=True)] = ()
-    features: Annotated[Path | None, Doc("Feature shards; none trains on text alone.")] = None
-    captions: Annotated[Path | None, Doc("Caption shards.")] = None
+    features: Annotated[Path | None, Doc("Feature shards; none trains without them.")] = None
+    captions: CaptionPaths = ()
     types: Types = None
     preset: Annotated[str, Doc("Values to start from: paper, finetune (trains the language model), demo.")] = "paper"
     config_file: Annotated[Path | None, Spelled("--config"), Doc("YAML with any of the keys.")] = None
@@ -223,8 +231,11 @@ class EvalOptions:
     out: Annotated[Path | None, Doc("Folder of the report.  [default: RUN/eval-SPLIT]")] = None
     path: Annotated[Path | None, Spelled("--data"), Doc("Another data set than the run's.")] = None
     features: Annotated[Path | None, Doc("Its feature shards.")] = None
-    captions: Annotated[Path | None, Doc("Its caption shards.")] = None
+    captions: CaptionPaths = ()
     types: Types = None
+    image_share: Annotated[
+        float | None, Interval(ge=0, le=1), Doc("Share of the photos that is shown, drawn by the seed.  [default: 1.0]")
+    ] = None
     missing_images: Annotated[Literal["error", "skip", "text-only"] | None, Doc("As for `dgf train`.")] = None
     on_error: Annotated[Literal["stop", "skip"] | None, Doc("As for `dgf train`.")] = None
     span_unit: Annotated[Literal["characters", "utf16"] | None, Doc("As for `dgf train`.")] = None

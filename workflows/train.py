@@ -15,7 +15,16 @@ from dgf.pipeline.files import exclusive
 from dgf.pipeline.posts import NONE
 from dgf.pipeline.shards import FC7, ShardFolder
 from dgf.workflows.config import TrainConfig, dump_config
-from dgf.workflows.data import Corpus, Split, open_corpus, prepare_splits, read_configured, train_tokenizer
+from dgf.workflows.data import (
+    Corpus,
+    Split,
+    caption_folder,
+    draw_rows,
+    open_corpus,
+    prepare_splits,
+    read_configured,
+    train_tokenizer,
+)
 from dgf.workflows.devices import choose_device
 from dgf.workflows.environment import describe_environment
 from dgf.workflows.training.language_models import open_language_model
@@ -75,7 +84,7 @@ def train(settings: TrainSettings) -> TrainSummary:
     # the data, and a model of its labels and its features' shapes
     dataset = read_configured(config.data)
     corpus = open_corpus(config, dataset, device)
-    posts = {name: corpus.split(name) for name in ("train", "val")}
+    posts = {"train": draw_rows(corpus.split("train"), config), "val": corpus.split("val")}
     model = _build_model(config, corpus, settings.fetch).to(device)
     splits = prepare_splits(corpus, posts, model, config, device, pool=not model.captions_change)
     for name, split in splits.items():
@@ -133,7 +142,7 @@ def _build_model(config: TrainConfig, corpus: Corpus, fetch: bool) -> RelationMo
     labels = LabelSpace.from_relations(corpus.dataset.relations, corpus.type_names, corpus.dataset.negative)
     language_model = open_language_model(config.language_model, config.model.seed, fetch=fetch)
     if language_model.tokenizer is None:
-        sentences = (" ".join(post.tokens) for post in corpus.split("train"))
+        sentences = (" ".join(post.tokens) for post in draw_rows(corpus.split("train"), config))
         language_model.tokenizer = train_tokenizer(sentences, language_model.vocab_size)
     store, reads = corpus.store, config.model.reads
     block_shape = None
@@ -148,7 +157,7 @@ def _training_facts(
 ) -> dict[str, Any]:
     """Gather what evaluation must know of the training data; `dgf eval` reads it."""
     counts = Counter(post.relation for post in split.placed.posts)
-    captions, negative = config.data.captions, labels.negative
+    captions, negative = caption_folder(config.data), labels.negative
     return {
         **({"negative_label": negative} if negative not in (None, NONE) else {}),  # as runs from before it was a choice
         **({"types_file": asdict(corpus.type_file)} if corpus.type_file is not None else {}),
@@ -160,5 +169,5 @@ def _training_facts(
         "features": corpus.store.fingerprint if corpus.store else None,
         "captioner": corpus.captioner,
         "extraction": ShardFolder.open(corpus.store.folder, "features").command if corpus.store else None,
-        "captioning": ShardFolder.open(Path(captions), "captions").command if captions else None,
+        "captioning": ShardFolder.open(captions, "captions").command if captions else None,
     }

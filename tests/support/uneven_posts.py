@@ -18,7 +18,15 @@ from dgf.model.labels import LabelSpace
 from dgf.model.language_model import load_language_model
 from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts import Mention, Post
-from dgf.workflows.data import BatchMaker, PostEncoder, make_examples, place, tokenize_captions, train_tokenizer
+from dgf.workflows.data import (
+    BatchMaker,
+    CaptionTable,
+    PostEncoder,
+    make_examples,
+    place,
+    tokenize_captions,
+    train_tokenizer,
+)
 from support.small_world import LAYOUT, write_shards
 
 RELATIONS = ("None", "/per/org/member_of", "/per/per/peer", "/loc/loc/contain", "/per/loc/place_of_residence")
@@ -112,10 +120,12 @@ def maker_of(world: UnevenPosts, posts: Sequence[Post] | None = None, *, photos:
     """The batches of some posts (of all, where none are named), with photos and captions or on text alone."""
     chosen = world.posts if posts is None else posts
     store = FeatureStore.open(world.features, world.captions, image="blocks") if photos else None
-    rows = place(chosen, store, "text-only", world.folder).rows
+    table = None if store is None else CaptionTable(tuple(store.captions(range(len(store)))), "of the shards")
+    placed = place(chosen, store, "text-only", world.folder, captions=table)
     encoder = PostEncoder(tokenizer())
-    examples = make_examples(chosen, rows, encoder, LabelSpace.from_relations(RELATIONS), "predicted", {})
-    captions = None if store is None else tokenize_captions(store, tokenizer())
+    labels = LabelSpace.from_relations(RELATIONS)
+    examples = make_examples(chosen, placed.rows, encoder, labels, "predicted", {}, placed.caption_rows)
+    captions = None if table is None else tokenize_captions(table.texts, tokenizer(), 32)
     return BatchMaker(examples, store, captions, ModelConfig().reads)
 
 

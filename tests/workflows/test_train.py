@@ -22,9 +22,8 @@ from dgf.model.dgf_pt.network import DGF
 from dgf.model.dgf_pt.objective import DGFOutput
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
-from dgf.pipeline.posts import read_dataset
 from dgf.workflows.config import TrainConfig, resolve_config
-from dgf.workflows.data import place, pool_captions, tokenize_captions
+from dgf.workflows.data import pool_captions, tokenize_captions
 from dgf.workflows.evaluate import EvalSettings, Evaluation, evaluate
 from dgf.workflows.train import TrainSettings, train
 from support.small_world import RELATIONS, SIZES, TINY, write_posts, write_shards
@@ -140,18 +139,6 @@ def test_a_share_of_no_photos_trains_on_text(world: World, tmp_path: Path) -> No
     assert summary.text_only == summary.rows == 12
 
 
-def test_a_share_keeps_the_same_photos_for_one_seed_and_more_of_them_for_a_larger_share(world: World) -> None:
-    store = FeatureStore.open(world.features, None, image="blocks")
-    posts = [post for split in read_dataset(world.posts).splits.values() for post in split]
-
-    def kept(share: float, seed: int) -> set[int]:
-        rows = place(posts, store, "error", world.posts, share=share, seed=seed).rows
-        return {int(row) for row in rows if row >= 0}
-
-    assert kept(0.5, 1) == kept(0.5, 1) != kept(0.5, 2)
-    assert kept(0, 1) == set() < kept(0.3, 1) < kept(0.7, 1) < kept(1, 1) == set(range(len(store)))
-
-
 def test_a_missing_photo_is_an_error_skipped_or_masked(tmp_path: Path) -> None:
     posts = write_posts(tmp_path / "posts", without=("train-0.png",))
     write_shards(posts, tmp_path / "features")
@@ -232,7 +219,7 @@ def test_a_run_whose_data_changed_does_not_go_on(tmp_path: Path) -> None:
 def test_only_captions_that_are_shown_are_encoded_and_come_out_the_same(run: Path, world: World) -> None:
     network = load_model(run)
     store = FeatureStore.open(world.features, world.captions)
-    captions = tokenize_captions(store, network.language_model.tokenizer)
+    captions = tokenize_captions(store.captions(range(len(store))), network.language_model.tokenizer, 32)
     everything = pool_captions(captions, np.arange(len(store)), network, torch.device("cpu")).pooled
     some = pool_captions(captions, np.array([5, -1, 2, 5]), network, torch.device("cpu")).pooled
     assert everything is not None and some is not None

@@ -9,14 +9,18 @@ from dgf.workflows.data.batches import (
     shuffled,
     tokenize_captions,
 )
+from dgf.workflows.data.captions import OF_FILES, CaptionTable, caption_files, caption_folder
 from dgf.workflows.data.corpus import Corpus, open_corpus, read_configured, types_of_posts
+from dgf.workflows.data.draws import draw_rows
 from dgf.workflows.data.encode import EncodedPost, PostEncoder, train_tokenizer
 from dgf.workflows.data.examples import make_examples
 from dgf.workflows.data.splits import Placed, Split, place, prepare_splits
 from dgf.workflows.data.type_file import TypeFile, read_types
 
 __all__ = [
+    "OF_FILES",
     "BatchMaker",
+    "CaptionTable",
     "Captions",
     "Corpus",
     "EncodedPost",
@@ -25,6 +29,9 @@ __all__ = [
     "Split",
     "TypeFile",
     "by_length",
+    "caption_files",
+    "caption_folder",
+    "draw_rows",
     "epoch_batches",
     "make_examples",
     "open_corpus",

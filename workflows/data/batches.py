@@ -14,9 +14,6 @@ from dgf.model.interface import RelationModel
 from dgf.pipeline.features import FeatureStore
 from dgf.workflows.data.examples import Examples, Ints
 
-MAX_CAPTION = 32
-"""Most tokens of a caption that are read; Oscar writes at most twenty word pieces."""
-
 POOLED_AT_ONCE = 256
 
 STREAM_BYTES = 1 << 30
@@ -28,25 +25,25 @@ POOL = 8
 
 @dataclass(frozen=True, slots=True)
 class Captions:
-    """Every photo's caption, by row of the feature store.
+    """Every caption, by row of its table.
 
     Args:
         tokens: Token ids of each caption; empty where there is none.
-        pooled: (photos, N) on the CPU, where the language model does not change; None where it is being trained
+        pooled: (captions, N) on the CPU, where the language model does not change; None where it is being trained
             and must read them again.
     """
 
     tokens: tuple[tuple[int, ...], ...]
     pooled: Tensor | None = None
 
-    def add_to(self, batch: Batch, image_rows: Ints) -> None:
-        """Put the captions of these photos (B,) into the batch; -1 has none."""
-        chosen = [self.tokens[row] if row >= 0 else () for row in image_rows]
+    def add_to(self, batch: Batch, rows: Ints) -> None:
+        """Put the captions of these rows (B,) into the batch; -1 is none."""
+        chosen = [self.tokens[row] if row >= 0 else () for row in rows]
         if not any(chosen):
             return
         batch.caption_mask = torch.tensor([bool(tokens) for tokens in chosen])
         if self.pooled is not None:
-            batch.captions = self.pooled[torch.from_numpy(np.maximum(image_rows, 0))]
+            batch.captions = self.pooled[torch.from_numpy(np.maximum(rows, 0))]
         else:
             batch.caption_tokens, batch.caption_token_mask = _padded(chosen)
 
@@ -58,7 +55,7 @@ class BatchMaker:
     Args:
         examples: The split.
         store: The feature shards; None to run on text.
-        captions: Of the store's photos; None for none.
+        captions: Of the photos; None for none.
         reads: What the model reads of a photo.
     """
 
@@ -71,17 +68,16 @@ class BatchMaker:
         """Make the batch of these rows, padded to its longest."""
         batch = self.examples.text_batch(rows)
         image_rows = self.examples.image_rows[rows]
-        if self.store is None or (image_rows < 0).all():
-            return batch
-        if self.reads.objects or self.reads.image is not None:
+        seen = self.store is not None and bool((image_rows >= 0).any())
+        if self.store is not None and seen and (self.reads.objects or self.reads.image is not None):
             features = self.store.gather(image_rows)
             if self.reads.objects:
                 batch.objects, batch.object_mask = features.objects, features.object_mask
             if self.reads.image is not None:
                 batch.blocks = features.fc7[:, None] if self.reads.image == "fc7" else features.blocks
                 batch.image_mask = torch.from_numpy(image_rows >= 0)
-        if self.captions is not None:
-            self.captions.add_to(batch, image_rows)
+        if self.captions is not None and self.examples.caption_rows is not None:
+            self.captions.add_to(batch, self.examples.caption_rows[rows])
         return batch
 
 
@@ -118,19 +114,18 @@ def by_length(lengths: Ints, batch_size: int) -> Iterator[Ints]:
         yield order[start : start + batch_size]
 
 
-def tokenize_captions(store: FeatureStore, tokenizer: PreTrainedTokenizerBase) -> Captions:
-    """Tokenize every caption of the store once."""
-    texts = store.captions(range(len(store)))
-    encoded = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
-    return Captions(tuple(tuple(ids[:MAX_CAPTION]) for ids in encoded))
+def tokenize_captions(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_length: int) -> Captions:
+    """Tokenize every caption once, up to `max_length` tokens."""
+    encoded = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
+    return Captions(tuple(tuple(ids[:max_length]) for ids in encoded))
 
 
-def pool_captions(captions: Captions, image_rows: Ints, model: RelationModel, device: torch.device) -> Captions:
+def pool_captions(captions: Captions, wanted: Ints, model: RelationModel, device: torch.device) -> Captions:
     """Encode captions once, for a language model that does not change (eq. 8).
 
-    `image_rows` are those of the photos that will be shown, repetitions and -1 allowed; the others stay zeros.
+    `wanted` are the rows that will be read, repetitions and -1 allowed; the others stay zeros.
     """
-    shown = np.unique(image_rows[image_rows >= 0])
+    shown = np.unique(wanted[wanted >= 0])
     pooled = torch.zeros(len(captions.tokens), model.language_model.width)
     for start in range(0, len(shown), POOLED_AT_ONCE):
         rows = shown[start : start + POOLED_AT_ONCE]

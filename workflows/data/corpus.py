@@ -9,8 +9,8 @@ import torch
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts import Dataset, Post, read_dataset
-from dgf.pipeline.shards import ShardFolder, fingerprint_of
 from dgf.workflows.config import DataConfig, TrainConfig
+from dgf.workflows.data.captions import CaptionTable, caption_folder, open_captions
 from dgf.workflows.data.type_file import TypeFile, TypePairs, check_types, match_types, read_types
 
 
@@ -20,16 +20,16 @@ class Corpus:
 
     Args:
         dataset: The posts.
-        store: Feature (and caption) shards; None to work on text.
+        store: Feature shards; None to work without them.
         types: Entity types by post id, where a file or the data set gives them.
-        captioner: Fingerprint of what wrote the captions; None where there are none.
+        captions: Of the photos; None where there are none.
         type_file: The file that types were given in and how it fits; None where there is none.
     """
 
     dataset: Dataset
     store: FeatureStore | None
     types: TypePairs
-    captioner: str | None
+    captions: CaptionTable | None
     type_file: TypeFile | None = None
 
     def split(self, name: str) -> tuple[Post, ...]:
@@ -43,6 +43,11 @@ class Corpus:
             there = ", ".join(self.dataset.splits)
             raise UserError(f"{self.dataset.root}: no rows in a split called {name!r}", f"Splits here: {there}.")
         return posts
+
+    @property
+    def captioner(self) -> str | None:
+        """Fingerprint of what wrote the captions; None where there are none."""
+        return None if self.captions is None else self.captions.captioner
 
     @property
     def type_names(self) -> tuple[str, ...]:
@@ -62,18 +67,16 @@ def open_corpus(config: TrainConfig, dataset: Dataset, device: torch.device) -> 
         UserError: If anything is missing or at fault.
     """
     data = config.data
-    if data.captions and not data.features:
-        raise UserError("--captions needs --features: captions belong to the photos in the feature shards")
-    store, captions = None, Path(data.captions) if data.captions else None
+    store, folder = None, caption_folder(data)
     if data.features:
-        store = FeatureStore.open(Path(data.features), captions, image=config.model.reads.image or "blocks")
+        store = FeatureStore.open(Path(data.features), folder, image=config.model.reads.image or "blocks")
         store.place(device)
+    captions = open_captions(data, store)
     types = read_types(Path(data.types)) if data.types else {}
     type_file = match_types(Path(data.types), types, dataset) if data.types else None
     known = types_of_posts(post for posts in dataset.splits.values() for post in posts)
     check_types(known, dataset, str(dataset.root), strict=False)
-    captioner = fingerprint_of(ShardFolder.open(captions, "captions").settings["captioner"]) if captions else None
-    return Corpus(dataset, store, {**known, **types}, captioner, type_file)
+    return Corpus(dataset, store, {**known, **types}, captions, type_file)
 
 
 def types_of_posts(posts: Iterable[Post]) -> TypePairs:

@@ -31,6 +31,7 @@ class Examples:
         relations: (n,) relation id, -1 where it is not known.
         type_targets: (n, 2) entity types to learn from, -1 unknown; from the relation's name or the type file.
         given_types: (n, 2) entity types the model is given, only for `entity_types` file and gold.
+        caption_rows: (n,) row of the photo's caption in the table of captions, -1 for none; None without captions.
     """
 
     posts: tuple[Post, ...]
@@ -42,6 +43,7 @@ class Examples:
     relations: Ints
     type_targets: Ints
     given_types: Ints | None
+    caption_rows: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.posts)
@@ -76,8 +78,9 @@ def make_examples(
     labels: LabelSpace,
     entity_types: EntityTypes,
     types: TypePairs,
+    caption_rows: Ints | None = None,
 ) -> Examples:
-    """Make the arrays of a split from its posts and their (n,) `image_rows` of `place`.
+    """Make the arrays of a split from its posts and their (n,) `image_rows` and `caption_rows` of `place`.
 
     `entity_types` says where the types that the model is given come from: the relation's name, or `types`, which are
     those of a type file or of the data set.
@@ -98,4 +101,5 @@ def make_examples(
         relations=relations,
         type_targets=np.where(filed >= 0, filed, named),
         given_types={"file": filed, "gold": named}.get(entity_types),
+        caption_rows=caption_rows,
     )

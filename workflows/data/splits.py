@@ -1,7 +1,7 @@
 """Posts made ready for a model, split by split: the row of each photo in the shards, tokens, captions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,9 @@ from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts import Post
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data.batches import BatchMaker, pool_captions, tokenize_captions
+from dgf.workflows.data.captions import CaptionTable, check_captioned
 from dgf.workflows.data.corpus import Corpus
+from dgf.workflows.data.draws import captions_of_others, draw_photos
 from dgf.workflows.data.encode import PostEncoder
 from dgf.workflows.data.examples import Ints, make_examples
 from dgf.workflows.settings import MissingImages
@@ -25,20 +27,28 @@ class Placed:
 
     Args:
         posts: Those that are kept.
-        rows: (n,) row in the feature store, -1 for text alone.
+        rows: (n,) row in the feature store, -1 for none.
         skipped: Ids of posts left out because their photo is missing.
         missing: Ids of posts that run on text although they name a photo.
+        caption_rows: (n,) row of the photo's caption, -1 for none; None where no captions were given.
     """
 
     posts: tuple[Post, ...]
     rows: Ints
     skipped: tuple[str, ...]
     missing: tuple[str, ...]
+    caption_rows: Ints | None = None
 
     @property
     def text_only(self) -> int:
-        """Rows that run with their visual parts masked, whatever the reason."""
-        return int((self.rows < 0).sum())
+        """Rows of which nothing but the text is seen, whatever the reason."""
+        return int((~self.shown).sum())
+
+    @property
+    def shown(self) -> np.ndarray:
+        """(n,) bool, rows of whose photo the features or the caption are there."""
+        there: np.ndarray = self.rows >= 0
+        return there if self.caption_rows is None else there | (self.caption_rows >= 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +77,40 @@ def prepare_splits(
     """
     reads, language_model = config.model.reads, model.language_model
 
-    # the photo of each post: posts may drop out here
-    data, root = config.data, corpus.dataset.root
+    # the photo and caption of each post: posts may drop out here
+    data, root, table = config.data, corpus.dataset.root, corpus.captions
     placed = {
-        name: place(rows, corpus.store, data.missing_images, root, share=data.image_share, seed=config.seed)
+        name: place(rows, corpus.store, data.missing_images, root, captions=table, split=name)
         for name, rows in posts.items()
     }
     if corpus.store is not None:
         _check_matched(posts, placed, corpus.store, root)
+    if table is not None and table.names is not None:
+        told = {name: found.caption_rows for name, found in placed.items()}
+        check_captioned(table, {n: (placed[n].posts, rows) for n, rows in told.items() if rows is not None}, data)
     if not all(found.posts for found in placed.values()):
         raise UserError(f"{root}: no row is left once those without a photo are skipped")
+
+    # what is left out or changed on purpose
+    placed = {name: _as_drawn(found, corpus.store, config) for name, found in placed.items()}
 
     # words and mentions as tokens, relations and types as numbers
     base = language_model.vocab_size if reads.markers else None
     encoder = PostEncoder(language_model.tokenizer, data.max_length, base)
     examples = {
-        name: make_examples(found.posts, found.rows, encoder, model.labels, reads.entity_types, corpus.types)
+        name: make_examples(
+            found.posts, found.rows, encoder, model.labels, reads.entity_types, corpus.types, found.caption_rows
+        )
         for name, found in placed.items()
     }
 
     # captions, of all splits together: they may show the same photos
     captions = None
-    if reads.captions and corpus.store is not None and corpus.store.has_captions:
-        captions = tokenize_captions(corpus.store, language_model.tokenizer)
+    if reads.captions and table is not None:
+        captions = tokenize_captions(table.texts, language_model.tokenizer, data.max_caption)
         if pool:
-            shown = np.concatenate([split.image_rows for split in examples.values()])
-            captions = pool_captions(captions, shown, model, device)
+            wanted = [split.caption_rows for split in examples.values() if split.caption_rows is not None]
+            captions = pool_captions(captions, np.concatenate(wanted), model, device)
     return {name: Split(BatchMaker(examples[name], corpus.store, captions, reads), placed[name]) for name in posts}
 
 
@@ -115,25 +133,28 @@ def place(
     missing_images: MissingImages,
     data: Path,
     *,
-    share: float = 1.0,
-    seed: int = 0,
+    captions: CaptionTable | None = None,
+    split: str = "",
 ) -> Placed:
-    """Look up every post's photo; a missing one is never replaced by another picture.
+    """Look up every post's photo and its caption; a missing one is never replaced by another.
+
+    Where there are captions and no features, photos are known by their captions alone, and none counts as missing.
 
     Args:
         posts: Rows of a split.
         store: The feature shards; None where there are none.
         missing_images: For posts that name a photo the shards lack.
         data: The data set, for the message.
-        share: Share of the photos to keep (Figure 3), the same photos for every split and run of one seed.
-        seed: Draws the photos kept.
+        captions: Of the photos; None where there are none.
+        split: Of the posts: files of captions may be of one split.
 
     Raises:
         UserError: If a photo is missing and `missing_images` is `error`.
     """
     rows = np.array([-1 if store is None else store.row(post.image_ids) for post in posts], dtype=np.int64)
     named = np.array([bool(post.image_ids) for post in posts], dtype=bool)
-    lacking = np.flatnonzero(named & (rows < 0))
+    wanted = store is not None or captions is None
+    lacking = np.flatnonzero(named & (rows < 0)) if wanted else np.zeros(0, np.int64)
     if lacking.size and missing_images == "error":
         first = ", ".join(posts[i].image_ids[0] for i in lacking[:3])
         where = "no features were given" if store is None else f"not in {store.folder}"
@@ -145,13 +166,31 @@ def place(
     skip = missing_images == "skip"
     keep = np.ones(len(posts), dtype=bool)
     keep[lacking] = not skip
-    if store is not None:  # draw the photos kept; one more answers for row -1
-        drawn = np.append(np.random.default_rng(seed).random(len(store)) < share, True)
-        rows = np.where(drawn[rows], rows, -1)
+    kept = tuple(post for post, there in zip(posts, keep, strict=True) if there)
     absent = tuple(posts[int(i)].id for i in lacking)
     return Placed(
-        posts=tuple(post for post, kept in zip(posts, keep, strict=True) if kept),
+        posts=kept,
         rows=rows[keep],
         skipped=absent if skip else (),
         missing=() if skip else absent,
+        caption_rows=None if captions is None else captions.find(split, kept, rows[keep]),
     )
+
+
+def _as_drawn(placed: Placed, store: FeatureStore | None, config: TrainConfig) -> Placed:
+    """Leave out the photos that `data.image_share` drops, and exchange captions where `data.captions_of` says so."""
+    rows, captions, seed = placed.rows, placed.caption_rows, config.data_seed
+    if config.data.image_share < 1:
+        photos = [  # by the name in the shards, where posts may know one photo by several
+            post.image_ids[0] if store is None or row < 0 else store.image_ids[row]
+            for post, row, shown in zip(placed.posts, rows, placed.shown, strict=True)
+            if shown
+        ]
+        drawn = draw_photos(photos, config.data.image_share, seed)
+        keep = np.zeros(len(rows), dtype=bool)
+        keep[placed.shown] = [name in drawn for name in photos]
+        rows = np.where(keep, rows, -1)
+        captions = None if captions is None else np.where(keep, captions, -1)
+    if captions is not None and config.data.captions_of == "others":
+        captions = captions_of_others(captions, seed)
+    return replace(placed, rows=rows, caption_rows=captions)

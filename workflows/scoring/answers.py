@@ -1,5 +1,6 @@
 """A model over the rows of a split, and its answers: what `dgf eval` scores and `dgf predict` hands out."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +16,13 @@ from dgf.model.labels import LabelSpace
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts import Post
 from dgf.workflows.config import TrainConfig
-from dgf.workflows.data import BatchMaker, Corpus, Split, by_length, prepare_splits
+from dgf.workflows.data import OF_FILES, BatchMaker, Corpus, Split, by_length, prepare_splits
 from dgf.workflows.devices import autocast
 from dgf.workflows.training.run_folder import RunFolder
 
 Floats = NDArray[np.float32]
+
+_log = logging.getLogger(__name__)
 
 ALWAYS = {"id", "head", "tail", "relation", "probability", "best"}
 SOMETIMES = {"types", "protocol", "gates"}
@@ -133,7 +136,8 @@ def answer(
     Raises:
         UserError: If features or captions are not of the kind the run was trained on, or photos are missing.
     """
-    _check_features(corpus, config, folder)
+    _check_features(corpus, folder)
+    _check_captions(corpus, config, folder)
     model = load_model(folder.path).to(device)
     split = prepare_splits(corpus, {title: posts}, model, config, device, pool=True)[title]
     predictions = predict(
@@ -142,7 +146,7 @@ def answer(
     return Answers(split, predictions, model.labels, model.config.protocol)
 
 
-def _check_features(corpus: Corpus, config: TrainConfig, folder: RunFolder) -> None:
+def _check_features(corpus: Corpus, folder: RunFolder) -> None:
     facts = folder.read_data()
     if corpus.store is None:
         return
@@ -153,11 +157,23 @@ def _check_features(corpus: Corpus, config: TrainConfig, folder: RunFolder) -> N
             f"{corpus.store.folder}: these features were made in another way than those {folder.path} was trained on",
             "Extract them with the same detector, weights and options (`dgf inspect` shows both).",
         )
-    if corpus.captioner is not None and corpus.captioner != facts["captioner"]:
+
+
+def _check_captions(corpus: Corpus, config: TrainConfig, folder: RunFolder) -> None:
+    """Refuse captions of another captioner; say of files, which do not tell who wrote them, that they are others."""
+    now, before = corpus.captioner, folder.read_data()["captioner"]
+    if now is None or now == before:
+        return
+    if before is None:
+        raise UserError(f"{folder.path}: was trained without captions and cannot read any", "Leave out --captions.")
+    if not (now.startswith(OF_FILES) or before.startswith(OF_FILES)):
         raise UserError(
             f"{config.data.captions}: these captions are of another captioner than those {folder.path} was trained on",
             "Caption the photos with the same checkpoint, beams and length.",
         )
+    _log.warning(
+        "warning: these captions are not those that %s was trained on: are they of the same captioner?", folder.path
+    )
 
 
 def _rounded(value: Any) -> float:

@@ -379,6 +379,24 @@ def test_chunked_arrays_are_refused(tmp_path: Path) -> None:
         FeatureStore.open(made.features)
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["objects/features", "image/blocks"])
+def test_features_that_are_not_finite_are_refused_with_shard_and_photo(
+    name: str, number: float, tmp_path: Path
+) -> None:
+    made = make(tmp_path)
+    path = made.features / "shard-00002.h5"
+    with h5py.File(path, "r+") as file:
+        file[name][3, 1, 5] = number
+    _reseal(path)
+    store = FeatureStore.open(made.features)
+    expect(made, store, [0])
+    told = rf"shard-00002\.h5: {name} of 1 photos hold numbers that are not finite, such as those of {made.ids[7]}"
+    for read in (lambda: store.gather([7]), lambda: store.place("cpu"), lambda: store.load("cpu")):
+        with pytest.raises(UserError, match=told):
+            read()
+
+
 def test_a_shard_that_vanishes_while_open(tmp_path: Path) -> None:
     made = make(tmp_path)
     store = FeatureStore.open(made.features)
