@@ -1,11 +1,11 @@
 """The models there are: for each `model.name`, its configuration and its presets. Nothing heavy is imported."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dgf.model.config import RelationConfig, check_values
-from dgf.model.dgf_pt.config import MODEL_PRESETS, ModelConfig
+from dgf.model.dgf_pt.config import MODEL_PRESETS, RECORDED_WITHOUT, ModelConfig
 
 DEFAULT_MODEL = "dgf-pt"
 """Runs from before models had names are of this one."""
@@ -13,13 +13,21 @@ DEFAULT_MODEL = "dgf-pt"
 
 @dataclass(frozen=True, slots=True)
 class ModelKind:
-    """The class of a model's configuration, and the keys that differ from the defaults by preset of training."""
+    """What is known of a model by its name.
+
+    Args:
+        config: The class of its configuration.
+        presets: The keys that differ from the defaults, by preset of training.
+        recorded_without: What a configuration that an older version recorded means by the keys that it lacks, where
+            that is not the default.
+    """
 
     config: type[RelationConfig]
     presets: Mapping[str, Mapping[str, Any]]
+    recorded_without: Mapping[str, Any] = field(default_factory=dict)
 
 
-MODEL_KINDS: dict[str, ModelKind] = {DEFAULT_MODEL: ModelKind(ModelConfig, MODEL_PRESETS)}
+MODEL_KINDS: dict[str, ModelKind] = {DEFAULT_MODEL: ModelKind(ModelConfig, MODEL_PRESETS, RECORDED_WITHOUT)}
 
 
 def find_kind(values: object) -> ModelKind | None:
@@ -28,9 +36,19 @@ def find_kind(values: object) -> ModelKind | None:
     return MODEL_KINDS.get(name) if isinstance(name, str) else None
 
 
-def check_model(values: Mapping[str, Any], section: str = "") -> tuple[RelationConfig | None, list[str]]:
-    """Make the configuration of the model that `name` chooses, as `check_values` does."""
+def check_model(
+    values: Mapping[str, Any], section: str = "", *, recorded: bool = False
+) -> tuple[RelationConfig | None, list[str]]:
+    """Make the configuration of the model that `name` chooses, as `check_values` does.
+
+    Args:
+        values: Its keys.
+        section: What stands before each key in a fault.
+        recorded: Whether a run recorded them, every key that its version had, rather than somebody asked for them.
+    """
     kind = find_kind(values)
     if kind is None:
         return None, [f"{section}name: {values['name']!r} is none of: {', '.join(MODEL_KINDS)}"]
+    if recorded and isinstance(values, Mapping):
+        values = {**kind.recorded_without, **values}
     return check_values(kind.config, values, section)

@@ -64,8 +64,8 @@ class RelationModel(Protocol):
     def loss(self, output: Any, batch: Batch) -> Mapping[str, Tensor]:
         """Return `total`, which is to be minimized, and what it is made of: scalars; the batch has relations."""
 
-    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Return the trainable parameters of the language model, and those of the new layers."""
+    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
+        """Return the trainable parameters: of the language model, of the new layers, temperatures of softmaxes."""
 
     def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Encode captions, (B, C) int64 and (B, C) bool -> (B, N), for `Batch.captions`; no gradient, no dropout."""

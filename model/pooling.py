@@ -24,6 +24,11 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return (weight @ values / weight.sum(2, keepdim=True).clamp(min=1)).squeeze(1)
 
 
+def normalized(states: Tensor) -> Tensor:
+    """Bring (..., N) states of any language model to mean 0 and variance 1, so that what reads them has one scale."""
+    return F.layer_norm(states, states.shape[-1:])
+
+
 def cosines(left: Tensor, right: Tensor) -> Tensor:
     """Compute the cosine of every pair: (..., A, N) and (..., C, N) -> (..., A, C).
 

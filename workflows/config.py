@@ -80,6 +80,7 @@ class OptimConfig:
         batch_size: Rows a step.
         learning_rate: Of the parameters this project adds (prefixes, gates, heads).
         lm_learning_rate: Of the language model's own weights, where `model.plm` is `full` or `lora`.
+        temperature_rate: Of the logarithms of temperatures, single numbers that a rate for weights hardly moves.
         weight_decay: AdamW's, on matrices; biases, norms and vectors have none.
         warmup: Share of the steps over which the rate rises, in equal parts, to the whole of it.
         schedule: What the rate does after that.
@@ -91,6 +92,7 @@ class OptimConfig:
     batch_size: Annotated[Whole, Field(ge=1)] = 100
     learning_rate: Annotated[Number, Field(gt=0, le=1)] = 2e-4
     lm_learning_rate: Annotated[Number, Field(gt=0, le=1)] = 5e-5
+    temperature_rate: Annotated[Number, Field(gt=0, le=1)] = 5e-3
     weight_decay: Annotated[Number, Field(ge=0)] = 0.01
     warmup: Annotated[Number, Field(ge=0, le=1)] = 0.06
     schedule: Literal["linear", "constant"] = "linear"
@@ -225,7 +227,7 @@ def load_config(file: Path) -> TrainConfig:
             "Undo the change; another data set is named with `dgf eval --data`. Removing the last line, which starts "
             "with `# sha256`, accepts a change that was made on purpose.",
         )
-    return _accept(*_checked(_read_yaml(file), []), file)
+    return _accept(*_checked(_read_yaml(file), [], recorded=True), file)
 
 
 def dump_config(config: TrainConfig, *, sealed: bool = False) -> str:
@@ -278,13 +280,15 @@ def _override(values: dict[str, Any], word: str) -> str | None:
     return None
 
 
-def _checked(values: Mapping[str, Any], faults: list[str]) -> tuple[TrainConfig | None, list[str]]:
+def _checked(
+    values: Mapping[str, Any], faults: list[str], *, recorded: bool = False
+) -> tuple[TrainConfig | None, list[str]]:
     """Check every section at once; `model.seed` is the run's where it is not set."""
     rest = {key: value for key, value in values.items() if key != "model"}
     section = values.get("model", {})
     if isinstance(section, Mapping):
         section = {"seed": values.get("seed", 0), **section}
-    model, of_model = check_model(section, "model.")
+    model, of_model = check_model(section, "model.", recorded=recorded)
     config, of_rest = check_values(TrainConfig, rest)
     faults = faults + of_model + of_rest
     if config is not None and config.data.shots is not None and config.data.train_share < 1:

@@ -65,6 +65,8 @@ class ModelConfig:
         image_blocks: M for `fc7`.
         alpha: Eq. 4 as a softmax over the objects, or the `literal` ratio of cosines.
         temperature: Where the learned temperatures of the two softmaxes over cosines start.
+        states: `normalized` brings the language model's last states to one scale before anything reads them, so that
+            gates mean the same in every language model, and centers those of eq. 12; `raw` leaves them as they are.
         fusion: Dual-gated fusion (eq. 4 to 8); without it the decoder reads the text as encoded.
         delta: Weight of the caption (eq. 8).
         dropout: Dropout of the new layers.
@@ -96,6 +98,7 @@ class ModelConfig:
     image_blocks: Count = 49
     alpha: Literal["softmax", "literal"] = "softmax"
     temperature: Annotated[Number, Field(gt=0)] = 0.1
+    states: Literal["normalized", "raw"] = "normalized"
     fusion: Flag = True
     delta: Weight = 0.4
     dropout: Share = 0.6
@@ -119,6 +122,9 @@ class ModelConfig:
         """Everything of a post; its caption only for fusion (eq. 8)."""
         return Reads(True, self.image_features, self.fusion, self.markers, self.entity_types)
 
+
+#: What a configuration means by a key that it was recorded without, since its version had no such key.
+RECORDED_WITHOUT: Mapping[str, Any] = {"states": "raw"}
 
 #: `paper` is section 4 and Table 3; `finetune` trains the language model itself, for text; `demo` is small and quick.
 MODEL_PRESETS: Mapping[str, Mapping[str, Any]] = {

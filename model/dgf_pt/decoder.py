@@ -88,7 +88,10 @@ class GenerativeDecoder(nn.Module):
         self.register_buffer("allowed", labels.allowed(), persistent=False)
         self.dropout = nn.Dropout(config.dropout)
         self.classify = nn.Linear(3 * width, len(labels.relations))
-        self.classify_image = nn.Linear(width, len(labels.relations), bias=False) if image else None
+        self.classify_image: nn.Linear | None = None
+        if image:
+            self.classify_image = nn.Linear(width, len(labels.relations), bias=False)
+            nn.init.zeros_(self.classify_image.weight)  # an image tells nothing before it has taught something
 
     def forward(
         self, backbone: Backbone, context: EncodedStages, branches: list[Branch], given: Tensor | None

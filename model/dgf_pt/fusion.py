@@ -56,7 +56,7 @@ class DualGatedFusion(nn.Module):
             self.log_temperature = nn.Parameter(torch.tensor(math.log(config.temperature)))
         if objects or image:
             last = nn.Linear(width, width)
-            nn.init.normal_(last.weight, std=0.02)  # the fused text starts near the text itself
+            nn.init.normal_(last.weight, std=1e-3)  # the fused text starts as the text itself, all but
             nn.init.zeros_(last.bias)
             self.mlp = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Dropout(config.dropout), last)
 

@@ -16,7 +16,7 @@ from dgf.model.dgf_pt.objective import DGFOutput, joint_objective
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import LanguageModel
-from dgf.model.pooling import masked_mean, span_mean
+from dgf.model.pooling import masked_mean, normalized, span_mean
 
 
 class DGF(nn.Module):
@@ -81,11 +81,19 @@ class DGF(nn.Module):
             self.backbone.eval()
         return self
 
-    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Return the trainable parameters of the language model (adapters with `lora`), and the new layers'."""
+    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
+        """Return the trainable parameters of the language model (adapters with `lora`), the new layers', temperatures.
+
+        With `states: raw` the temperatures are among the new layers'.
+        """
+        apart = self.config.states == "normalized"
         inside = {id(parameter) for parameter in self.backbone.parameters()}
-        trainable = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        return [p for p in trainable if id(p) in inside], [p for p in trainable if id(p) not in inside]
+        groups: tuple[list[nn.Parameter], ...] = ([], [], [])
+        for name, parameter in self.named_parameters():
+            if parameter.requires_grad:
+                temperature = apart and name.endswith("log_temperature")
+                groups[0 if id(parameter) in inside else 2 if temperature else 1].append(parameter)
+        return groups[0], groups[1], groups[2]
 
     @torch.no_grad()
     def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
@@ -113,9 +121,9 @@ class DGF(nn.Module):
             staged: Feed the stages one after another with a cache (eq. 1 to 3) instead of in one pass.
         """
         context, gates = self._encode(batch, staged)
-        text = context.hidden["text"]
-        objects = _of(context, "objects", batch.object_mask)
-        image = _of(context, "image", batch.image_mask)
+        text = self._scaled(context.hidden["text"])
+        objects = self._seen(context, "objects", batch.object_mask)
+        image = self._seen(context, "image", batch.image_mask)
         caption = self._caption(batch)
         fused = text
         if self.fusion is not None and (objects is not None or image is not None or caption is not None):
@@ -192,8 +200,16 @@ class DGF(nn.Module):
             return None
         if batch.caption_tokens is not None:
             mask = _given(batch.caption_token_mask, "caption_token_mask")
-            return self.encode_captions(batch.caption_tokens, mask), there
-        return _given(batch.captions, "captions").to(self.text_input.fc.weight.dtype), there
+            return self._scaled(self.encode_captions(batch.caption_tokens, mask)), there
+        return self._scaled(_given(batch.captions, "captions").to(self.text_input.fc.weight.dtype)), there
+
+    def _seen(self, context: EncodedStages, name: str, mask: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """Return the last states of objects or image, and where they are real; None where the batch had none."""
+        return (self._scaled(context.hidden[name]), _given(mask, name)) if name in context.hidden else None
+
+    def _scaled(self, states: Tensor) -> Tensor:
+        """Bring last states to one scale: text, objects, image and caption meet in eq. 4 to 8 and 12."""
+        return normalized(states) if self.config.states == "normalized" else states
 
 
 def _prepare(language_model: LanguageModel, config: ModelConfig) -> None:
@@ -220,10 +236,6 @@ def _prepare(language_model: LanguageModel, config: ModelConfig) -> None:
             ),
             model,
         )
-
-
-def _of(context: EncodedStages, name: str, mask: Tensor | None) -> tuple[Tensor, Tensor] | None:
-    return (context.hidden[name], _given(mask, name)) if name in context.hidden else None
 
 
 def _given(tensor: Tensor | None, name: str) -> Tensor:

@@ -64,6 +64,16 @@ def consistency(fused: Tensor, text: Tensor) -> Tensor:
     return (fused.exp() * (fused - text)).sum(-1).mean()
 
 
+def centered(text: Tensor, fused: Tensor) -> tuple[Tensor, Tensor]:
+    """Take the mean of all (B, N) texts and fused texts off each of them.
+
+    What all states of a language model share, whatever the row, is most of their length: with it the cosine of any two
+    rows is near 1, and no row could be told from the hardest negative by a margin.
+    """
+    center = (text.mean(0) + fused.mean(0)) / 2
+    return text - center, fused - center
+
+
 def identification(text: Tensor, fused: Tensor, sentences: Tensor | None, margin: float) -> Tensor:
     """Compute eq. 12, its sign corrected: the hardest negatives must be farther than the positive, by a margin.
 
@@ -104,7 +114,10 @@ def joint_objective(output: DGFOutput, batch: Batch, config: ModelConfig) -> Los
     if config.joint_objective and output.log_probs_text is not None:
         distance = consistency(output.log_probs, output.log_probs_text)
     if config.joint_objective:
-        identity = identification(output.text, output.fused, batch.sentences, config.margin)
+        text, fused = output.text, output.fused
+        if config.states == "normalized":
+            text, fused = centered(text, fused)
+        identity = identification(text, fused, batch.sentences, config.margin)
     likelihood = nothing if batch.relations is None else classification(output.log_probs, batch.relations)
     if output.type_log_probs is not None and batch.type_targets is not None:
         kinds = classification(output.type_log_probs, batch.type_targets)

@@ -52,8 +52,8 @@ class BagOfWords(nn.Module):
     def loss(self, output: BagOutput, batch: Batch) -> Mapping[str, Tensor]:
         return {"total": nn.functional.nll_loss(output.log_probs, batch.relations)}
 
-    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        return [], list(self.parameters())
+    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
+        return [], list(self.parameters()), []
 
     def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
         raise AssertionError("it reads no captions")

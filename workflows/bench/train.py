@@ -43,7 +43,7 @@ def bench_train(language_model: str, preset: str, batch_size: int, steps: int, d
         model(batch)
     hook.remove()
     inputs = torch.randn(batch_size, max(lengths), loaded.width, device=device, requires_grad=True)
-    inside, _ = model.parameter_groups()
+    inside, *_ = model.parameter_groups()
 
     def step() -> None:
         with autocast(device, config.precision):

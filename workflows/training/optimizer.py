@@ -16,13 +16,14 @@ def make_optimizer(model: RelationModel, optim: OptimConfig, rows: int) -> tuple
     Biases, norms and single vectors do not decay.
 
     Args:
-        model: Its language model's weights get `lm_learning_rate`, the others `learning_rate`.
+        model: Its language model's weights get `lm_learning_rate`, temperatures `temperature_rate`, the others
+            `learning_rate`.
         optim: Rates, decay, epochs and batch size.
         rows: Training rows, which decide the number of steps.
     """
-    of_language_model, of_new_layers = model.parameter_groups()
+    rates = (optim.lm_learning_rate, optim.learning_rate, optim.temperature_rate)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for rate, parameters in ((optim.lm_learning_rate, of_language_model), (optim.learning_rate, of_new_layers)):
+    for rate, parameters in zip(rates, model.parameter_groups(), strict=True):
         for parameter in parameters:
             decay = optim.weight_decay if parameter.ndim > 1 else 0.0
             groups.setdefault((rate, decay), []).append(parameter)

@@ -11,7 +11,7 @@ from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.decoder import LEFT, Branch, restriction
 from dgf.model.dgf_pt.fusion import DualGatedFusion, literal_ratio
 from dgf.model.dgf_pt.inputs import Relevance
-from dgf.model.dgf_pt.objective import classification, consistency, identification, joint_objective
+from dgf.model.dgf_pt.objective import centered, classification, consistency, identification, joint_objective
 from dgf.model.pooling import masked_softmax, span_mean
 from support.batches import select_rows
 
@@ -178,7 +178,7 @@ def test_the_decoder_reads_entities_sentence_types_and_query(network, full_batch
         context, _ = net._encode(full_batch, False)
     first, second = reads[1], reads[2]  # (B, 2 branches x 3 places, N)
     types = output.type_log_probs.exp().numpy()
-    text = context.hidden["text"].detach().numpy()
+    text = layer_norm(context.hidden["text"].detach().numpy())
     for row, length in enumerate(full_batch.token_mask.sum(1).tolist()):
         entities = [text[row, a:b].mean(0) for a, b in full_batch.spans[row].tolist()]
         plain = np.stack([*entities, text[row, :length].mean(0)])
@@ -213,7 +213,7 @@ def expected_scores(net, states, full_batch, row, branch):
     """Eq. 13's p(r | ...) of the fused branch (0) or the text (1), and the types behind it, from the states."""
     decoder = net.decoder
     (_, encoded), (_, first), (_, second) = states
-    hidden = encoded[row].detach().numpy()
+    hidden = layer_norm(encoded[row].detach().numpy())
     length = full_batch.tokens.shape[1]
     text = hidden[-length:]
     caption = full_batch.caption_mask[row]
@@ -230,7 +230,7 @@ def expected_scores(net, states, full_batch, row, branch):
     if objects_mask.any() or full_batch.image_mask[row]:
         fused = text + linear(fusion.mlp[3], gelu(linear(fusion.mlp[0], gated)))
     if caption:
-        fused = fused + 0.4 * full_batch.captions[row].numpy()
+        fused = fused + 0.4 * layer_norm(full_batch.captions[row].numpy())
     if branch == 1:
         fused = text
     spans = full_batch.spans[row].tolist()
@@ -254,7 +254,8 @@ def expected_scores(net, states, full_batch, row, branch):
 
 def test_equation_13_and_the_type_restriction(network, full_batch):
     net = network("gpt2")
-    torch.nn.init.normal_(net.decoder.type_head.weight)
+    for layer in (net.decoder.type_head, net.decoder.classify_image, net.fusion.mlp[3]):
+        torch.nn.init.normal_(layer.weight)
     reads = []
     net.backbone.register_forward_hook(lambda _, arguments, output: reads.append((arguments, output)))
     with torch.no_grad():
@@ -328,10 +329,22 @@ def test_equation_12_with_its_sign_mended(sentences, margin):
     assert found.item() == pytest.approx(wanted, rel=1e-5, abs=1e-6)
 
 
-def test_rows_without_negatives_have_a_finite_gradient():
-    x = torch.randn(4, 6, requires_grad=True)
-    identification(x, x * 2, torch.zeros(4), 0.2).backward()
+@pytest.mark.parametrize("rows", [1, 4])
+def test_rows_without_negatives_have_a_finite_gradient(rows):
+    x = torch.randn(rows, 6, requires_grad=True)
+    identification(x, x * 2, torch.zeros(rows), 0.2).backward()
+    identification(*centered(x, x + 0), torch.zeros(rows), 0.2).backward()
     assert x.grad.isfinite().all()
+
+
+def test_what_all_rows_share_makes_no_negative_hard():
+    generator = torch.Generator().manual_seed(4)
+    shared = 10 * torch.randn(6, generator=generator)
+    x = shared + torch.randn(64, 6, generator=generator)
+    y = x + 0.1 * torch.randn(64, 6, generator=generator)
+    away, distinct = (F.normalize(part, dim=1) for part in (x, centered(x, y)[0]))
+    others = ~torch.eye(64).bool()
+    assert (away @ away.T)[others].mean() > 0.95 and (distinct @ distinct.T)[others].mean().abs() < 0.1
 
 
 def test_a_step_on_the_hinge_brings_positives_nearer_and_negatives_apart():
@@ -374,7 +387,7 @@ def test_equation_14_weighs_the_losses(network, full_batch):
     losses = joint_objective(output, full_batch, net.config)
     wanted = (
         2 * consistency(output.log_probs, output.log_probs_text)
-        + 2 * identification(output.text, output.fused, full_batch.sentences, 0.2)
+        + 2 * identification(*centered(output.text, output.fused), full_batch.sentences, 0.2)
         + 3 * classification(output.log_probs, full_batch.relations)
         + 0.3 * losses.types
     )

@@ -87,9 +87,9 @@ def test_under_autocast_residual_streams_and_cosines_stay_in_float32(network, fu
 def test_full_fine_tuning_reaches_every_layer(network, full_batch, kind):
     net = network(kind, plm="full")
     step(net, full_batch)
-    inside, new = net.parameter_groups()
+    inside, new, temperatures = net.parameter_groups()
     assert sum(p.numel() for p in inside) == sum(p.numel() for p in net.backbone.parameters())
-    assert len(inside) + len(new) == len(list(net.parameters()))
+    assert len(inside) + len(new) + len(temperatures) == len(list(net.parameters()))
     without = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert without == []
 
@@ -100,7 +100,7 @@ def test_lora_trains_adapters_alone(network, full_batch, kind):
     plain = network(kind)
     with torch.no_grad():
         assert (net(full_batch).log_probs - plain(full_batch).log_probs).abs().max() < 1e-5  # adapters start at zero
-    inside, _ = net.parameter_groups()
+    inside, *_ = net.parameter_groups()
     names = [n for n, p in net.backbone.named_parameters() if p.requires_grad]
     assert names and all("lora_" in name for name in names) and len(names) == len(inside)
     wide = {"gpt2": 1, "openai-gpt": 1, "llama": 2, "bert": 2}[kind]

@@ -11,7 +11,7 @@ from dgf.workflows.training.optimizer import make_optimizer
 from support.small_world import RELATIONS
 
 LANGUAGE_MODEL = "random:gpt2?n_layer=1&n_embd=32&n_head=2&vocab_size=60&bos_token_id=0&eos_token_id=0"
-NEW, OLD, DECAY = 0.2, 0.04, 0.01
+NEW, OLD, TEMPERATURE, DECAY = 0.2, 0.04, 0.1, 0.01
 ROWS = 45
 
 
@@ -26,6 +26,7 @@ def build(plm: str, schedule: str = "linear") -> tuple[DGF, set[int], Optimizer,
         batch_size=10,
         learning_rate=NEW,
         lm_learning_rate=OLD,
+        temperature_rate=TEMPERATURE,
         weight_decay=DECAY,
         warmup=0.2,
         schedule=schedule,
@@ -43,7 +44,7 @@ def test_the_language_model_and_the_new_layers_have_their_own_rates_and_only_mat
     }
     expected = {
         id(parameter): (
-            OLD if id(parameter) in own or "lora_" in name else NEW,
+            OLD if id(parameter) in own or "lora_" in name else TEMPERATURE if "temperature" in name else NEW,
             DECAY if parameter.ndim > 1 else 0.0,
         )
         for name, parameter in network.named_parameters()
@@ -52,7 +53,7 @@ def test_the_language_model_and_the_new_layers_have_their_own_rates_and_only_mat
     assert found == expected
     assert sum(len(group["params"]) for group in optimizer.param_groups) == len(expected)
     of_language_model = {"frozen": set(), "lora": {(OLD, DECAY)}, "full": {(OLD, DECAY), (OLD, 0.0)}}[plm]
-    assert set(found.values()) == {(NEW, DECAY), (NEW, 0.0)} | of_language_model
+    assert set(found.values()) == {(NEW, DECAY), (NEW, 0.0), (TEMPERATURE, 0.0)} | of_language_model
 
 
 @pytest.mark.parametrize(
@@ -72,4 +73,4 @@ def test_the_rate_rises_over_the_warm_up_and_then_falls_to_zero_or_stays(
         optimizer.step()
         scheduler.step()
     for step, factor in factors.items():
-        assert rates[step] == pytest.approx({NEW: factor * 0.2, OLD: factor * 0.04}), step
+        assert rates[step] == pytest.approx({NEW: factor * 0.2, OLD: factor * 0.04, TEMPERATURE: factor * 0.1}), step
