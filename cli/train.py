@@ -8,6 +8,8 @@ import click
 from dgf.cli.options import examples, given_data, options_of
 from dgf.workflows.settings import TrainOptions
 
+_GIB = 1 << 30
+
 
 @click.command(
     epilog=examples(
@@ -29,18 +31,22 @@ def train_command(
     preset: str,
     config_file: Path | None,
     device: str,
+    processes: int,
     resume: bool,
+    tensorboard: bool,
     show_config: bool,
     **data: Any,
 ) -> None:
     """Train a network on DATA and its shards into a run folder.
 
     KEY=VALUE words change the configuration, such as model.plm=full or optim.epochs=5; --show-config prints all keys.
-    The best epoch by validation micro F1 is kept.
+    The best epoch by validation micro F1 is kept. SIGTERM saves and ends with exit code 143; --resume goes on.
     """
     from dgf.workflows.config import dump_config, names_language_model, resolve_config
     from dgf.workflows.train import TrainSettings, train
+    from dgf.workflows.training.processes import rank_here
     from dgf.workflows.training.run_folder import RunFolder
+    from dgf.workflows.training.signals import TERMINATED, StoppedError
 
     path = words[0] if words and "=" not in words[0] else None
     if path == "-":
@@ -58,12 +64,21 @@ def train_command(
         click.echo(dump_config(config), nl=False)
         return
     named = resume or names_language_model(config_file, words)
-    summary = train(TrainSettings(config, out, device, resume, fetch=named))
+    settings = TrainSettings(config, out, device, resume, named, processes, tensorboard)
+    try:
+        summary = train(settings)
+    except StoppedError as stopped:
+        click.echo(str(stopped), err=True)
+        ctx.exit(TERMINATED)
+    if rank_here():
+        return  # the first process reports
+    cost = summary.cost
     for row in summary.skipped:
         click.echo(f"skipped  {row}")
     click.echo(
         f"{summary.out}: {summary.rows} rows ({summary.text_only} without a photo, {len(summary.skipped)} skipped), "
-        f"{summary.epochs} epochs at {summary.rows_per_second:.0f} rows/s; "
+        f"{summary.epochs} epochs at {cost['rows_per_second']:.0f} rows/s "
+        f"({100 * cost['share_waited']:.0f}% waiting for data, {cost['peak_memory_bytes'] / _GIB:.1f} GiB at most); "
         f"best validation micro F1 {100 * summary.best_f1:.2f} in epoch {summary.best_epoch}, "
         + (f"without {summary.negative!r}" if summary.negative else "over every relation")
     )

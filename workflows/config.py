@@ -71,6 +71,19 @@ class DataConfig:
     seed: Annotated[Annotated[Whole, Field(ge=0, lt=2**31)] | None, OrNone] = None
 
 
+def _check_interval(value: object) -> object:
+    """Take minutes such as `10m`, a number of steps, or None (also as a word)."""
+    if value is None or (isinstance(value, str) and value.casefold() == "none"):
+        return None
+    text = str(value)
+    number = text.removesuffix("m")
+    if isinstance(value, bool) or not re.fullmatch(r"\d{1,9}(\.\d{1,9})?" if "m" in text else r"\d{1,9}", number):
+        raise ValueError(f"{value!r} is neither minutes, such as 10m, nor steps, such as 500, nor none")
+    if float(number) == 0:
+        raise ValueError("must be more than 0; none writes checkpoints at the ends of epochs alone")
+    return text if text.endswith("m") else int(text)
+
+
 @dataclass(frozen=True, slots=True)
 class OptimConfig:
     """How the network learns; the defaults are the paper's Table 3 where it says.
@@ -78,6 +91,9 @@ class OptimConfig:
     Args:
         epochs: Passes over the training split.
         batch_size: Rows a step.
+        accumulate: Parts that a step's rows go through the network in, one after another, which takes less memory. The
+            gradient is that of the whole step where a loss is a mean over rows; eq. 12 finds its negatives within a
+            part, and the types' loss is a mean over the typed rows of each part.
         learning_rate: Of the parameters this project adds (prefixes, gates, heads).
         lm_learning_rate: Of the language model's own weights, where `model.plm` is `full` or `lora`.
         temperature_rate: Of the logarithms of temperatures, single numbers that a rate for weights hardly moves.
@@ -86,10 +102,13 @@ class OptimConfig:
         schedule: What the rate does after that.
         clip_norm: Largest norm of a step's gradient.
         patience: Stop after so many epochs without a better validation F1; None to run all epochs.
+        checkpoint_every: How often a checkpoint is written inside an epoch: minutes (`10m`) or steps (`500`); None for
+            none between the ends of epochs. What is trained does not depend on it.
     """
 
     epochs: Annotated[Whole, Field(ge=1)] = 20
     batch_size: Annotated[Whole, Field(ge=1)] = 100
+    accumulate: Annotated[Whole, Field(ge=1)] = 1
     learning_rate: Annotated[Number, Field(gt=0, le=1)] = 2e-4
     lm_learning_rate: Annotated[Number, Field(gt=0, le=1)] = 5e-5
     temperature_rate: Annotated[Number, Field(gt=0, le=1)] = 5e-3
@@ -98,6 +117,7 @@ class OptimConfig:
     schedule: Literal["linear", "constant"] = "linear"
     clip_norm: Annotated[Number, Field(gt=0)] = 1.0
     patience: Annotated[Annotated[Whole, Field(ge=1)] | None, OrNone] = None
+    checkpoint_every: Annotated[str | int | None, PlainValidator(_check_interval)] = "10m"
 
 
 @dataclass(frozen=True, slots=True)

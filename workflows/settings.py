@@ -217,7 +217,11 @@ class TrainOptions:
         Doc('The relation that means "no relation", which figures leave out.  [default: None, NA, no_relation, ...]'),
     ] = None
     device: Device = "auto"
+    processes: Annotated[
+        int, Ge(1), Doc("Processes that share each batch, one a GPU where there are GPUs; the outcome is the same.")
+    ] = 1
     resume: Annotated[bool, Doc("Continue from the last checkpoint, if there is one.")] = False
+    tensorboard: Annotated[bool, Doc("Log for TensorBoard too, in the run folder.")] = False
     show_config: Annotated[bool, Doc("Print the resolved configuration and stop.")] = False
 
 

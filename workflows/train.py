@@ -1,11 +1,11 @@
 """`dgf train`: from shards and text to a run folder."""
 
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from dgf.model.checkpoint import FORMAT, build_model
 from dgf.model.interface import RelationModel
@@ -27,10 +27,16 @@ from dgf.workflows.data import (
 )
 from dgf.workflows.devices import choose_device
 from dgf.workflows.environment import describe_environment
+from dgf.workflows.training.curves import check_board
+from dgf.workflows.training.digests import digests_of
 from dgf.workflows.training.language_models import open_language_model
-from dgf.workflows.training.loop import Trainer, run_epochs
+from dgf.workflows.training.launch import Ready, helped
+from dgf.workflows.training.loop import run_epochs
 from dgf.workflows.training.optimizer import make_optimizer
+from dgf.workflows.training.processes import joined, own_device, rank_here
 from dgf.workflows.training.run_folder import RunFolder
+from dgf.workflows.training.state import Trainer
+from dgf.workflows.training.summary import summarize, write_summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,8 @@ class TrainSettings:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         resume: Continue from the last checkpoint where there is one.
         fetch: Whether the language model was named, so that it may be fetched from a hub.
+        processes: Processes of this machine, each with a GPU of its own or all on the CPU.
+        tensorboard: Log for TensorBoard too.
     """
 
     config: TrainConfig
@@ -50,6 +58,8 @@ class TrainSettings:
     device: str = "auto"
     resume: bool = False
     fetch: bool = True
+    processes: int = 1
+    tensorboard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +67,7 @@ class TrainSummary:
     """How training ended.
 
     Figures are the validation split's, `text_only` counts training rows without a photo, and `negative` is the relation
-    that figures leave out.
+    that figures leave out. `cost` is what `summary.json` says.
     """
 
     out: Path
@@ -67,7 +77,7 @@ class TrainSummary:
     rows: int
     text_only: int
     skipped: tuple[str, ...]
-    rows_per_second: float
+    cost: Mapping[str, Any]
     negative: str | None
 
 
@@ -76,10 +86,22 @@ def train(settings: TrainSettings) -> TrainSummary:
 
     Raises:
         UserError: If the data, the features or the run folder do not serve; nothing is written then.
+        StoppedError: SIGTERM came; the run is saved where it stood.
     """
-    config, folder = settings.config, RunFolder(settings.out)
-    _check_run_folder(folder, config, settings.resume)
-    device = choose_device(settings.device)
+    if settings.processes == 1:
+        return _train(settings, lambda: None)
+    with helped(settings.processes, _train, settings) as ready:
+        return _train(settings, ready)
+
+
+def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
+    """Train as one of the processes that a launcher started, if it started any; the first writes the run folder."""
+    config, folder, first = settings.config, RunFolder(settings.out), rank_here() == 0
+    if first:
+        _check_run_folder(folder, config, settings.resume)
+    if settings.tensorboard:
+        check_board()
+    device = own_device(choose_device(settings.device))
 
     # the data, and a model of its labels and its features' shapes
     dataset = read_configured(config.data)
@@ -92,21 +114,22 @@ def train(settings: TrainSettings) -> TrainSummary:
             message = f"{unlabeled} rows of the split {name} have no relation"
             raise UserError(message, "Training needs a relation in every row.")
     train_split, val_split = splits["train"], splits["val"]
+    skipped = (*train_split.placed.skipped, *val_split.placed.skipped, *map(str, dataset.faults))
 
-    # the loop
+    # the run folder, and the loop
     rows = len(train_split.batches.examples)
     optimizer, schedule = make_optimizer(model, config.optim, rows)
-    trainer = Trainer(model, optimizer, schedule, config, device, train_split.batches, val_split.batches)
-    skipped = (*train_split.placed.skipped, *val_split.placed.skipped, *map(str, dataset.faults))
-    facts = _training_facts(config, corpus, train_split, model.labels, skipped)
-    folder.path.mkdir(parents=True, exist_ok=True)
-    with exclusive(folder.path):
-        folder.clean()
-        if folder.begun:
-            folder.check_data(facts)
-        else:
-            folder.begin(config, model.labels.relations, facts, describe_environment())
-        progress, rates = run_epochs(trainer, folder)
+    facts = _training_facts(config, corpus, splits, model, skipped) if first else {}
+    with _claimed(folder, config, model.labels.relations, facts) if first else nullcontext():
+        ready()
+        with joined(device) as processes:
+            trainer = Trainer(
+                model, optimizer, schedule, config, device, train_split.batches, val_split.batches, processes
+            )
+            progress = run_epochs(trainer, folder, tensorboard=settings.tensorboard)
+            cost = summarize(progress.metrics, device, processes.count)
+        if first:
+            write_summary(folder.path, cost)
     return TrainSummary(
         out=folder.path,
         epochs=progress.epoch,
@@ -115,9 +138,24 @@ def train(settings: TrainSettings) -> TrainSummary:
         rows=rows,
         text_only=train_split.placed.text_only,
         skipped=skipped,
-        rows_per_second=float(np.mean(rates)) if rates else 0.0,
+        cost=cost,
         negative=model.labels.negative,
     )
+
+
+@contextmanager
+def _claimed(
+    folder: RunFolder, config: TrainConfig, relations: Sequence[str], facts: Mapping[str, Any]
+) -> Iterator[None]:
+    """Hold the run folder for this process, begun with these facts or found to have been."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with exclusive(folder.path):
+        folder.clean()
+        if folder.begun:
+            folder.check_data(facts)
+        else:
+            folder.begin(config, relations, facts, describe_environment())
+        yield
 
 
 def _check_run_folder(folder: RunFolder, config: TrainConfig, resume: bool) -> None:
@@ -153,9 +191,10 @@ def _build_model(config: TrainConfig, corpus: Corpus, fetch: bool) -> RelationMo
 
 
 def _training_facts(
-    config: TrainConfig, corpus: Corpus, split: Split, labels: LabelSpace, skipped: tuple[str, ...]
+    config: TrainConfig, corpus: Corpus, splits: Mapping[str, Split], model: RelationModel, skipped: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Gather what evaluation must know of the training data; `dgf eval` reads it."""
+    """Gather what evaluation and a resumed run must know of the training data."""
+    split, labels = splits["train"], model.labels
     counts = Counter(post.relation for post in split.placed.posts)
     captions, negative = caption_folder(config.data), labels.negative
     return {
@@ -170,4 +209,5 @@ def _training_facts(
         "captioner": corpus.captioner,
         "extraction": ShardFolder.open(corpus.store.folder, "features").command if corpus.store else None,
         "captioning": ShardFolder.open(captions, "captions").command if captions else None,
+        "digests": digests_of(splits, model.language_model.model, corpus.store.folder if corpus.store else None),
     }

@@ -96,10 +96,15 @@ def shuffled(lengths: Ints, batch_size: int, seed: int, epoch: int) -> list[Ints
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def epoch_batches(maker: BatchMaker, batch_size: int, seed: int, epoch: int) -> Iterator[Ints]:
-    """Yield the batches of an epoch: from anywhere, or a few shards at a time where the features fit into no memory."""
+def must_stream(maker: BatchMaker) -> bool:
+    """Whether the features of a split fit into no memory, so that an epoch reads them a few shards at a time."""
+    return maker.store is not None and maker.store.place_now == "files"
+
+
+def epoch_batches(maker: BatchMaker, batch_size: int, seed: int, epoch: int, *, stream: bool) -> Iterator[Ints]:
+    """Yield the batches of an epoch: from anywhere, or (`stream`) the photos of a few shards at a time."""
     examples, store = maker.examples, maker.store
-    if store is None or store.place_now != "files":
+    if store is None or not stream:
         yield from shuffled(examples.lengths, batch_size, seed, epoch)
         return
     for rows in store.stream(examples.image_rows, np.random.default_rng((seed, epoch)), STREAM_BYTES):

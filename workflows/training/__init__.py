@@ -1,3 +1,16 @@
-"""The loop, its optimizer, and the folder of a run; modules, since the folder of a run is read without torch."""
+"""The loop and what it stands on; modules, since the folder of a run is read without torch."""
 
-__all__ = ["language_models", "loop", "optimizer", "run_folder"]
+__all__ = [
+    "checkpoints",
+    "curves",
+    "digests",
+    "language_models",
+    "launch",
+    "loop",
+    "optimizer",
+    "processes",
+    "run_folder",
+    "signals",
+    "state",
+    "summary",
+]

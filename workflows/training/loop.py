@@ -1,141 +1,189 @@
-"""The training loop: epoch after epoch, each ended by validation and a checkpoint, up to the best epoch's model.
+"""The training loop: epoch after epoch, each ended by validation and a checkpoint, up to the best epoch's model."""
 
-A checkpoint is whole or not there, and holds nothing but tensors and plain values.
-"""
-
-import hashlib
-import io
 import math
 import time
-import warnings
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import LambdaLR
+from torch import Tensor
 from tqdm import tqdm
 
-from dgf.model.checkpoint import Shapes, list_differences, save_model
-from dgf.model.interface import RelationModel
+from dgf.model.checkpoint import save_model
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.files import write_atomic
-from dgf.workflows.config import TrainConfig
-from dgf.workflows.data import BatchMaker, epoch_batches
+from dgf.workflows.data import epoch_batches, must_stream
 from dgf.workflows.devices import autocast
 from dgf.workflows.scoring import Scores, predict, score
+from dgf.workflows.training.checkpoints import (
+    CheckpointClock,
+    load_training_state,
+    restore_trained,
+    resume,
+    save_best,
+    save_last,
+    seed_epoch,
+)
+from dgf.workflows.training.curves import Curves, open_board
 from dgf.workflows.training.run_folder import RunFolder
+from dgf.workflows.training.signals import StoppedError, noting_sigterm
+from dgf.workflows.training.state import Progress, Trainer
+from dgf.workflows.training.steps import MicroBatch, made_ahead, make_step
 
-_SEAL = b"\ndgf-sha256-seal\n"
-"""Ends a checkpoint, together with the SHA-256 of what stands before it: torch's own format notices no changed byte."""
-
-_SEALED = len(_SEAL) + 32
-_STATE = ("network", "optimizer", "schedule", "progress")
-
-
-@dataclass(frozen=True, slots=True)
-class Trainer:
-    """Everything the loop needs."""
-
-    model: RelationModel
-    optimizer: AdamW
-    schedule: LambdaLR
-    config: TrainConfig
-    device: torch.device
-    train: BatchMaker
-    val: BatchMaker
+LOOK_EVERY = 20
+"""Steps between two looks at the loss and the gradient: each look waits for the device."""
 
 
-@dataclass(slots=True)
-class Progress:
-    """Where a run stands; part of every checkpoint."""
-
-    epoch: int = 0
-    best_epoch: int = 0
-    best_f1: float = -1.0
-    metrics: list[dict[str, Any]] = field(default_factory=list)
-
-
-def run_epochs(trainer: Trainer, folder: RunFolder) -> tuple[Progress, list[float]]:
+def run_epochs(trainer: Trainer, folder: RunFolder, *, tensorboard: bool = False) -> Progress:
     """Train from the start or the last checkpoint, and save the model of the best epoch.
 
     Returns:
-        Where the run ended, and the rows per second of each epoch that was run now.
+        Where the run ended.
+
+    Raises:
+        UserError: Training diverged, or what was saved does not fit.
+        StoppedError: SIGTERM came; where the run stands is saved.
     """
-    model, optim = trainer.model, trainer.config.optim
-    progress = _resume(trainer, folder) if folder.last.is_file() else Progress()
-    rates = []
+    model, optim, processes = trainer.model, trainer.config.optim, trainer.processes
+    progress = resume(trainer, folder) if folder.last.is_file() else Progress()
+    if progress.stream is None:
+        progress.stream = bool(processes.from_first(must_stream(trainer.train)))
+    processes.wait()  # all have read what the first may write from here on
+    if processes.first and progress.metrics:
+        folder.write_metrics(progress.metrics)  # a kill may have come between the checkpoint and its metrics
+    curves = Curves(
+        folder.path, open_board(folder.path, progress.epoch + 1) if tensorboard and processes.first else None
+    )
     patience = optim.patience or optim.epochs
-    while progress.epoch < optim.epochs and progress.epoch - progress.best_epoch < patience:
-        progress.epoch += 1
-        losses, rate = _train_epoch(trainer, progress.epoch)
-        scores = validation_scores(trainer)
-        rates.append(rate)
+    with noting_sigterm() as stop:
+        while progress.epoch < optim.epochs and progress.epoch - progress.best_epoch < patience:
+            # all steps of an epoch; where SIGTERM ends them before, they are saved and the run ends here
+            _train_epoch(trainer, folder, progress, stop)
 
-        # keep the weights of the best epoch
-        if scores.f1 > progress.best_f1:
-            progress.best_epoch, progress.best_f1 = progress.epoch, scores.f1
-            best = {"epoch": progress.best_epoch, "f1": progress.best_f1, "network": trained_state(model)}
-            save_training_state(folder.best, best)
+            # how good the model is now, by the first process
+            scores = validation_scores(trainer) if processes.first else None
+            f1 = processes.from_first(scores.f1 if scores else 0.0)
 
-        # the epoch is done once its checkpoint is written
-        progress.metrics.append(_record(trainer, progress.epoch, losses, scores, rate))
-        state = {
-            "network": trained_state(model),
-            "optimizer": trainer.optimizer.state_dict(),
-            "schedule": trainer.schedule.state_dict(),
-            "progress": asdict(progress),
-        }
-        save_training_state(folder.last, state)
-        folder.write_metrics(progress.metrics)
+            # keep the weights of the best epoch
+            epoch = progress.epoch + 1
+            if f1 > progress.best_f1:
+                progress.best_epoch, progress.best_f1 = epoch, f1
+                save_best(trainer, folder, progress)
+
+            # the epoch is done once its checkpoint is written
+            if scores:
+                progress.metrics.append(_record(trainer, progress, scores))
+            progress.epoch, progress.step, progress.sums = epoch, 0, {}
+            progress.seconds = progress.waited = 0.0
+            save_last(trainer, folder, progress)
+            if processes.first:
+                folder.write_metrics(progress.metrics)
+                curves.update(progress.metrics)
+            if processes.any(stop())[0] and progress.epoch < optim.epochs:
+                raise _stopped(folder, f"after epoch {progress.epoch}")
 
     # the run is done once the best epoch's model is written
     restore_trained(model, load_training_state(folder.best)["network"], folder.best)
-    save_model(model, folder.path)
-    return progress, rates
+    if processes.first:
+        curves.finish(progress.metrics)
+        save_model(model, folder.path)
+    return progress
 
 
-def _train_epoch(trainer: Trainer, epoch: int) -> tuple[dict[str, float], float]:
-    """Pass once over the training rows; return mean losses and rows per second."""
-    model, config, device = trainer.model, trainer.config, trainer.device
-    torch.manual_seed(config.seed * 10_007 + epoch)  # a resumed run drops out what an undisturbed one does
+def _train_epoch(trainer: Trainer, folder: RunFolder, progress: Progress, stop: Callable[[], bool]) -> None:
+    """Go on with the epoch after those that are done, from the step where `progress` stands, to its end.
+
+    Its losses, summed over rows, and the time it took are left in `progress`.
+    """
+    model, optim, device, processes = trainer.model, trainer.config.optim, trainer.device, trainer.processes
+    epoch = progress.epoch + 1
+    if not progress.step:
+        seed_epoch(trainer, epoch)
     model.train()
     parameters = [p for group in trainer.optimizer.param_groups for p in group["params"]]
-    sums: dict[str, float | Tensor] = defaultdict(float)  # on the device: reading each at every step would wait for it
-    count = len(trainer.train.examples)
-    started = time.perf_counter()
-    title = f"epoch {epoch}/{config.optim.epochs}"
-    with tqdm(total=count, desc=title, unit="row", leave=False, dynamic_ncols=True) as bar:
-        for rows in epoch_batches(trainer.train, config.optim.batch_size, config.seed, epoch):
-            # forward, in the precision asked for
-            batch = trainer.train(rows).to(device, non_blocking=True)
-            with autocast(device, config.precision):
-                losses = model.loss(model(batch), batch)
+    clock = CheckpointClock(optim.checkpoint_every)
 
-            # backward, and the gradient cut to its largest norm
+    # what would make the host wait for the device, were it read at every step, is added up there
+    sums: dict[str, float | Tensor] = defaultdict(float, progress.sums)
+    norms: float | Tensor = 0.0
+    rows = len(trainer.train.examples)
+    bar = tqdm(
+        total=rows,
+        initial=min(rows, progress.step * optim.batch_size),
+        desc=f"epoch {epoch}/{optim.epochs}",
+        unit="row",
+        leave=False,
+        dynamic_ncols=True,
+        disable=not processes.first,
+    )
+    with bar, made_ahead(_steps(trainer, progress)) as steps:
+        started = time.perf_counter()
+        while (micro_batches := next(steps, None)) is not None:
+            progress.waited += time.perf_counter() - started
+
+            # forward and backward, in the precision asked for, of one part of the rows after the other
             trainer.optimizer.zero_grad(set_to_none=True)
-            losses["total"].backward()
-            norm = float(torch.nn.utils.clip_grad_norm_(parameters, config.optim.clip_norm))
-            loss = float(losses["total"].detach())
-            if not math.isfinite(norm):
-                raise UserError(
-                    f"training diverged in epoch {epoch}: the gradient is {norm}",
-                    "Lower optim.learning_rate (and optim.lm_learning_rate), or use precision=float32.",
-                )
+            for made in micro_batches:
+                part = made.to(device)
+                with autocast(device, trainer.config.precision):
+                    output = processes.gather(model(part.batch), part.counts)
+                    losses = model.loss(output, part.whole)
+                (losses["total"] * part.weight).backward()
+                for name, value in losses.items():
+                    sums[name] += value.detach().double() * len(part)
+
+            # the gradient of all processes, cut to its largest norm
+            processes.sum_gradients(parameters)
+            norms = norms + torch.nn.utils.clip_grad_norm_(parameters, optim.clip_norm)
 
             # step, and the rate of the next one
             trainer.optimizer.step()
             trainer.schedule.step()
+            progress.step += 1
+            bar.update(sum(map(len, micro_batches)))
 
-            for name, value in losses.items():
-                sums[name] += value.detach().double() * len(rows)
-            bar.update(len(rows))
-            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-    return {name: float(value) / count for name, value in sums.items()}, count / (time.perf_counter() - started)
+            # look at the loss now and then, and before anything is saved
+            ended, due = processes.any(stop(), clock.tick())
+            if ended or due or progress.step % LOOK_EVERY == 0:
+                _check_finite(norms, epoch)
+                bar.set_postfix(loss=f"{float(losses['total'].detach()):.3f}", refresh=False)
+            now = time.perf_counter()
+            progress.seconds, started = progress.seconds + now - started, now
+
+            # a checkpoint inside the epoch
+            if ended or due:
+                progress.sums = {name: float(value) for name, value in sums.items()}
+                save_last(trainer, folder, progress)
+                clock.restart()
+            if ended:
+                raise _stopped(folder, f"in epoch {epoch} after step {progress.step}")
+        _check_finite(norms, epoch)  # which waits for the device's last step
+        progress.seconds += time.perf_counter() - started
+    progress.sums = {name: float(value) for name, value in sums.items()}
+
+
+def _steps(trainer: Trainer, progress: Progress) -> Iterator[list[MicroBatch]]:
+    """Make the batches of the steps that are left of an epoch."""
+    optim, stream = trainer.config.optim, bool(progress.stream)
+    order = epoch_batches(trainer.train, optim.batch_size, trainer.config.seed, progress.epoch + 1, stream=stream)
+    for rows in islice(order, progress.step, None):
+        yield make_step(trainer.train, rows, optim.accumulate, trainer.processes, trainer.device)
+
+
+def _check_finite(norms: float | Tensor, epoch: int) -> None:
+    """Stop where the sum of the gradients' norms is no number: what it made of the weights is never saved."""
+    if not math.isfinite(total := float(norms)):
+        raise UserError(
+            f"training diverged in epoch {epoch}: the gradient is {total}",
+            "Lower optim.learning_rate (and optim.lm_learning_rate), or use precision=float32.",
+        )
+
+
+def _stopped(folder: RunFolder, where: str) -> StoppedError:
+    return StoppedError(
+        f"{folder.path}: asked to end (SIGTERM), saved {where}", f"`dgf train --resume --out {folder.path}` goes on."
+    )
 
 
 def validation_scores(trainer: Trainer) -> Scores:
@@ -153,98 +201,17 @@ def validation_scores(trainer: Trainer) -> Scores:
     return score(examples.relations[known], predictions.relations[known], labels.relations, labels.none)
 
 
-def _record(trainer: Trainer, epoch: int, losses: Mapping[str, float], scores: Scores, rate: float) -> dict[str, Any]:
+def _record(trainer: Trainer, progress: Progress, scores: Scores) -> dict[str, Any]:
     """Make the epoch's line of `metrics.jsonl`."""
     figures = {name: getattr(scores, name) for name in ("accuracy", "precision", "recall", "f1", "macro_f1")}
     protocol = trainer.config.model.protocol
+    count = len(trainer.train.examples)
     return {
-        "epoch": epoch,
-        "loss": dict(losses),
+        "epoch": progress.epoch + 1,
+        "loss": {name: value / count for name, value in progress.sums.items()},
         "val": figures,
         "learning_rates": trainer.schedule.get_last_lr(),
-        "rows_per_second": round(rate, 1),
+        "rows_per_second": round(count / progress.seconds, 1),
+        "seconds": round(progress.seconds, 3),
+        "seconds_waited": round(progress.waited, 3),
     } | ({"protocol": protocol} if protocol else {})
-
-
-def _resume(trainer: Trainer, folder: RunFolder) -> Progress:
-    """Put back what the last checkpoint holds."""
-    state = load_training_state(folder.last)
-    best = load_training_state(folder.best)
-    for file, content, keys in ((folder.last, state, _STATE), (folder.best, best, ("network", "epoch", "f1"))):
-        if lacking := [key for key in keys if key not in content]:
-            raise UserError(f"{file}: it lacks {', '.join(lacking)}", start_again(file))
-    try:
-        restore_trained(trainer.model, state["network"], folder.last)
-        progress = Progress(**state["progress"])
-        # A kill between the two files leaves the best of an epoch that is now run again.
-        progress.best_epoch, progress.best_f1 = best["epoch"], best["f1"]
-        trainer.optimizer.load_state_dict(state["optimizer"])
-        trainer.schedule.load_state_dict(state["schedule"])
-    except UserError:
-        raise
-    except Exception as error:  # what has no seal may hold anything
-        fault = f"{folder.last}: does not fit this run ({type(error).__name__})"
-        raise UserError(fault, start_again(folder.last)) from error
-    return progress
-
-
-def save_training_state(file: Path, state: Mapping[str, Any]) -> None:
-    """Write tensors and plain values to one file, whole or not at all."""
-    buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
-    buffer.write(_SEAL + hashlib.sha256(buffer.getbuffer()).digest())
-    file.parent.mkdir(exist_ok=True)  # whoever starts a run again has deleted it
-    write_atomic(file, buffer.getvalue())
-
-
-def load_training_state(file: Path) -> dict[str, Any]:
-    """Read a checkpoint; nothing but tensors and plain values is accepted. Those of older versions have no seal.
-
-    Raises:
-        UserError: If it is missing, damaged or holds anything else.
-    """
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read: {error.strerror or error}", start_again(file)) from error
-    if content[-_SEALED:].startswith(_SEAL):
-        sealed, digest = content[:-_SEALED], content[-32:]
-        if hashlib.sha256(sealed).digest() != digest:
-            raise UserError(f"{file}: is damaged: its bytes are not those that dgf wrote", start_again(file))
-        content = sealed
-    try:
-        with warnings.catch_warnings(action="ignore"):  # torch's advice on old pickles
-            return dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise UserError(f"{file}: not a readable checkpoint ({type(error).__name__})", start_again(file)) from error
-
-
-def start_again(file: Path) -> str:
-    """What helps where a checkpoint does not serve."""
-    return (
-        f"No other state to continue from is kept. Delete {file.parent}, and `dgf train --resume --out "
-        f"{file.parent.parent}` trains again from the first epoch; a finished run's model is usable as it is."
-    )
-
-
-def trained_state(network: nn.Module | RelationModel) -> dict[str, Tensor]:
-    """Return the weights that training changes; those of a frozen language model are left out."""
-    return {name: p.detach().cpu() for name, p in network.named_parameters() if p.requires_grad}
-
-
-def restore_trained(network: nn.Module | RelationModel, state: Mapping[str, Tensor], file: Path) -> None:
-    """Put trained weights back.
-
-    Raises:
-        UserError: If names or shapes differ from the network's.
-    """
-    own = {name: p for name, p in network.named_parameters() if p.requires_grad}
-    if differences := list_differences(_shapes(own), _shapes(state)):
-        raise UserError("\n  ".join([f"{file}: does not fit the network:", *differences]), start_again(file))
-    with torch.no_grad():
-        for name, parameter in own.items():
-            parameter.copy_(state[name])
-
-
-def _shapes(tensors: Mapping[str, Tensor]) -> Shapes:
-    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}

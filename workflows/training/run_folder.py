@@ -17,8 +17,8 @@ class RunFolder:
     """Where everything of a run lies.
 
     `data.json`, `labels.json`, `environment.txt` and `config.yaml` are written before the first step, in this order,
-    `metrics.jsonl` and `checkpoints/` after every epoch, and the network, `tokenizer/`,
-    `model.safetensors` and `model.json`, last.
+    `checkpoints/`, `metrics.jsonl` and `curves.png` after every epoch (checkpoints also inside one), `summary.json` at
+    the end of training, and the network, `tokenizer/`, `model.safetensors` and `model.json`, last.
     """
 
     path: Path
@@ -30,7 +30,7 @@ class RunFolder:
 
     @property
     def last(self) -> Path:
-        """Everything needed to continue after the last whole epoch."""
+        """Everything needed to continue from where the run was last saved."""
         return self.path / "checkpoints" / "last.pt"
 
     @property
@@ -109,11 +109,15 @@ class RunFolder:
         """Check that the data, and the way networks read it, are still what the run was begun with.
 
         Raises:
-            UserError: If rows, relations, features, captions or the networks' format have changed.
+            UserError: If rows, relations, features, captions, the language model or the networks' format have changed;
+                names what did.
         """
         before = self.read_data()
         keys = (before.keys() | facts.keys()) - (_KEPT_SINCE - before.keys())
-        changed = [key for key in keys if before.get(key) != facts.get(key)]
+        changed = [key for key in keys - {"digests"} if before.get(key) != facts.get(key)]
+        if "digests" in keys:
+            was, now = before["digests"], facts.get("digests", {})
+            changed += [name for name in was.keys() | now.keys() if was.get(name) != now.get(name)]
         same_order = list(before["training_rows"]) == list(facts["training_rows"])
         if changed or not same_order:
             what = ", ".join(sorted(changed)) or "the order of the relations"
@@ -134,6 +138,8 @@ class RunFolder:
                 raise ValueError("it does not say how many rows each relation has")
             if not all(isinstance(facts.get(name), dict | None) for name in ("extraction", "captioning")):
                 raise ValueError("it does not say how the photos were seen")
+            if not isinstance(facts.get("digests", {}), dict):
+                raise ValueError("it does not say what the inputs were")
             if facts.get("features") is not None and facts.get("extraction") is None:
                 raise ValueError("it does not say how the features were made")
         except (OSError, ValueError) as error:
@@ -178,7 +184,7 @@ def _is_empty(path: Path) -> bool:
 _FACTS = ("features", "captioner", "extraction", "captioning")
 """What evaluation and prediction read of `data.json`, apart from the counts; None of a run on text."""
 
-_KEPT_SINCE = {"types_file"}
+_KEPT_SINCE = {"types_file", "digests"}
 """Keys of `data.json` that runs from before do not have."""
 
 _OWN: Mapping[str, Callable[[Path], bool]] = {

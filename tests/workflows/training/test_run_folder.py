@@ -10,7 +10,12 @@ import torch
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_json
 from dgf.workflows.config import resolve_config
-from dgf.workflows.training.loop import load_training_state, restore_trained, save_training_state, trained_state
+from dgf.workflows.training.checkpoints import (
+    load_training_state,
+    restore_trained,
+    save_training_state,
+    trained_state,
+)
 from dgf.workflows.training.run_folder import RunFolder
 
 

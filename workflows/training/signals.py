@@ -1,0 +1,37 @@
+"""SIGTERM, which schedulers send before they kill: the step under way is finished and saved first."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from dgf.pipeline.errors import UserError
+
+TERMINATED = 128 + signal.SIGTERM
+"""Exit code of a run that was asked to end and saved where it stood: 143, as shells count."""
+
+
+class StoppedError(UserError):
+    """The run was asked to end, and everything up to now is saved."""
+
+
+@contextlib.contextmanager
+def noting_sigterm() -> Iterator[Callable[[], bool]]:
+    """Note SIGTERM instead of dying of it, while the context lasts; yields what says whether it came.
+
+    Only the main thread may do so; elsewhere, such as in a Dask worker's thread, the signal acts as ever.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    came = threading.Event()
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        came.set()
+
+    before = signal.signal(signal.SIGTERM, note)
+    try:
+        yield came.is_set
+    finally:
+        signal.signal(signal.SIGTERM, before)
