@@ -78,7 +78,7 @@ def train(settings: TrainSettings) -> TrainSummary:
         UserError: If the data, the features or the run folder do not serve; nothing is written then.
     """
     config, folder = settings.config, RunFolder(settings.out)
-    _check_run_folder(folder, config, settings.resume)
+    check_run_folder(folder, config, resume=settings.resume)
     device = choose_device(settings.device)
 
     # the data, and a model of its labels and its features' shapes
@@ -120,7 +120,12 @@ def train(settings: TrainSettings) -> TrainSummary:
     )
 
 
-def _check_run_folder(folder: RunFolder, config: TrainConfig, resume: bool) -> None:
+def check_run_folder(folder: RunFolder, config: TrainConfig, *, resume: bool) -> None:
+    """See that a run of this configuration may begin in the folder, or continue there if `resume` says so.
+
+    Raises:
+        UserError: It holds something else.
+    """
     if folder.begun:
         if not resume:
             raise UserError(
