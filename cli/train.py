@@ -43,8 +43,6 @@ def train_command(
     The best epoch by validation micro F1 is kept.
     """
     from dgf.workflows.config import dump_config, names_language_model, resolve_config
-    from dgf.workflows.devices import choose_pool
-    from dgf.workflows.sweep import Recipe, SeedsSettings, parse_seeds, seeds_lines, train_seeds
     from dgf.workflows.train import TrainSettings, train
     from dgf.workflows.training.run_folder import RunFolder
 
@@ -70,10 +68,13 @@ def train_command(
         return
     named = resume or names_language_model(config_file, words)
     if seeds is not None and path is not None:
+        # imported here: workers need not be known to train one run
+        from dgf.workflows.devices import choose_pool
+        from dgf.workflows.sweep import Recipe, SeedsSettings, parse_seeds, seeds_lines, train_seeds
+
         recipe = Recipe(preset, config_file, words[1:], {"path": str(Path(path).absolute()), **given})
         pool = choose_pool(device, workers, scheduler)
-        asked = SeedsSettings(recipe, parse_seeds(seeds, words), out, pool, resume, fetch=named)
-        trained = train_seeds(asked)
+        trained = train_seeds(SeedsSettings(recipe, parse_seeds(seeds, words), out, pool, resume, fetch=named))
         click.echo("\n".join(seeds_lines(trained.content)))
         click.echo(f"\ntable: {out / 'seeds.json'}\nnext: dgf eval {' '.join(map(str, trained.runs))}")
         ctx.exit(3 if trained.skipped or trained.content["failed"] else 0)

@@ -13,11 +13,11 @@ SHOWN = {"accuracy": "accuracy", "precision": "precision", "recall": "recall", "
 """Figures of a run, and what a table calls them."""
 
 
-def over_runs(runs: Sequence[FinishedRun]) -> dict[str, dict[str, float]]:
-    """Mean and sample standard deviation of each figure; of one run, the deviation is 0."""
+def over_runs(runs: Sequence[FinishedRun]) -> dict[str, dict[str, float | None]]:
+    """Mean and sample standard deviation of each figure; None for the deviation of one run."""
     columns = {name: [run.figures[name] for run in runs] for name in SHOWN}
     return {
-        name: {"mean": mean(values), "deviation": stdev(values) if len(values) > 1 else 0.0}
+        name: {"mean": mean(values), "deviation": stdev(values) if len(values) > 1 else None}
         for name, values in columns.items()
     }
 
@@ -33,7 +33,7 @@ def seeds_lines(content: Mapping[str, Any]) -> list[str]:
         [str(run["seed"]), str(run["best_epoch"]), *(f"{100 * run[name]:.2f}" for name in SHOWN)]
         for run in content["runs"]
     ]
-    rows.append([f"mean of {len(rows)}", "", *map(_spread, content["figures"].values())])
+    rows.append([f"mean of {len(rows)}", "", *map(spread, content["figures"].values())])
     failed = [f"seed {seed} failed: {_one_line(reason)}" for seed, reason in content["failed"].items()]
     title = f"Validation split, best epoch of each seed{_protocol(content)}"
     return [title, "", *_table(["seed", "epoch", *SHOWN.values()], rows), *(["", *failed] if failed else [])]
@@ -43,7 +43,7 @@ def trials_lines(content: Mapping[str, Any]) -> list[str]:
     """The table of `tune.json`: a line a trial, the best first; then those that failed."""
     trials, keys = content["trials"], list(content["space"])
     rows = [
-        [*(str(trial["values"][key]) for key in keys), *map(_spread, trial["figures"].values()), trial["folder"]]
+        [*(str(trial["values"][key]) for key in keys), *map(spread, trial["figures"].values()), trial["folder"]]
         for trial in trials
         if trial["figures"]
     ]
@@ -72,7 +72,7 @@ def check_table_place(file: Path) -> None:
     """
     for there in (file, file.with_suffix(".md")):
         try:
-            own = not there.exists() or {"runs", "trials"} & read_record(file).keys()
+            own = not there.exists() or bool({"runs", "trials"} & read_record(file).keys())
         except (OSError, ValueError):
             own = False
         if not own:
@@ -81,8 +81,10 @@ def check_table_place(file: Path) -> None:
             )
 
 
-def _spread(figure: Mapping[str, float]) -> str:
-    return f"{100 * figure['mean']:.2f} +- {100 * figure['deviation']:.2f}"
+def spread(figure: Mapping[str, float | None]) -> str:
+    """Mean and deviation in percent, such as `62.83 +- 1.41`."""
+    mean_of, deviation = ("" if value is None else f"{100 * value:.2f}" for value in figure.values())
+    return f"{mean_of} +- {deviation}" if deviation else mean_of
 
 
 def _protocol(content: Mapping[str, Any]) -> str:

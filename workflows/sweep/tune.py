@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import exclusive, write_atomic
 from dgf.pipeline.jobs.base import WorkerPool
 from dgf.pipeline.yaml_values import dump_yaml
 from dgf.workflows.sweep.runs import PlannedRun, RunsDone, check_runs, finish_runs, shared_protocol
 from dgf.workflows.sweep.seeds import check_sweep_place
 from dgf.workflows.sweep.space import read_space
-from dgf.workflows.sweep.tables import over_runs, run_values, trials_lines, write_table
+from dgf.workflows.sweep.tables import over_runs, run_values, spread, trials_lines, write_table
 from dgf.workflows.sweep.trials import Recipe, Trial, plan_trials, seedless
+
+BEST = "best.yaml"
+_HEAD = "# The best of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ def tune(settings: TuneSettings) -> TuneSummary:
         for seed, config in trial.configs.items()
     }
     check_sweep_place(settings.out, "tune.json")
+    _check_best_place(settings.out / BEST)
     check_runs(runs)
     settings.out.mkdir(parents=True, exist_ok=True)
     with exclusive(settings.out):
@@ -90,6 +95,12 @@ def tune(settings: TuneSettings) -> TuneSummary:
         write_table(settings.out / "tune.json", content, trials_lines(content))
         best = _write_best(settings, trials, told)
     return TuneSummary(best, content)
+
+
+def _check_best_place(file: Path) -> None:
+    """Refuse to replace what `tune` did not write."""
+    if file.exists() and not file.read_bytes().startswith(_HEAD.encode()):
+        raise UserError(f"{file}: is there, and dgf did not write it: it is not overwritten", "Name another --out.")
 
 
 def _name(trial: Trial, seed: int) -> str:
@@ -118,11 +129,9 @@ def _write_best(settings: TuneSettings, trials: list[Trial], told: list[dict[str
     [trial] = [trial for trial in trials if trial.folder == best["folder"]]
     values = seedless(trial.configs[settings.seeds[0]])
     values["data"].pop("path")  # DATA names it
-    figure = best["figures"]["f1"]
-    head = (
-        f"# The best of {len(trials)} trials by mean validation micro F1: {100 * figure['mean']:.2f}, deviation "
-        f"{100 * figure['deviation']:.2f} over the seeds {', '.join(map(str, settings.seeds))}.\n"
-    )
-    file = settings.out / "best.yaml"
+    seeds = ", ".join(map(str, settings.seeds))
+    figure = spread(best["figures"]["f1"])
+    head = f"{_HEAD} {len(trials)} trials by mean validation micro F1: {figure} (seeds: {seeds}).\n"
+    file = settings.out / BEST
     write_atomic(file, (head + dump_yaml(values)).encode())
     return file
