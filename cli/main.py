@@ -15,6 +15,7 @@ COMMANDS = {
     "extract-features": "dgf.cli.extract_features",
     "caption": "dgf.cli.caption",
     "train": "dgf.cli.train",
+    "tune": "dgf.cli.tune",
     "eval": "dgf.cli.eval",
     "predict": "dgf.cli.predict",
     "validate": "dgf.cli.validate",

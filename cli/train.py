@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import examples, given_data, options_of
+from dgf.cli.options import check_workers, examples, given_data, options_of
 from dgf.workflows.settings import TrainOptions
 
 _GIB = 1 << 30
@@ -18,6 +18,7 @@ _GIB = 1 << 30
         "    language_model=path/to/model seed=1",
         "dgf train MNRE --captions BLIP_train.txt --captions BLIP_val.txt --captions BLIP_test.txt --out runs/blip",
         "dgf train MNRE --missing-images text-only data.shots=10 --out runs/10-shot",
+        "dgf train MNRE --missing-images text-only --seeds 0,1,2 --workers 3 --out runs/text",
         "dgf train --resume --out runs/paper",
     )
 )
@@ -30,6 +31,9 @@ def train_command(
     out: Path,
     preset: str,
     config_file: Path | None,
+    seeds: str | None,
+    workers: int,
+    scheduler: str | None,
     device: str,
     processes: int,
     resume: bool,
@@ -48,12 +52,17 @@ def train_command(
     from dgf.workflows.training.run_folder import RunFolder
     from dgf.workflows.training.signals import TERMINATED, StoppedError
 
+    check_workers(ctx, scheduler, workers)
+    if seeds is None and (workers or scheduler):
+        raise click.UsageError("--workers and --scheduler are for --seeds: one run is one process", ctx)
     path = words[0] if words and "=" not in words[0] else None
     if path == "-":
         raise click.UsageError("a run needs its data set again later: name a file, not standard input", ctx)
     given = given_data(data)
     if path is not None:
         config = resolve_config(preset, config_file, words[1:], {"path": str(Path(path).absolute()), **given})
+    elif seeds is not None:
+        raise click.UsageError("--seeds needs DATA, also to continue: give the command as it was, and --resume", ctx)
     elif resume and not words:
         if config_file is not None or given:
             raise click.UsageError("without DATA, --resume continues the run as it was: leave out other options", ctx)
@@ -64,6 +73,19 @@ def train_command(
         click.echo(dump_config(config), nl=False)
         return
     named = resume or names_language_model(config_file, words)
+    if seeds is not None and path is not None:
+        # imported here: workers need not be known to train one run
+        from dgf.workflows.devices import choose_pool
+        from dgf.workflows.sweep import Recipe, SeedsSettings, parse_seeds, seeds_lines, train_seeds
+
+        recipe = Recipe(preset, config_file, words[1:], {"path": str(Path(path).absolute()), **given})
+        pool = choose_pool(device, workers, scheduler)
+        trained = train_seeds(SeedsSettings(recipe, parse_seeds(seeds, words), out, pool, resume, fetch=named))
+        click.echo("\n".join(seeds_lines(trained.content)))
+        if trained.skipped:
+            click.echo(f"\nskipped  {trained.skipped} rows in all: the data.json of each run lists them")
+        click.echo(f"\ntable: {out / 'seeds.json'}\nnext: dgf eval {' '.join(map(str, trained.runs))}")
+        ctx.exit(3 if trained.skipped or trained.content["failed"] else 0)
     settings = TrainSettings(config, out, device, resume, named, processes, tensorboard)
     try:
         summary = train(settings)
@@ -82,7 +104,7 @@ def train_command(
         f"best validation micro F1 {100 * summary.best_f1:.2f} in epoch {summary.best_epoch}, "
         + (f"without {summary.negative!r}" if summary.negative else "over every relation")
     )
-    if config.model.protocol:
-        click.echo(f"protocol: {config.model.protocol}")
+    if config.protocol:
+        click.echo(f"protocol: {config.protocol}")
     click.echo(f"next: dgf eval {summary.out}")
     ctx.exit(3 if summary.skipped else 0)

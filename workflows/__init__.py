@@ -15,6 +15,7 @@ __all__ = [
     "predict",
     "scoring",
     "settings",
+    "sweep",
     "train",
     "training",
     "validate",

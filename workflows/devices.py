@@ -34,11 +34,16 @@ def choose_workers(settings: ExtractSettings | CaptionSettings) -> WorkerPool:
     Raises:
         UserError: The device is not here, where the work is done here.
     """
-    if not settings.scheduler:
-        device = str(choose_device(settings.device))
-    else:
-        device = choose_device("auto").type if settings.device == "auto" else settings.device
-    return WorkerPool(device, settings.workers, settings.scheduler, settings.threads)
+    return choose_pool(settings.device, settings.workers, settings.scheduler, settings.threads)
+
+
+def choose_pool(device: str, workers: int, scheduler: str | None, threads: int | None = None) -> WorkerPool:
+    """See `choose_workers`."""
+    if not scheduler:
+        device = str(choose_device(device))
+    elif device == "auto":
+        device = choose_device("auto").type
+    return WorkerPool(device, workers, scheduler, threads)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

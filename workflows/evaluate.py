@@ -152,12 +152,6 @@ def _score(answers: Answers, training_rows: Mapping[str, int]) -> Scores | None:
     return score(gold[known], answers.predictions.relations[known], labels.relations, labels.none, training_rows)
 
 
-def _protocol(config: TrainConfig) -> str:
-    """What must stand beside every figure: whether a label reaches a prediction, and that captions are a control."""
-    control = "; captions are those of other photos (control)" if config.data.captions_of == "others" else ""
-    return (config.model.protocol or HONEST) + control
-
-
 def _report(
     settings: EvalSettings, config: TrainConfig, corpus: Corpus, answers: Answers, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -169,7 +163,7 @@ def _report(
         "run": str(settings.run),
         "data": str(corpus.dataset.root),
         "split": settings.split,
-        "protocol": _protocol(config),
+        "protocol": "; ".join(filter(None, (config.model.protocol or HONEST, config.control))),
         "entity_types": config.model.reads.entity_types,
         "metric": "accuracy over all rows; micro precision, recall and F1 "
         + (f"without {negative}" if negative else "over every relation"),

@@ -47,6 +47,11 @@ Workers = Annotated[
     Ge(0),
     Doc("Local worker processes, one a GPU where there are GPUs; 0 works in this process."),
 ]
+RunWorkers = Annotated[
+    int,
+    Ge(0),
+    Doc("Runs at once, each in a local process (one a GPU where there are GPUs); 0 runs one after another in this."),
+]
 Scheduler = Annotated[
     str | None, Placeholder("ADDR"), Doc("Dask scheduler to use instead, such as tcp://10.0.0.1:8786.")
 ]
@@ -69,6 +74,25 @@ SpansIn = Annotated[
     Doc("What spans into a text count: characters, or UTF-16 units as JavaScript and Java do."),
 ]
 Types = Annotated[Path | None, Doc("JSONL of entity types by post id.")]
+Features = Annotated[Path | None, Doc("Feature shards; none trains without them.")]
+Preset = Annotated[str, Doc("Values to start from: paper, finetune (trains the language model), demo.")]
+ConfigFile = Annotated[Path | None, Spelled("--config"), Doc("YAML with any of the keys.")]
+TrainMissing = Annotated[
+    Literal["error", "skip", "text-only"] | None,
+    Doc("Posts whose photo is not in the shards: stop, leave them out, or run them on text.  [default: error]"),
+]
+TrainBadRows = Annotated[
+    Literal["stop", "skip"] | None, Doc("Bad rows: stop, or leave them out and list them.  [default: stop]")
+]
+TrainSpans = Annotated[
+    Literal["characters", "utf16"] | None,
+    Doc("What spans into a text count: characters, or UTF-16 units as JavaScript and Java do."),
+]
+Negative = Annotated[
+    str | None,
+    Placeholder("NAME"),
+    Doc('The relation that means "no relation", which figures leave out.  [default: None, NA, no_relation, ...]'),
+]
 CaptionPaths = Annotated[
     tuple[Path, ...],
     Placeholder("PATH"),
@@ -195,27 +219,20 @@ class TrainOptions:
 
     out: Annotated[Path, Doc("Run folder to make.")]
     words: Annotated[tuple[str, ...], Positional("[DATA] [KEY=VALUE]...", many=True)] = ()
-    features: Annotated[Path | None, Doc("Feature shards; none trains without them.")] = None
+    features: Features = None
     captions: CaptionPaths = ()
     types: Types = None
-    preset: Annotated[str, Doc("Values to start from: paper, finetune (trains the language model), demo.")] = "paper"
-    config_file: Annotated[Path | None, Spelled("--config"), Doc("YAML with any of the keys.")] = None
-    missing_images: Annotated[
-        Literal["error", "skip", "text-only"] | None,
-        Doc("Posts whose photo is not in the shards: stop, leave them out, or run them on text.  [default: error]"),
+    preset: Preset = "paper"
+    config_file: ConfigFile = None
+    missing_images: TrainMissing = None
+    on_error: TrainBadRows = None
+    span_unit: TrainSpans = None
+    negative_label: Negative = None
+    seeds: Annotated[
+        str | None, Placeholder("0,1,2"), Doc("Train a run for each of these seeds, in OUT/seed-0 and so on.")
     ] = None
-    on_error: Annotated[
-        Literal["stop", "skip"] | None, Doc("Bad rows: stop, or leave them out and list them.  [default: stop]")
-    ] = None
-    span_unit: Annotated[
-        Literal["characters", "utf16"] | None,
-        Doc("What spans into a text count: characters, or UTF-16 units as JavaScript and Java do."),
-    ] = None
-    negative_label: Annotated[
-        str | None,
-        Placeholder("NAME"),
-        Doc('The relation that means "no relation", which figures leave out.  [default: None, NA, no_relation, ...]'),
-    ] = None
+    workers: RunWorkers = 0
+    scheduler: Scheduler = None
     device: Device = "auto"
     processes: Annotated[
         int, Ge(1), Doc("Processes that share each batch, one a GPU where there are GPUs; the outcome is the same.")
@@ -223,6 +240,34 @@ class TrainOptions:
     resume: Annotated[bool, Doc("Continue from the last checkpoint, if there is one.")] = False
     tensorboard: Annotated[bool, Doc("Log for TensorBoard too, in the run folder.")] = False
     show_config: Annotated[bool, Doc("Print the resolved configuration and stop.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class TuneOptions:
+    """What `dgf tune` can be asked; None leaves the choice to the configuration."""
+
+    space: Annotated[Path, Positional("SPACE")]
+    data: Annotated[Path, Positional("DATA")]
+    out: Annotated[Path, Doc("Folder of the trials; the same command again continues.")]
+    words: Annotated[tuple[str, ...], Positional("[KEY=VALUE]...", many=True)] = ()
+    trials: Annotated[int | None, Ge(1), Doc("Most trials.  [default: every point of the space]")] = None
+    search: Annotated[
+        Literal["grid", "random"],
+        Doc("All points of the space in order, or some that the first seed draws (more trials later keep them)."),
+    ] = "grid"
+    seeds: Annotated[str, Placeholder("0,1,2"), Doc("Seeds that every trial is run with.")] = "0"
+    features: Features = None
+    captions: CaptionPaths = ()
+    types: Types = None
+    preset: Preset = "paper"
+    config_file: ConfigFile = None
+    missing_images: TrainMissing = None
+    on_error: TrainBadRows = None
+    span_unit: TrainSpans = None
+    negative_label: Negative = None
+    workers: RunWorkers = 0
+    scheduler: Scheduler = None
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
     """Train as one of the processes that a launcher started, if it started any; the first writes the run folder."""
     config, folder, first = settings.config, RunFolder(settings.out), rank_here() == 0
     if first:
-        _check_run_folder(folder, config, settings.resume)
+        check_run_folder(folder, config, resume=settings.resume)
     if settings.tensorboard:
         check_board()
     device = own_device(choose_device(settings.device))
@@ -158,7 +158,12 @@ def _claimed(
         yield
 
 
-def _check_run_folder(folder: RunFolder, config: TrainConfig, resume: bool) -> None:
+def check_run_folder(folder: RunFolder, config: TrainConfig, *, resume: bool) -> None:
+    """See that a run of this configuration may begin in the folder, or continue there if `resume` says so.
+
+    Raises:
+        UserError: It holds something else.
+    """
     if folder.begun:
         if not resume:
             raise UserError(

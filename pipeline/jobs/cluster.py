@@ -14,7 +14,7 @@ import importlib.metadata
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import as_completed as threads_completed
 from dataclasses import dataclass, field, replace
@@ -68,7 +68,7 @@ def run_job(
     elif workers == 0:
         _run_here(job, indices, per_worker, progress)
     else:
-        with _local_cluster(min(workers, len(indices)), per_worker, job.device) as cluster:
+        with local_cluster(min(workers, len(indices)), per_worker, job.device) as cluster:
             _log.info("dashboard of the workers: %s", cluster.dashboard_link)
             # Each worker sees one GPU, whatever its number is outside.
             _run_there(replace(job, device=job.device.partition(":")[0]), indices, cluster.scheduler_address, progress)
@@ -113,13 +113,18 @@ def _run_here(job: ShardJob, indices: Sequence[int], per_worker: int, progress: 
 
 
 @contextlib.contextmanager
-def _local_cluster(workers: int, per_worker: int, device: str) -> Iterator[SpecCluster]:
-    """Worker processes on this machine, each with one GPU where the device is one; a dead one is replaced."""
+def local_cluster(
+    workers: int, per_worker: int, device: str, environment: Mapping[str, str] | None = None
+) -> Iterator[SpecCluster]:
+    """Worker processes on this machine, each with one GPU where the device is one; a dead one is replaced.
+
+    `environment` are variables that they have beside those of this process.
+    """
     gpus = _gpus() if device.startswith("cuda") else []
     options: dict[str, Any] = {"nthreads": per_worker, "memory_limit": None, "silence_logs": logging.CRITICAL}
     nannies = {}
     for number in range(workers):
-        env = {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}
+        env = {**(environment or {}), **({"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {})}
         nannies[number] = {"cls": Nanny, "options": {**options, "env": env}}
     address = {"host": "127.0.0.1", "dashboard": True, "dashboard_address": "127.0.0.1:0"}
     scheduler = {"cls": Scheduler, "options": address}
@@ -144,7 +149,7 @@ def _gpus() -> list[str]:
 
 def _run_there(job: ShardJob, indices: Sequence[int], address: str, progress: _Progress) -> None:
     lost = UserError(f"The scheduler at {address} was lost.", AGAIN)
-    with _connect(address, lost) as client:
+    with connect(address, lost) as client:
         if not client.nthreads():
             _log.info("the scheduler at %s has no workers yet: waiting for the first", address)
         plugin = JobPlugin(job)
@@ -193,7 +198,12 @@ def _take(future: "Future[Any]", index: int, progress: _Progress, lost: UserErro
 
 
 @contextlib.contextmanager
-def _connect(address: str, lost: UserError) -> Iterator[Client]:
+def connect(address: str, lost: UserError) -> Iterator[Client]:
+    """A client of a scheduler; `lost` is raised where it goes away.
+
+    Raises:
+        UserError: None answers there.
+    """
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
