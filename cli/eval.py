@@ -30,7 +30,7 @@ def eval_command(ctx: click.Context, /, runs: tuple[Path, ...], out: Path | None
 
     if out is not None and len(runs) > 1:
         raise click.UsageError("--out names one report: leave it out for several runs", ctx)
-    how = {name: given.pop(name) for name in ("split", "batch_size", "device")}
+    how = {name: given.pop(name) for name in ("split", "batch_size", "explain", "device")}
     data = {k: str(v.absolute()) if isinstance(v, Path) else v for k, v in given.items() if v is not None}
     if "path" in data:  # another data set has its own features or none
         data = {"features": None, "captions": None, "types": None, **data}

@@ -1,6 +1,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from dgf.workflows.config import TrainConfig, resolve_config
 from dgf.workflows.evaluate import EvalSettings, evaluate
 from dgf.workflows.train import TrainSettings, train
@@ -42,4 +44,4 @@ def test_a_run_trained_with_half_of_the_photos_is_evaluated_with_all_of_them(tmp
     assert (report["rows"], report["text_only_rows"], report["image_share_in_training"]) == (6, 0, 0.5)
     rows = [json.loads(line) for line in (evaluation.out / "predictions.jsonl").read_text().splitlines()]
     assert len(rows) == 6
-    assert all(len(row["gates"]["objects"]) == 2 and row["gates"]["image"] > 0 for row in rows)
+    assert all(sum(row["attributions"]["relevance"]["tail"]) == pytest.approx(1, abs=1e-4) for row in rows)
