@@ -34,7 +34,7 @@ def eval_command(
 
     if out is not None and len(runs) + len(against) > 1:
         raise click.UsageError("--out names one report: leave it out for several runs", ctx)
-    how = {name: given.pop(name) for name in ("split", "batch_size", "device")}
+    how = {name: given.pop(name) for name in ("split", "batch_size", "explain", "device")}
     data = given_data(given)
     if "path" in data:  # another data set has its own features or none
         data = {"features": None, "captions": None, "types": None, **data}

@@ -6,6 +6,7 @@ __all__ = [
     "catalog",
     "checkpoint",
     "config",
+    "counterfactuals",
     "dgf_pt",
     "errors",
     "interface",

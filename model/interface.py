@@ -15,15 +15,17 @@ from dgf.model.language_model import LanguageModel
 
 @dataclass(frozen=True, slots=True)
 class Attributions:
-    """What reports show of how each row was decided; None where the batch, or the model, had nothing of the kind.
+    """Where a model itself looked in a row's photo; None where the batch, or the model, had nothing of the kind.
+
+    A weight says where it looked, not what that did: `dgf.model.counterfactuals` says the latter of any model.
 
     Args:
-        object_weights: (B, K) weight of each object, zeros without a photo.
-        image_gate: (B,) how far the image was let through, zero without a photo.
+        relevance: (B, 2, K) how much of each object it took for the head and the tail, zeros without a photo.
+        mention_weights: (B, 2, K) weight of each object at the words of head and tail, zeros without a photo.
     """
 
-    object_weights: Tensor | None = None
-    image_gate: Tensor | None = None
+    relevance: Tensor | None = None
+    mention_weights: Tensor | None = None
 
 
 class Output(Protocol):

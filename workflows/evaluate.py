@@ -19,6 +19,7 @@ from dgf.workflows.scoring import (
     check_report_place,
     compare,
     score,
+    summarize_effects,
     write_predictions,
     write_report,
 )
@@ -37,6 +38,7 @@ class EvalSettings:
         out: Where the report goes; None puts it into the run folder.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         batch_size: Rows at once.
+        explain: Whether to measure what photo, objects and caption did for each prediction.
         data: Changes to the run's `data` section (path, features, captions, types, missing_images, image_share, ...).
             Without `image_share`, all photos are shown, whatever the run was trained with.
     """
@@ -46,6 +48,7 @@ class EvalSettings:
     out: Path | None = None
     device: str = "auto"
     batch_size: int = 64
+    explain: bool = False
     data: Mapping[str, Any] | None = None
 
 
@@ -80,8 +83,16 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     posts = corpus.split(settings.split)
     facts = folder.read_data()
     _check_relations(posts, facts["training_rows"], folder)
-    size, title = settings.batch_size, settings.split
-    answers = answer(folder, config, corpus, posts, device=device, batch_size=size, title=title)
+    answers = answer(
+        folder,
+        config,
+        corpus,
+        posts,
+        device=device,
+        batch_size=settings.batch_size,
+        title=settings.split,
+        explain=settings.explain,
+    )
     scores = _score(answers, facts["training_rows"])
     report = _report(settings, config, corpus, answers, facts) | {"image_share_in_training": share}
     out.mkdir(parents=True, exist_ok=True)
@@ -180,6 +191,7 @@ def _report(
         "image_share": data.image_share,
         "types": None if corpus.type_file is None else asdict(corpus.type_file),
         "relations": _count_relations(corpus.dataset),
+        "effects": summarize_effects(answers.predictions),
         "language_model": config.language_model,
         "training_rows": facts.get("rows"),
         "train_share": data.train_share,

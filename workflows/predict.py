@@ -55,7 +55,16 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
         config = _for_posts(config, settings, features, captions, of_files=_is_of_files(facts))
         corpus = open_corpus(config, dataset, device)
         posts = [replace(post, relation=None) for post in dataset.posts]
-        answers = answer(folder, config, corpus, posts, device=device, batch_size=settings.batch_size, title="predict")
+        answers = answer(
+            folder,
+            config,
+            corpus,
+            posts,
+            device=device,
+            batch_size=settings.batch_size,
+            title="predict",
+            explain=settings.explain,
+        )
         rows = tuple(answers.rows())
     if settings.out is not None:
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

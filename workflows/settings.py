@@ -101,6 +101,13 @@ CaptionPaths = Annotated[
         "--features; give the option again for each."
     ),
 ]
+Explain = Annotated[
+    bool,
+    Doc(
+        "Also read every row again without its photo, each of its objects and its caption, and write what each did "
+        "for the prediction: up to K + 2 more readings a row."
+    ),
+]
 RowsAtOnce = Annotated[int, Ge(1), Doc("Rows at once.")]
 
 
@@ -288,6 +295,7 @@ class EvalOptions:
     missing_images: Annotated[Literal["error", "skip", "text-only"] | None, Doc("As for `dgf train`.")] = None
     on_error: Annotated[Literal["stop", "skip"] | None, Doc("As for `dgf train`.")] = None
     span_unit: Annotated[Literal["characters", "utf16"] | None, Doc("As for `dgf train`.")] = None
+    explain: Explain = False
     batch_size: RowsAtOnce = 64
     device: Device = "auto"
 
@@ -307,6 +315,7 @@ class PredictSettings:
     on_error: BadRows = "stop"
     span_unit: SpansIn = "characters"
     workers: Workers = 0
+    explain: Explain = False
     batch_size: RowsAtOnce = 64
     device: Device = "auto"
 

@@ -70,6 +70,7 @@ class ModelConfig:
         fusion: Dual-gated fusion (eq. 4 to 8); without it the decoder reads the text as encoded.
         delta: Weight of the caption (eq. 8).
         dropout: Dropout of the new layers.
+        photo_dropout: Share of the rows that a training step reads without their photo and caption.
         entity_types: Where the decoder's entity types come from: its own prediction, a file, nowhere, or the
             label (`gold`, an oracle that leaks it).
         type_restriction: Whether the types' distribution restricts the relations.
@@ -102,6 +103,7 @@ class ModelConfig:
     fusion: Flag = True
     delta: Weight = 0.4
     dropout: Share = 0.6
+    photo_dropout: Share = 0.0
     entity_types: EntityTypes = "predicted"
     type_restriction: Annotated[Literal["soft", "off"], BeforeValidator(_off)] = "soft"
     joint_objective: Flag = True

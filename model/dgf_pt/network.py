@@ -1,5 +1,6 @@
 """The whole network of DGF-PT (section 4)."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -120,6 +121,8 @@ class DGF(nn.Module):
             batch: B rows. Its relations, type targets and sentences are not read.
             staged: Feed the stages one after another with a cache (eq. 1 to 3) instead of in one pass.
         """
+        if self.training and self.config.photo_dropout:
+            batch = _drop_photos(batch, self.config.photo_dropout)
         context, gates = self._encode(batch, staged)
         text = self._scaled(context.hidden["text"])
         objects = self._seen(context, "objects", batch.object_mask)
@@ -147,7 +150,7 @@ class DGF(nn.Module):
             text=pooled,
             fused=pooled_fused,
             gates=gates,
-            token_mask=batch.token_mask,
+            spans=batch.spans,
         )
 
     def loss(self, output: DGFOutput, batch: Batch) -> dict[str, Tensor]:
@@ -236,6 +239,18 @@ def _prepare(language_model: LanguageModel, config: ModelConfig) -> None:
             ),
             model,
         )
+
+
+def _drop_photos(batch: Batch, share: float) -> Batch:
+    """Mask photo and caption of a share of the rows, drawn for each."""
+    kept = torch.rand(len(batch), device=batch.tokens.device) >= share  # (B,)
+    objects, image, caption = batch.object_mask, batch.image_mask, batch.caption_mask
+    return replace(
+        batch,
+        object_mask=None if objects is None else objects & kept.unsqueeze(1),
+        image_mask=None if image is None else image & kept,
+        caption_mask=None if caption is None else caption & kept,
+    )
 
 
 def _given(tensor: Tensor | None, name: str) -> Tensor:

@@ -9,7 +9,7 @@ from dgf.model.batch import Batch
 from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.fusion import Gates
 from dgf.model.interface import Attributions
-from dgf.model.pooling import cosines
+from dgf.model.pooling import cosines, span_mean
 
 
 @dataclass
@@ -23,7 +23,7 @@ class DGFOutput:
         text: (B, N) mean of the text states before fusion, x of eq. 12.
         fused: (B, N) mean of the fused text states, x~ of eq. 12.
         gates: What the gates let through.
-        token_mask: (B, L) bool, the batch's own.
+        spans: (B, 2, 2), the batch's own.
     """
 
     log_probs: Tensor
@@ -32,16 +32,15 @@ class DGFOutput:
     text: Tensor
     fused: Tensor
     gates: Gates
-    token_mask: Tensor
+    spans: Tensor
 
     @property
     def attributions(self) -> Attributions:
-        """Mean weight of each object over the sentence (eq. 4), and mean absolute value of the image's gate (eq. 6)."""
-        alpha, gamma = self.gates.alpha, self.gates.gamma
-        mask = self.token_mask.unsqueeze(-1)  # (B, L, 1)
+        """The object-oriented prefix's weights, and those of eq. 4 at the mentions: over a sentence they even out."""
+        alpha = self.gates.alpha
         return Attributions(
-            object_weights=None if alpha is None else (alpha * mask).sum(1) / mask.sum(1),
-            image_gate=None if gamma is None else gamma.abs().mean(-1),
+            relevance=self.gates.relevance,
+            mention_weights=None if alpha is None else span_mean(alpha, self.spans),
         )
 
 

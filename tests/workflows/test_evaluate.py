@@ -46,7 +46,7 @@ def test_a_run_trained_with_half_of_the_photos_is_evaluated_with_all_of_them(tmp
     assert (report["rows"], report["text_only_rows"], report["image_share_in_training"]) == (6, 0, 0.5)
     rows = [json.loads(line) for line in (evaluation.out / "predictions.jsonl").read_text().splitlines()]
     assert len(rows) == 6
-    assert all(len(row["gates"]["objects"]) == 2 and row["gates"]["image"] > 0 for row in rows)
+    assert all(sum(row["attributions"]["relevance"]["tail"]) == pytest.approx(1, abs=1e-4) for row in rows)
 
 
 def test_two_systems_are_compared_on_the_rows_of_both(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_share_of_the_photos_is_shown_at_evaluation_and_stands_in_the_report(r
         report = json.loads((tmp_path / f"{share}" / "report.json").read_text())
         assert (report["image_share"], report["image_share_in_training"]) == (share, 1)
         rows = [json.loads(line) for line in (tmp_path / f"{share}" / "predictions.jsonl").read_text().splitlines()]
-        shown.append({row["id"] for row in rows if "gates" in row})
+        shown.append({row["id"] for row in rows if "attributions" in row})
         assert report["text_only_rows"] == 6 - len(shown[-1]) and report["rows_with_caption"] == len(shown[-1])
         assert photos <= len(shown[-1]) <= photos + 1, "two posts show the same photo"
     assert shown[0] < shown[1] < shown[2] < shown[3]

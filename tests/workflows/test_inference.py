@@ -7,7 +7,8 @@ from dgf.workflows.scoring import Predictions, predict
 from support.uneven_posts import UnevenPosts, maker_of, network_of, write_uneven_posts
 
 SCORES = ("log_probs", "type_log_probs")
-GATES = ("object_weights", "image_gate")
+WEIGHTS = ("relevance", "mention_weights")
+EFFECTS = ("photo", "objects", "caption")
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> UnevenPosts:
 
 def predictions_of(maker: BatchMaker, batch_size: int) -> Predictions:
     device = torch.device("cpu")
-    return predict(network_of(), maker, batch_size=batch_size, device=device, precision="float32", title="test")
+    return predict(
+        network_of(), maker, batch_size=batch_size, device=device, precision="float32", title="", explain=True
+    )
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
@@ -27,18 +30,18 @@ def test_posts_of_uneven_length_get_the_predictions_they_get_alone(batch_size: i
         alone = predictions_of(maker_of(world, [post]), 1)
         for name in SCORES:
             np.testing.assert_allclose(getattr(together, name)[row], getattr(alone, name)[0], atol=1e-5, rtol=0)
-        for name in GATES:
+        for name in WEIGHTS + EFFECTS:
             expected = 0 if picture is None else getattr(alone, name)[0]
             np.testing.assert_allclose(getattr(together, name)[row], expected, atol=1e-5, rtol=0)
 
 
 def test_the_predictions_compared_here_differ_from_post_to_post(world: UnevenPosts) -> None:
     found = predictions_of(maker_of(world), 3)
-    assert found.object_weights is not None and found.image_gate is not None
     seen = [row for row, picture in enumerate(world.pictures) if picture is not None]
     assert torch.pdist(torch.from_numpy(found.log_probs)).min() > 0.1
-    assert torch.pdist(torch.from_numpy(found.object_weights[seen])).min() > 1e-3
-    assert torch.pdist(torch.from_numpy(found.image_gate[seen, None])).min() > 1e-4
+    for name in WEIGHTS + EFFECTS:
+        values = torch.from_numpy(getattr(found, name)[seen]).reshape(len(seen), -1)
+        assert torch.pdist(values).min() > 1e-4, name
 
 
 def test_posts_without_a_photo_are_predicted_beside_others_as_from_text_alone(world: UnevenPosts) -> None:

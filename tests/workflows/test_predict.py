@@ -47,7 +47,7 @@ def test_new_posts_are_seen_as_the_training_posts_were(run: Path, tmp_path: Path
     found = [json.loads(line) for line in answers.read_text().splitlines()]
     assert [row["id"] for row in found] == [row["id"] for row in expected]
     for row, other in zip(found, expected, strict=True):
-        assert row["relation"] == other["relation"] and row["gates"].keys() == other["gates"].keys()
+        assert row["relation"] == other["relation"] and row["attributions"].keys() == other["attributions"].keys()
         # The batches that the photos went through differ, and with them the last bits.
         assert row["probability"] == pytest.approx(other["probability"], abs=1e-3)
 
@@ -59,4 +59,4 @@ def test_posts_without_their_photo_run_on_text_when_allowed(run: Path, tmp_path:
     assert refused.exit_code == 1 and "test-0.png" in refused.stderr
     done = CliRunner().invoke(cli, [*words, "--missing-images", "text-only"])
     assert done.exit_code == 0, done.output
-    assert len(done.stdout.splitlines()) == 6 and "gates" not in done.stdout
+    assert len(done.stdout.splitlines()) == 6 and "attributions" not in done.stdout

@@ -43,7 +43,7 @@ def test_it_is_trained_resumed_evaluated_and_answers(tmp_path: Path) -> None:
     assert evaluation.scores is not None and evaluation.scores.accuracy == 1.0, "the number in each sentence tells"
     assert evaluation.report["entity_types"] == "none"
     rows = [json.loads(line) for line in (evaluation.out / "predictions.jsonl").read_text().splitlines()]
-    assert len(rows) == 6 and all(row["gates"] == {} and "types" not in row for row in rows)
+    assert len(rows) == 6 and all("attributions" not in row and "types" not in row for row in rows)
 
     model = load_model(tmp_path / "run")
     assert isinstance(model, BagOfWords) and model.config == BagConfig(width=16)

@@ -79,7 +79,7 @@ def test_the_report_says_how_it_was_measured(run: Path, tmp_path: Path) -> None:
     assert report["scores"]["rows"] == 6 and report["captioner"]
     rows = [json.loads(line) for line in predictions(evaluation).splitlines()]
     assert [row["id"] for row in rows] == [f"test:{i}" for i in range(6)]
-    assert all(len(row["gates"]["objects"]) == 2 and 0 <= row["probability"] <= 1 for row in rows)
+    assert all(len(row["attributions"]["alpha"]["head"]) == 2 and 0 <= row["probability"] <= 1 for row in rows)
 
 
 def test_batch_size_changes_no_prediction(run: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Predictions, figures and reports."""
 
 from dgf.workflows.scoring.answers import Answers, Predictions, answer, predict
+from dgf.workflows.scoring.effects import summarize_effects
 from dgf.workflows.scoring.metrics import RelationScores, Scores, score
 from dgf.workflows.scoring.report import (
     check_answers_place,
@@ -29,6 +30,7 @@ __all__ = [
     "predict",
     "score",
     "seeds_table",
+    "summarize_effects",
     "table",
     "write_predictions",
     "write_report",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from dgf.model.checkpoint import load_model
+from dgf.model.counterfactuals import measure_effects
 from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
 from dgf.pipeline.errors import UserError
@@ -25,8 +26,8 @@ Floats = NDArray[np.float32]
 _log = logging.getLogger(__name__)
 
 ALWAYS = {"id", "head", "tail", "relation", "probability", "best"}
-SOMETIMES = {"types", "protocol", "gates"}
-"""Keys of an answer."""
+SOMETIMES = {"types", "protocol", "attributions", "gates"}
+"""Keys of an answer; `gates` stood in those of older versions."""
 
 TOP = 3
 """Relations listed with their probability for each row."""
@@ -39,25 +40,54 @@ class Predictions:
     Args:
         log_probs: (n, R) log-probability of each relation.
         type_log_probs: (n, 2, T) of head and tail types; None where the model predicts none.
-        object_weights: (n, K) weight of each object; zeros without a photo.
-        image_gate: (n,) how far the image was let through; zero without a photo.
+        relevance: (n, 2, K) weight of each object for head and tail; zeros without a photo.
+        mention_weights: (n, 2, K) weight of each object at the words of head and tail; zeros without a photo.
+        photo: (n,) effect of the photo on the log-probability of the predicted relation; None where not measured.
+        objects: (n, K) effect of each object.
+        caption: (n,) effect of the caption.
     """
 
     log_probs: Floats
     type_log_probs: Floats | None = None
-    object_weights: Floats | None = None
-    image_gate: Floats | None = None
+    relevance: Floats | None = None
+    mention_weights: Floats | None = None
+    photo: Floats | None = None
+    objects: Floats | None = None
+    caption: Floats | None = None
 
     @property
     def relations(self) -> NDArray[np.int64]:
         """(n,) id of the most probable relation."""
         return np.asarray(self.log_probs.argmax(axis=1), np.int64)
 
+    def attributions(self, row: int) -> dict[str, Any]:
+        """What one prediction came from, as far as it is known: where the model looked, and what masking changes."""
+        looked = {"relevance": self.relevance, "alpha": self.mention_weights}
+        shown: dict[str, Any] = {
+            name: {"head": _list(weights[row, 0]), "tail": _list(weights[row, 1])}
+            for name, weights in looked.items()
+            if weights is not None
+        }
+        effects = {"photo": self.photo, "objects": self.objects, "caption": self.caption}
+        measured = {name: _list(values[row]) for name, values in effects.items() if values is not None}
+        return shown | ({"effects": measured} if measured else {})
+
 
 def predict(
-    model: RelationModel, maker: BatchMaker, *, batch_size: int, device: torch.device, precision: str, title: str
+    model: RelationModel,
+    maker: BatchMaker,
+    *,
+    batch_size: int,
+    device: torch.device,
+    precision: str,
+    title: str,
+    explain: bool = False,
 ) -> Predictions:
-    """Run a model over every row, in evaluation mode and without gradients; rows of like length go together."""
+    """Run a model over every row, in evaluation mode and without gradients; rows of like length go together.
+
+    `explain` also measures what photo, objects and caption did for each prediction, which reads a row again for
+    each of them.
+    """
     model.eval()
     columns: dict[str, Floats] = {}
     count = len(maker.examples)
@@ -68,9 +98,12 @@ def predict(
             output = model(batch)
             shown = output.attributions
             found = {"log_probs": output.log_probs, "type_log_probs": output.type_log_probs}
-            found |= {"object_weights": shown.object_weights, "image_gate": shown.image_gate}
+            found |= {"relevance": shown.relevance, "mention_weights": shown.mention_weights}
+            if explain:
+                effects = measure_effects(model, batch, output.log_probs, at_once=batch_size)
+                found |= {"photo": effects.photo, "objects": effects.objects, "caption": effects.caption}
             for name, value in found.items():
-                if value is not None:
+                if value is not None and 0 not in value.shape[1:]:
                     array = value.float().cpu().numpy()
                     columns.setdefault(name, np.zeros((count, *array.shape[1:]), np.float32))[rows] = array
             bar.update(len(rows))
@@ -94,7 +127,7 @@ class Answers:
     protocol: str | None
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Make one object a row: who, which relation, how surely, and what the gates did. No gold relation."""
+        """Make one object a row: who, which relation, how surely, and by what. No gold relation."""
         labels, examples = self.labels, self.split.batches.examples
         probabilities = np.exp(self.predictions.log_probs)
         for i, post in enumerate(examples.posts):
@@ -112,12 +145,8 @@ class Answers:
                 row["types"] = [labels.types[int(head)], labels.types[int(tail)]]
             if self.protocol:
                 row["protocol"] = self.protocol
-            if examples.image_rows[i] >= 0:
-                gates = row["gates"] = {}
-                if self.predictions.object_weights is not None:
-                    gates["objects"] = [_rounded(w) for w in self.predictions.object_weights[i]]
-                if self.predictions.image_gate is not None:
-                    gates["image"] = _rounded(self.predictions.image_gate[i])
+            if examples.image_rows[i] >= 0 and (attributions := self.predictions.attributions(i)):
+                row["attributions"] = attributions
             yield row
 
 
@@ -130,6 +159,7 @@ def answer(
     device: torch.device,
     batch_size: int,
     title: str,
+    explain: bool = False,
 ) -> Answers:
     """Load a finished run's model and predict every post; `config` is the run's, its `data` section that of the posts.
 
@@ -141,7 +171,13 @@ def answer(
     model = load_model(folder.path).to(device)
     split = prepare_splits(corpus, {title: posts}, model, config, device, pool=True)[title]
     predictions = predict(
-        model, split.batches, batch_size=batch_size, device=device, precision=config.precision, title=title
+        model,
+        split.batches,
+        batch_size=batch_size,
+        device=device,
+        precision=config.precision,
+        title=title,
+        explain=explain,
     )
     return Answers(split, predictions, model.labels, model.config.protocol)
 
@@ -174,6 +210,10 @@ def _check_captions(corpus: Corpus, config: TrainConfig, folder: RunFolder) -> N
     _log.warning(
         "warning: these captions are not those that %s was trained on: are they of the same captioner?", folder.path
     )
+
+
+def _list(values: Any) -> Any:
+    return [_rounded(value) for value in values] if values.ndim else _rounded(values)
 
 
 def _rounded(value: Any) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_atomic, write_json
 from dgf.workflows.scoring.answers import ALWAYS, SOMETIMES
+from dgf.workflows.scoring.effects import effects_table
 from dgf.workflows.scoring.metrics import Scores
 from dgf.workflows.scoring.significance import FEWEST_RUNS, Comparison
 
@@ -78,6 +79,8 @@ def table(report: Mapping[str, Any], scores: Scores | None) -> str:
         f"protocol: {report['protocol']}",
         f"figures leave out the relation {left_out!r}" if left_out else "figures count every relation",
     ]
+    if report.get("effects"):
+        lines += ["", *effects_table(report["effects"])]
     if scores is None:
         return "\n".join([*lines, "no row has a relation: predictions only, no figures"])
     lines += [

@@ -302,6 +302,34 @@ def test_gates_are_returned(network, full_batch):
     torch.testing.assert_close(gates.relevance[0].sum(-1), torch.ones(2))
 
 
+def test_attributions_are_weights_at_the_mentions(network, full_batch):
+    with torch.no_grad():
+        output = network()(full_batch)
+    shown = output.attributions
+    assert shown.relevance is output.gates.relevance
+    for row, spans in enumerate(full_batch.spans.tolist()):
+        for side, (start, end) in enumerate(spans):
+            at = output.gates.alpha[row, start:end].mean(0)
+            torch.testing.assert_close(shown.mention_weights[row, side], at, rtol=0, atol=1e-6)
+
+
+def test_photos_dropped_in_training_leave_their_rows_to_the_text(network, full_batch, text_batch):
+    net = network(photo_dropout=0.5, dropout=0.0)
+    torch.nn.init.normal_(net.decoder.classify_image.weight)
+    with torch.no_grad():
+        whole, text = net(full_batch).log_probs, net(text_batch).log_probs
+        assert torch.equal(whole, net(full_batch).log_probs)  # predictions drop nothing
+        net.train()
+        seen = [0, 0]
+        for _ in range(20):
+            found = net(full_batch).log_probs
+            for row in (0, 1, 2, 5):
+                kept, left = ((found[row] - other[row]).abs().max() < 1e-5 for other in (whole, text))
+                assert bool(kept) != bool(left), "photo and caption go together"
+                seen[int(left)] += 1
+    assert min(seen) > 20
+
+
 def test_half_precision_features_are_read(network, full_batch):
     half = replace(full_batch, objects=full_batch.objects.half(), blocks=full_batch.blocks.half())
     single = replace(full_batch, objects=half.objects.float(), blocks=half.blocks.float())

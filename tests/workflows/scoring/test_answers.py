@@ -21,7 +21,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> UnevenPosts:
 def answers_of(world: UnevenPosts, probabilities: tuple[tuple[float, ...], ...]) -> Answers:
     """What would be said of the first posts if the network gave these probabilities."""
     posts = world.posts[: len(probabilities)]
-    predictions = Predictions(np.log(np.array(probabilities, np.float32)), None, None, None)
+    predictions = Predictions(np.log(np.array(probabilities, np.float32)))
     maker = maker_of(world, posts, photos=False)
     split = Split(maker, Placed(posts, np.full(len(posts), -1), (), ()))
     return Answers(split, predictions, network_of().labels, None)
