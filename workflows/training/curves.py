@@ -4,7 +4,7 @@ import importlib.util
 import io
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,11 @@ class Curves:
 
     folder: Path
     board: Any = None
-    _drawn: float = float("-inf")
+    _drawn: float = field(default_factory=time.monotonic)
     _logged: int = 0
 
     def update(self, metrics: Metrics) -> None:
-        """Draw them, unless they were drawn a moment ago."""
+        """Draw them, unless they were drawn, or the run began, a moment ago."""
         if self.board is not None:
             for line in metrics[self._logged :]:
                 _log(self.board, line)
@@ -55,7 +55,8 @@ def draw_curves(metrics: Metrics) -> bytes:
     """Draw losses and validation figures over the epochs, as a PNG; the best epoch is marked."""
     from matplotlib.figure import Figure  # not pyplot, whose figures live in a global state
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(10, 4))
+    figure.subplots_adjust(left=0.06, right=0.98, bottom=0.12, top=0.9)
     losses, figures = figure.subplots(1, 2)
     epochs = [line["epoch"] for line in metrics]
     for name in metrics[0]["loss"]:

@@ -10,7 +10,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from dgf.workflows.config import resolve_config
 from dgf.workflows.train import TrainSettings, train
-from support.small_world import TINY, write_posts
+from support.small_world import RELATIONS, TINY, write_posts
 
 STILL = (
     "language_model=random:gpt2?n_layer=1&n_embd=32&n_head=2&resid_pdrop=0.0&embd_pdrop=0.0&attn_pdrop=0.0",
@@ -56,3 +56,17 @@ def test_each_step_meets_the_gradient_of_its_own_rows_alone(tmp_path: Path) -> N
     assert float(met[0].norm()) > 1
     for later in met[1:]:
         torch.testing.assert_close(later, met[0], rtol=1e-3, atol=1e-5)
+
+
+def test_a_step_in_parts_meets_the_gradient_of_the_whole(tmp_path: Path) -> None:
+    """Where the losses are means over rows: every row has types, and eq. 12, which compares rows, is off."""
+    posts = write_posts(tmp_path / "posts", relations=RELATIONS[1:])
+    words = [*STILL, "optim.epochs=1", "optim.batch_size=5", "optim.clip_norm=1e9", "model.identification_weight=0"]
+    whole = gradients(posts, tmp_path / "whole", *words)
+    assert len(whole) == 3 and all(float(gradient.norm()) > 1 for gradient in whole)
+    for parts in (2, 3, 9):
+        met = gradients(posts, tmp_path / f"in-{parts}", *words, f"optim.accumulate={parts}")
+        for found, expected in zip(met, whole, strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
+    losses = [json.loads((tmp_path / name / "metrics.jsonl").read_text())["loss"] for name in ("whole", "in-2", "in-9")]
+    assert losses[1] == pytest.approx(losses[0], abs=1e-5) and losses[2] == pytest.approx(losses[0], abs=1e-5)
