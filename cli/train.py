@@ -76,6 +76,8 @@ def train_command(
         pool = choose_pool(device, workers, scheduler)
         trained = train_seeds(SeedsSettings(recipe, parse_seeds(seeds, words), out, pool, resume, fetch=named))
         click.echo("\n".join(seeds_lines(trained.content)))
+        if trained.skipped:
+            click.echo(f"\nskipped  {trained.skipped} rows in all: the data.json of each run lists them")
         click.echo(f"\ntable: {out / 'seeds.json'}\nnext: dgf eval {' '.join(map(str, trained.runs))}")
         ctx.exit(3 if trained.skipped or trained.content["failed"] else 0)
     summary = train(TrainSettings(config, out, device, resume, fetch=named))
@@ -87,7 +89,7 @@ def train_command(
         f"best validation micro F1 {100 * summary.best_f1:.2f} in epoch {summary.best_epoch}, "
         + (f"without {summary.negative!r}" if summary.negative else "over every relation")
     )
-    if config.model.protocol:
-        click.echo(f"protocol: {config.model.protocol}")
+    if config.protocol:
+        click.echo(f"protocol: {config.protocol}")
     click.echo(f"next: dgf eval {summary.out}")
     ctx.exit(3 if summary.skipped else 0)

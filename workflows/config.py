@@ -121,8 +121,13 @@ class TrainConfig:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     @property
+    def protocol(self) -> str | None:
+        """What must stand beside every figure; None where nothing need be said."""
+        return "; ".join(filter(None, (self.model.protocol, self.control))) or None
+
+    @property
     def control(self) -> str | None:
-        """What must stand beside every figure of a run that is a control and no result."""
+        """That figures are those of a control, and no result."""
         return "captions are those of other photos (control)" if self.data.captions_of == "others" else None
 
     @property

@@ -23,6 +23,8 @@ class Baking:
     side: Annotated[Literal["upper", "lower"] | None, Spelled("--rack"), Doc("Which rack.")] = None
     oven: Annotated[str, Placeholder("NAME"), Doc("Which oven.")] = "stone"
     fan: Annotated[bool, Doc("With the fan.")] = False
+    sauces: Annotated[tuple[Path, ...], Spelled("--sauce"), Doc("Sauces.")] = ()
+    salt: Annotated[float, Interval(ge=0, le=1), Doc("How salty.")] = 0.5
 
 
 def bake(*words: str) -> tuple[Result, list[Baking]]:
@@ -42,14 +44,23 @@ def test_defaults_are_the_fields() -> None:
 
 
 def test_every_field_can_be_given() -> None:
-    words = "rye olives salt --out here --heat-level 9 --minutes 3 --rack upper --oven gas --fan"
+    words = "rye olives --sauce a salt --out here --heat-level 9 --minutes 3 --rack upper --oven gas --fan --sauce b"
     _, baked = bake(*words.split())
-    assert baked == [Baking(Path("rye"), Path("here"), ("olives", "salt"), 9, 3, "upper", "gas", True)]
+    sauces = (Path("a"), Path("b"))
+    assert baked == [Baking(Path("rye"), Path("here"), ("olives", "salt"), 9, 3, "upper", "gas", True, sauces)]
+    assert bake("rye", "--out", "here", "--salt", "0.25")[1][0].salt == 0.25
 
 
 @pytest.mark.parametrize(
     "words",
-    ["rye", "--out here", "rye --out here --heat-level 10", "rye --out here --minutes 0", "rye --out a --rack x"],
+    [
+        "rye",
+        "--out here",
+        "rye --out here --heat-level 10",
+        "rye --out here --minutes 0",
+        "rye --out a --rack x",
+        "rye --out a --salt 1.5",
+    ],
 )
 def test_what_does_not_fit_is_wrong_usage(words: str) -> None:
     result, baked = bake(*words.split())

@@ -53,6 +53,45 @@ def test_a_list_of_the_input_order_is_accepted() -> None:
     assert config.model.input_order == ("text", "image", "objects")
 
 
+@pytest.mark.parametrize("word", ["text,image,objects", "text image objects", "[text, image, objects]"])
+def test_the_input_order_is_written_as_people_write_it(word: str, tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text(f"model: {{input_order: {word if word[0] == '[' else repr(word)}}}\n")
+    for config in (
+        resolve_config(overrides=[f"model.input_order={word}"]),
+        resolve_config(file=tmp_path / "my.yaml"),
+    ):
+        assert config.model.input_order == ("text", "image", "objects")
+
+
+@pytest.mark.parametrize("word", ["off", "'off'", "false"])
+def test_off_is_a_word_on_the_command_line_and_in_a_file(word: str, tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text(f"model:\n  type_restriction: {word}\n")
+    for config in (
+        resolve_config(overrides=[f"model.type_restriction={word}"]),
+        resolve_config(file=tmp_path / "my.yaml"),
+    ):
+        assert config.model.type_restriction == "off"
+
+
+def test_captions_are_a_path_or_a_list_of_paths(tmp_path: Path) -> None:
+    config = resolve_config(overrides=["data.captions=[train.txt, val.txt]"])
+    assert config.data.captions == ("train.txt", "val.txt")
+    (tmp_path / "config.yaml").write_text(dump_config(config, sealed=True))
+    assert load_config(tmp_path / "config.yaml") == config
+    assert resolve_config(overrides=["data.captions=shards"]).data.captions == "shards"
+    for wrong in ("[]", "[1]", "3", "['']"):
+        with pytest.raises(UserError, match=r"1 fault\(s\)(?s:.*)data\.captions: .*path"):
+            resolve_config(overrides=[f"data.captions={wrong}"])
+
+
+def test_rows_are_chosen_by_shots_or_by_a_share() -> None:
+    with pytest.raises(UserError, match=r"data\.shots, data\.train_share: both choose the training rows"):
+        resolve_config(overrides=["data.shots=5", "data.train_share=0.5"])
+    assert resolve_config(overrides=["data.shots=none"]).data.shots is None
+    assert resolve_config(overrides=["seed=3"]).data_seed == 3
+    assert resolve_config(overrides=["seed=3", "data.seed=0"]).data_seed == 0
+
+
 def test_all_faults_are_shown_together(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text("model: {plm: thawed, delat: 1}\noptim: {epochs: 0}\nsede: 1\n")

@@ -1,9 +1,13 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from dgf.pipeline.errors import UserError
 from dgf.workflows.config import TrainConfig, resolve_config
 from dgf.workflows.evaluate import EvalSettings, evaluate
 from dgf.workflows.train import TrainSettings, train
+from support.command import dgf
 from support.small_world import TINY
 from support.uneven_posts import RELATIONS, UnevenPosts, write_uneven_posts
 
@@ -43,3 +47,37 @@ def test_a_run_trained_with_half_of_the_photos_is_evaluated_with_all_of_them(tmp
     rows = [json.loads(line) for line in (evaluation.out / "predictions.jsonl").read_text().splitlines()]
     assert len(rows) == 6
     assert all(len(row["gates"]["objects"]) == 2 and row["gates"]["image"] > 0 for row in rows)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on six posts with five photos."""
+    root = tmp_path_factory.mktemp("shares")
+    world = write_uneven_posts(root)
+    write_splits(world)
+    train(TrainSettings(config_of(world), root / "run", "cpu"))
+    return root / "run"
+
+
+def test_a_share_of_the_photos_is_shown_at_evaluation_and_stands_in_the_report(run: Path, tmp_path: Path) -> None:
+    shown: list[set[str]] = []
+    for share, photos in ((0, 0), (0.2, 1), (0.6, 3), (1, 5)):
+        done = dgf("eval", run, "--device", "cpu", "--image-share", share, "--out", tmp_path / f"{share}")
+        assert done.code == 0, done.said
+        report = json.loads((tmp_path / f"{share}" / "report.json").read_text())
+        assert (report["image_share"], report["image_share_in_training"]) == (share, 1)
+        rows = [json.loads(line) for line in (tmp_path / f"{share}" / "predictions.jsonl").read_text().splitlines()]
+        shown.append({row["id"] for row in rows if "gates" in row})
+        assert report["text_only_rows"] == 6 - len(shown[-1]) and report["rows_with_caption"] == len(shown[-1])
+        assert photos <= len(shown[-1]) <= photos + 1, "two posts show the same photo"
+    assert shown[0] < shown[1] < shown[2] < shown[3]
+
+
+def test_changes_of_the_data_section_are_checked(run: Path, tmp_path: Path) -> None:
+    half = evaluate(EvalSettings(run, out=tmp_path / "half", device="cpu", data={"image_share": 0.4}))
+    assert half.report["image_share"] == 0.4
+    with pytest.raises(UserError, match=r"2 fault\(s\)(?s:.*)data\.image_shar: unknown key(?s:.*)data\.missing_images"):
+        changes = {"image_shar": 0.5, "missing_images": "sometimes"}
+        evaluate(EvalSettings(run, out=tmp_path / "none", device="cpu", data=changes))
+    assert dgf("eval", run, "--image-share", 1.5).code == 2
+    assert not (tmp_path / "none").exists()

@@ -100,8 +100,7 @@ def check_runs(runs: Mapping[str, PlannedRun], *, resume: bool = True) -> None:
 
 def shared_protocol(runs: Mapping[str, PlannedRun]) -> str | None:
     """What must stand beside the figures of these runs; None where nothing need be said."""
-    notes = {note for run in runs.values() for note in (run.config.model.protocol, run.config.control) if note}
-    return "; ".join(sorted(notes)) or None
+    return "; ".join(sorted({run.config.protocol for run in runs.values() if run.config.protocol})) or None
 
 
 def finish_run(run: PlannedRun) -> FinishedRun:

@@ -1,0 +1,173 @@
+"""Runs on text and on captions from files, without feature shards."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dgf.pipeline.errors import UserError
+from dgf.workflows.config import resolve_config
+from dgf.workflows.evaluate import EvalSettings, Evaluation, evaluate
+from dgf.workflows.train import TrainSettings, TrainSummary, train
+from support.command import dgf
+from support.small_world import RELATIONS, SIZES, TINY, write_posts, write_shards
+
+
+def write_captions(posts: Path, words: str = "a picture of", *, without: tuple[str, ...] = ()) -> dict[str, Path]:
+    """A file for each split, in which each of its photos has a caption of its own."""
+    files = {}
+    for split, count in SIZES.items():
+        names = [f"{split}-{i}.png" for i in range(count // 2)]
+        rows = [{"img_id": name, "text": f"{words} {name}"} for name in names if name not in without]
+        files[split] = posts.parent / f"{words.replace(' ', '-')}_{split}.txt"
+        files[split].write_text("".join(f"{row!r}\n" for row in rows))
+    return files
+
+
+@pytest.fixture(scope="module")
+def posts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_posts(tmp_path_factory.mktemp("world") / "posts")
+
+
+def trained(posts: Path, out: Path, files: dict[str, Path], *words: str, **data: object) -> TrainSummary:
+    given = {"path": str(posts), "captions": [str(file) for file in files.values()], **data}
+    return train(TrainSettings(resolve_config("demo", None, [*TINY, "optim.epochs=1", *words], given), out, "cpu"))
+
+
+def predictions(evaluation: Evaluation) -> bytes:
+    return (evaluation.out / "predictions.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("plm", ["frozen", "full"])
+def test_captions_reach_the_prediction_of_a_run_without_features(plm: str, posts: Path, tmp_path: Path) -> None:
+    files = write_captions(posts)
+    summary = trained(posts, tmp_path / "run", files, f"model.plm={plm}")
+    assert (summary.rows, summary.text_only) == (12, 0)
+    own = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "own", device="cpu"))
+    assert own.report["rows_with_caption"] == 6 and own.report["captions_of"] == "own"
+    assert own.report["captioner"].startswith("files:") and own.report["features"] is None
+
+    # the captions of the split alone say the same, others something else, none at all something else again
+    alone = {"captions": str(files["test"])}
+    same = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "same", device="cpu", data=alone))
+    told = [predictions(own), predictions(same)]
+    for name, data in (
+        ("other", {"captions": str(write_captions(posts, "nothing like")["test"])}),
+        ("none", {"captions": None, "missing_images": "text-only"}),
+        ("drawn", {"captions_of": "others"}),
+        ("dark", {"image_share": 0}),
+    ):
+        told.append(predictions(evaluate(EvalSettings(tmp_path / "run", out=tmp_path / name, device="cpu", data=data))))
+    assert told[0] == told[1] and told[3] == told[5] and len(set(told)) == 4
+
+
+def test_captions_change_what_is_learned(posts: Path, tmp_path: Path) -> None:
+    files, other = write_captions(posts), write_captions(posts, "nothing like")
+    losses = []
+    for name, given, words in (
+        ("own", files, ()),
+        ("again", files, ()),
+        ("other", other, ()),
+        ("control", files, ("data.captions_of=others",)),
+        ("short", files, ("data.max_caption=1",)),
+    ):
+        trained(posts, tmp_path / name, given, *words)
+        losses.append(json.loads((tmp_path / name / "metrics.jsonl").read_text().splitlines()[0])["loss"]["total"])
+    assert losses[0] == losses[1] and len(set(losses)) == 4
+
+
+def test_a_control_says_so_beside_every_figure(posts: Path, tmp_path: Path) -> None:
+    files = write_captions(posts)
+    options = [word for file in files.values() for word in ("--captions", file)]
+    words = (*TINY, "optim.epochs=1", "data.captions_of=others")
+    note = "captions are those of other photos (control)"
+    done = dgf("train", posts, *words, *options, "--preset", "demo", "--out", tmp_path / "run", "--device", "cpu")
+    assert done.code == 0 and f"protocol: {note}" in done.out, done.said
+    shown = dgf("eval", tmp_path / "run", "--device", "cpu")
+    assert f"protocol: no label reaches a prediction; {note}" in shown.out
+    report = json.loads((tmp_path / "run" / "eval-test" / "report.json").read_text())
+    assert report["captions_of"] == "others" and report["rows_with_caption"] == 6
+
+
+def test_no_relation_draws_photos_rows_or_captions_of_the_evaluated_split(posts: Path, tmp_path: Path) -> None:
+    trained(posts, tmp_path / "run", write_captions(posts), "data.captions_of=others", "data.shots=2")
+    told = []
+    for name, relations in (("one", RELATIONS), ("other", RELATIONS[::-1])):
+        data = {"path": str(write_posts(tmp_path / name, relations=relations)), "image_share": 0.5}
+        run = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / f"of-{name}", device="cpu", data=data))
+        told.append(predictions(run))
+    assert told[0] == told[1]
+
+
+def test_photos_without_a_caption_are_counted_and_said(posts: Path, tmp_path: Path) -> None:
+    files = write_captions(posts, "some of", without=("train-0.png", "train-3.png", "test-1.png"))
+    options = [word for file in files.values() for word in ("--captions", file)]
+    words = (*TINY, "optim.epochs=1")
+    done = dgf("train", posts, *words, *options, "--preset", "demo", "--out", tmp_path / "run", "--device", "cpu")
+    assert done.code == 0 and "12 rows (4 without a photo" in done.out
+    assert "train: captions for 4 of the 6 photos" in done.err and "val: captions for 3 of the 3 photos" in done.err
+    shown = dgf("eval", tmp_path / "run", "--device", "cpu")
+    assert shown.code == 0 and "test: captions for 2 of the 3 photos" in shown.err
+    assert "6 rows, 2 of them without a photo" in shown.out
+
+
+def test_captions_of_no_photo_here_are_refused(posts: Path, tmp_path: Path) -> None:
+    files = write_captions(posts)
+    files["train"].write_text("{'img_id': 'elsewhere.png', 'text': 'a dog'}\n")
+    alone = {"train": files["train"]}
+    with pytest.raises(UserError, match=r"no caption for a photo .* such as train-0\.png; there is one for elsewhere"):
+        trained(posts, tmp_path / "run", alone)
+    assert not (tmp_path / "run").exists()
+    assert trained(posts, tmp_path / "run", alone, missing_images="text-only").text_only == 12
+
+
+def test_files_beside_features(posts: Path, tmp_path: Path) -> None:
+    write_shards(posts, tmp_path / "features")
+    features = {"features": str(tmp_path / "features")}
+    trained(posts, tmp_path / "run", write_captions(posts), **features)
+    both = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "both", device="cpu"))
+    assert both.report["rows_with_caption"] == 6 and both.report["features"]
+    other = {"captions": str(write_captions(posts, "nothing like")["test"])}
+    assert predictions(both) != predictions(
+        evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "other", device="cpu", data=other))
+    )
+    assert all("gates" in json.loads(line) for line in predictions(both).splitlines())
+
+
+def test_changed_captions_are_said_and_a_run_without_captions_reads_none(posts: Path, tmp_path: Path) -> None:
+    files = write_captions(posts)
+    trained(posts, tmp_path / "run", files)
+    assert "are they of the same captioner?" not in dgf("eval", tmp_path / "run", "--device", "cpu").err
+    shown = dgf("eval", tmp_path / "run", "--device", "cpu", "--captions", files["test"])
+    assert shown.code == 0 and "are they of the same captioner?" in shown.err
+    trained(posts, tmp_path / "text", files, captions=None, missing_images="text-only")
+    with pytest.raises(UserError, match="was trained without captions"):
+        evaluate(EvalSettings(tmp_path / "text", device="cpu", data={"captions": str(files["test"])}))
+    files["val"].write_text(files["val"].read_text().replace("picture", "painting"))
+    with pytest.raises(UserError, match=r"begun with has changed \(captioner\)"):
+        config = resolve_config(file=tmp_path / "run" / "config.yaml")
+        train(TrainSettings(config, tmp_path / "run", "cpu", resume=True))
+
+
+def test_posts_are_predicted_with_the_captions_of_the_run(posts: Path, tmp_path: Path) -> None:
+    trained(posts, tmp_path / "run", write_captions(posts))
+    shown = evaluate(EvalSettings(tmp_path / "run", device="cpu"))
+    done = dgf("predict", tmp_path / "run", posts / "test.jsonl", "--device", "cpu", "--out", tmp_path / "answers")
+    assert done.code == 0 and "0 of them without a photo" in done.err, done.said
+    assert (tmp_path / "answers").read_bytes() == predictions(shown)
+    row = json.loads((posts / "test.jsonl").read_text().splitlines()[0])
+    (tmp_path / "new.jsonl").write_text(json.dumps({**row, "image": "new.png"}) + "\n")
+    refused = dgf("predict", tmp_path / "run", tmp_path / "new.jsonl", "--device", "cpu")
+    assert refused.code == 1 and "no caption for a photo" in refused.err
+    assert dgf("predict", tmp_path / "run", tmp_path / "new.jsonl", "--missing-images", "text-only").code == 0
+
+
+def test_few_shots_train_on_few_rows_and_say_so(posts: Path, tmp_path: Path) -> None:
+    files = write_captions(posts)
+    summary = trained(posts, tmp_path / "run", files, "data.shots=2")
+    assert summary.rows == 6
+    facts = json.loads((tmp_path / "run" / "data.json").read_text())
+    assert facts["training_rows"] == dict.fromkeys(RELATIONS, 2) and facts["rows"] == 6
+    report = evaluate(EvalSettings(tmp_path / "run", split="train", device="cpu")).report
+    assert (report["rows"], report["training_rows"], report["shots"], report["train_share"]) == (12, 6, 2, 1)
+    assert trained(posts, tmp_path / "half", files, "data.train_share=0.5").rows == 6
