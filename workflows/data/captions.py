@@ -52,6 +52,13 @@ class CaptionTable:
         for image_id in post.image_ids:
             folder, _, name = image_id.rpartition("/")
             keys = [("", image_id), (split, image_id)]
+            if split not in _SPLITS:  # posts of one's own: any split's photo of that name, if it has one caption
+                named = {
+                    self.texts[names[other, image_id]]: (other, image_id)
+                    for other in _SPLITS
+                    if (other, image_id) in names
+                }
+                keys += named.values() if len(named) == 1 else ()
             if folder in _SPLITS:  # photos of MNRE lie in a folder of their split, and its captions leave it out
                 keys += [(folder, name), ("", name)]
             if (row := next((names[key] for key in keys if key in names), None)) is not None:
