@@ -76,6 +76,12 @@ def test_captions_change_what_is_learned(posts: Path, tmp_path: Path) -> None:
     assert losses[0] == losses[1] and len(set(losses)) == 4
 
 
+def test_files_in_a_row_are_told_how_to_be_given(posts: Path, tmp_path: Path) -> None:
+    files = list(write_captions(posts).values())
+    done = dgf("train", posts, "--captions", *files, "--out", tmp_path / "run")
+    assert done.code == 2 and "give --captions again before each further file" in done.err
+
+
 def test_a_control_says_so_beside_every_figure(posts: Path, tmp_path: Path) -> None:
     files = write_captions(posts)
     options = [word for file in files.values() for word in ("--captions", file)]
