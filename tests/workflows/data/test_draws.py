@@ -82,6 +82,15 @@ def test_a_share_of_rows_is_exact_in_proportion_and_a_part_of_a_larger_one(
     assert all(abs(kept[name] - small * there[name]) <= 1 + spread * there[name] + 1e-6 for name in there)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_small_share_has_the_relations_in_their_proportions(seed: int) -> None:
+    posts = posts_of(["None"] * 700 + ["a"] * 200 + ["b"] * 90 + ["c"] * 10)
+    for share in (0.1, 0.25, 0.5):
+        kept = Counter(post.relation for post in draw_rows(posts, config_of(seed, train_share=share)))
+        for name, count in Counter(post.relation for post in posts).items():
+            assert abs(kept[name] - share * count) <= 3
+
+
 @given(st.integers(2, 60), st.integers(0, 40), seeds)
 def test_no_row_gets_the_caption_of_its_own_photo(photos: int, more: int, seed: int) -> None:
     rows = np.concatenate([np.arange(photos), np.random.default_rng(seed).integers(-1, photos, more)])
