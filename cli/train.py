@@ -58,6 +58,8 @@ def train_command(
     path = words[0] if words and "=" not in words[0] else None
     if path == "-":
         raise click.UsageError("a run needs its data set again later: name a file, not standard input", ctx)
+    if more := next((word for word in words[1:] if "=" not in word and Path(word).exists()), None):
+        raise click.UsageError(f"{more}: DATA is one path; give --captions again before each further file", ctx)
     given = given_data(data)
     if path is not None:
         config = resolve_config(preset, config_file, words[1:], {"path": str(Path(path).absolute()), **given})

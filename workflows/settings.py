@@ -74,7 +74,7 @@ SpansIn = Annotated[
     Doc("What spans into a text count: characters, or UTF-16 units as JavaScript and Java do."),
 ]
 Types = Annotated[Path | None, Doc("JSONL of entity types by post id.")]
-Features = Annotated[Path | None, Doc("Feature shards; none trains without them.")]
+FeaturePath = Annotated[Path | None, Doc("Feature shards; none trains without them.")]
 Preset = Annotated[str, Doc("Values to start from: paper, finetune (trains the language model), demo.")]
 ConfigFile = Annotated[Path | None, Spelled("--config"), Doc("YAML with any of the keys.")]
 TrainMissing = Annotated[
@@ -226,7 +226,7 @@ class TrainOptions:
 
     out: Annotated[Path, Doc("Run folder to make.")]
     words: Annotated[tuple[str, ...], Positional("[DATA] [KEY=VALUE]...", many=True)] = ()
-    features: Features = None
+    features: FeaturePath = None
     captions: CaptionPaths = ()
     types: Types = None
     preset: Preset = "paper"
@@ -263,7 +263,7 @@ class TuneOptions:
         Doc("All points of the space in order, or some that the first seed draws (more trials later keep them)."),
     ] = "grid"
     seeds: Annotated[str, Placeholder("0,1,2"), Doc("Seeds that every trial is run with.")] = "0"
-    features: Features = None
+    features: FeaturePath = None
     captions: CaptionPaths = ()
     types: Types = None
     preset: Preset = "paper"

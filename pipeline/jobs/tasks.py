@@ -8,7 +8,7 @@ For work that keeps its own results, such as training runs: a task whose worker 
 import importlib.metadata
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -28,11 +28,13 @@ _QUIET = {"TQDM_DISABLE": "1"}
 
 def run_tasks(
     task: Callable[[Value], Result], values: Mapping[str, Value], workers: WorkerPool
-) -> Iterator[tuple[str, Result | Exception]]:
+) -> Generator[tuple[str, Result | Exception], None, None]:
     """Run the task for each value; yield each name, as its task ends, with the result or what the task raised.
 
     Task, values and results are pickled. The CPU threads of a task are those of the pool; local workers share the
     processor's cores out among them where it does not say.
+
+    Close the generator to give tasks up that have not ended.
 
     Raises:
         UserError: The scheduler cannot be reached, or was lost.
@@ -59,7 +61,7 @@ def _attempt(task: Callable[[Value], Result], value: Value) -> Result | Exceptio
 
 def _run_there(
     task: Callable[[Value], Result], values: Mapping[str, Value], workers: WorkerPool, address: str
-) -> Iterator[tuple[str, Result | Exception]]:
+) -> Generator[tuple[str, Result | Exception], None, None]:
     lost = UserError(f"The scheduler at {address} was lost.", AGAIN)
     version, batch = importlib.metadata.version("dgf"), secrets.token_hex(4)
     with connect(address, lost) as client:

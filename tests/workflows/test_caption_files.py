@@ -76,6 +76,22 @@ def test_captions_change_what_is_learned(posts: Path, tmp_path: Path) -> None:
     assert losses[0] == losses[1] and len(set(losses)) == 4
 
 
+def test_captions_that_the_model_does_not_read_are_said(
+    posts: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = write_captions(posts)
+    trained(posts, tmp_path / "fused", files)
+    assert "reads none" not in caplog.text
+    trained(posts, tmp_path / "off", files, "model.fusion=off")
+    assert "captions were given, and this model reads none" in caplog.text
+
+
+def test_files_in_a_row_are_told_how_to_be_given(posts: Path, tmp_path: Path) -> None:
+    files = list(write_captions(posts).values())
+    done = dgf("train", posts, "--captions", *files, "--out", tmp_path / "run")
+    assert done.code == 2 and "give --captions again before each further file" in done.err
+
+
 def test_a_control_says_so_beside_every_figure(posts: Path, tmp_path: Path) -> None:
     files = write_captions(posts)
     options = [word for file in files.values() for word in ("--captions", file)]

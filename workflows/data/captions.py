@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,14 +49,21 @@ class CaptionTable:
 
     def _row(self, split: str, post: Post) -> int:
         names = self.names or {}
-        for image_id in post.image_ids:
-            folder, _, name = image_id.rpartition("/")
-            keys = [("", image_id), (split, image_id)]
-            if folder in _SPLITS:  # photos of MNRE lie in a folder of their split, and its captions leave it out
-                keys += [(folder, name), ("", name)]
-            if (row := next((names[key] for key in keys if key in names), None)) is not None:
-                return row
-        return -1
+        keys = (key for image_id in post.image_ids for key in self._keys(split, image_id))
+        return next((names[key] for key in keys if key in names), -1)
+
+    def _keys(self, split: str, image_id: str) -> Iterator[tuple[str, str]]:
+        """Under what a photo may stand in the files, the surest first."""
+        yield "", image_id
+        yield split, image_id
+        if split not in _SPLITS:  # posts of one's own: any split's photo of that name, where there is one caption of it
+            names = self.names or {}
+            alike = {self.texts[names[key]]: key for other in _SPLITS if (key := (other, image_id)) in names}
+            yield from alike.values() if len(alike) == 1 else ()
+        folder, _, name = image_id.rpartition("/")
+        if folder in _SPLITS:  # photos of MNRE lie in a folder of their split, and its captions leave it out
+            yield folder, name
+            yield "", name
 
 
 def caption_folder(data: DataConfig) -> Path | None:

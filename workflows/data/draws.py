@@ -1,7 +1,7 @@
 """What a seed draws: photos, training rows, and captions of other photos.
 
-Things are ordered by a hash of their name and the seed, and the first of them are taken: a smaller draw is a part of
-a larger one, and none depends on what else is there.
+Photos and rows are ordered by a hash of their name and the seed, and the first of them are taken: a smaller draw is a
+part of a larger one, and the order does not depend on what else is there.
 """
 
 import hashlib

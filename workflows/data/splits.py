@@ -1,5 +1,6 @@
 """Posts made ready for a model, split by split: the row of each photo in the shards, tokens, captions."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from dgf.workflows.data.draws import captions_of_others, draw_photos
 from dgf.workflows.data.encode import PostEncoder
 from dgf.workflows.data.examples import Ints, make_examples
 from dgf.workflows.settings import MissingImages
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ def prepare_splits(
     if corpus.store is not None:
         _check_matched(posts, placed, corpus.store, root)
     if table is not None and table.names is not None:
+        if not reads.captions:
+            _log.warning("warning: captions were given, and this model reads none (fusion brings them in)")
         told = {name: found.caption_rows for name, found in placed.items()}
         check_captioned(table, {n: (placed[n].posts, rows) for n, rows in told.items() if rows is not None}, data)
     if not all(found.posts for found in placed.values()):

@@ -1,5 +1,6 @@
 """Training runs as tasks: each in a folder of its own, where a finished one is found and not run again."""
 
+import contextlib
 import json
 import logging
 from collections.abc import Mapping
@@ -73,16 +74,17 @@ def finish_runs(runs: Mapping[str, PlannedRun], workers: WorkerPool) -> RunsDone
         todo = {name: replace(run, device=run.device.partition(":")[0]) for name, run in todo.items()}
     failed: dict[str, str] = {}
     errors = []
-    for name, outcome in run_tasks(finish_run, todo, workers):
-        if isinstance(outcome, Exception):
-            known = isinstance(outcome, UserError | ModelError)
-            failed[name] = str(outcome) if known else f"{type(outcome).__name__}: {outcome}"
-            errors.append(outcome)
-            _log.warning("%s failed (%d of %d done): %s", name, len(finished), len(runs), failed[name])
-        else:
-            finished[name] = outcome
-            f1 = 100 * outcome.figures["f1"]
-            _log.info("%s: validation micro F1 %.2f (%d of %d done)", name, f1, len(finished), len(runs))
+    with contextlib.closing(run_tasks(finish_run, todo, workers)) as ended:
+        for name, outcome in ended:
+            if isinstance(outcome, Exception):
+                known = isinstance(outcome, UserError | ModelError)
+                failed[name] = str(outcome) if known else f"{type(outcome).__name__}: {outcome}"
+                errors.append(outcome)
+                _log.warning("%s failed (%d of %d done): %s", name, len(finished), len(runs), failed[name])
+            else:
+                finished[name] = outcome
+                f1 = 100 * outcome.figures["f1"]
+                _log.info("%s: validation micro F1 %.2f (%d of %d done)", name, f1, len(finished), len(runs))
     if errors and not finished:
         raise errors[0]
     return RunsDone({name: finished[name] for name in runs if name in finished}, failed)

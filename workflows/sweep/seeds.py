@@ -51,8 +51,9 @@ def train_seeds(settings: SeedsSettings) -> SeedsSummary:
         UserError: The configuration, the data or the folders do not serve, or not one run finished.
     """
     configs = {seed: settings.recipe.resolve(f"seed={seed}") for seed in settings.seeds}
+    out = settings.out.absolute()  # workers may be at home elsewhere
     runs = {
-        f"seed-{seed}": PlannedRun(config, settings.out / f"seed-{seed}", settings.workers.device, settings.fetch)
+        f"seed-{seed}": PlannedRun(config, out / f"seed-{seed}", settings.workers.device, settings.fetch)
         for seed, config in configs.items()
     }
     check_sweep_place(settings.out, "seeds.json")

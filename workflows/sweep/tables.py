@@ -9,13 +9,19 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import read_record, write_atomic, write_record
 from dgf.workflows.sweep.runs import FinishedRun
 
-SHOWN = {"accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "micro F1", "macro_f1": "macro F1"}
+FIGURE_NAMES = {
+    "accuracy": "accuracy",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "micro F1",
+    "macro_f1": "macro F1",
+}
 """Figures of a run, and what a table calls them."""
 
 
 def over_runs(runs: Sequence[FinishedRun]) -> dict[str, dict[str, float | None]]:
     """Mean and sample standard deviation of each figure; None for the deviation of one run."""
-    columns = {name: [run.figures[name] for run in runs] for name in SHOWN}
+    columns = {name: [run.figures[name] for run in runs] for name in FIGURE_NAMES}
     return {
         name: {"mean": mean(values), "deviation": stdev(values) if len(values) > 1 else None}
         for name, values in columns.items()
@@ -30,13 +36,13 @@ def run_values(run: FinishedRun) -> dict[str, Any]:
 def seeds_lines(content: Mapping[str, Any]) -> list[str]:
     """The table of `seeds.json`: a line a seed, then the mean and deviation."""
     rows = [
-        [str(run["seed"]), str(run["best_epoch"]), *(f"{100 * run[name]:.2f}" for name in SHOWN)]
+        [str(run["seed"]), str(run["best_epoch"]), *(f"{100 * run[name]:.2f}" for name in FIGURE_NAMES)]
         for run in content["runs"]
     ]
     rows.append([f"mean of {len(rows)}", "", *map(spread, content["figures"].values())])
     failed = [f"seed {seed} failed: {_one_line(reason)}" for seed, reason in content["failed"].items()]
     title = f"Validation split, best epoch of each seed{_protocol(content)}"
-    return [title, "", *_table(["seed", "epoch", *SHOWN.values()], rows), *(["", *failed] if failed else [])]
+    return [title, "", *_table(["seed", "epoch", *FIGURE_NAMES.values()], rows), *(["", *failed] if failed else [])]
 
 
 def trials_lines(content: Mapping[str, Any]) -> list[str]:
@@ -55,7 +61,7 @@ def trials_lines(content: Mapping[str, Any]) -> list[str]:
     ]
     seeds = ", ".join(map(str, content["seeds"]))
     title = f"Validation split, mean and deviation over the seeds {seeds}, by micro F1{_protocol(content)}"
-    return [title, "", *_table([*keys, *SHOWN.values(), "folder"], rows), *(["", *failed] if failed else [])]
+    return [title, "", *_table([*keys, *FIGURE_NAMES.values(), "folder"], rows), *(["", *failed] if failed else [])]
 
 
 def write_table(file: Path, content: Mapping[str, Any], lines: Iterable[str]) -> None:

@@ -71,9 +71,10 @@ def tune(settings: TuneSettings) -> TuneSummary:
         search=settings.search,
         source=settings.space,
     )
+    out = settings.out.absolute()  # workers may be at home elsewhere
     device, fetch = settings.workers.device, settings.fetch or "language_model" in space
     runs = {
-        _name(trial, seed): PlannedRun(config, settings.out / _name(trial, seed), device, fetch)
+        _name(trial, seed): PlannedRun(config, out / _name(trial, seed), device, fetch)
         for trial in trials
         for seed, config in trial.configs.items()
     }

@@ -50,6 +50,17 @@ def test_a_name_that_two_splits_have_gets_the_caption_of_its_own_split(tmp_path:
     assert told(tuple(files[:1]), "train", post(0, *mnre("train", "test.jpg"))) == [""]
 
 
+def test_posts_of_ones_own_find_a_photo_of_any_split_where_there_is_one_caption_of_its_name(tmp_path: Path) -> None:
+    one, two = tmp_path / "BLIP_train.txt", tmp_path / "BLIP_test.txt"
+    one.write_text(
+        "{'img_id': 'a.jpg', 'text': 'x'}\n{'img_id': 'b.jpg', 'text': 'x'}\n{'img_id': 'c.jpg', 'text': 'c'}"
+    )
+    two.write_text("{'img_id': 'a.jpg', 'text': 'x'}\n{'img_id': 'b.jpg', 'text': 'y'}\n")
+    posts = [post(i, f"{name}.jpg") for i, name in enumerate("abc")]
+    assert told((one, two), "predict", *posts) == ["x", "", "c"]
+    assert told((one, two), "test", *posts) == ["x", "y", ""]
+
+
 def test_a_photo_in_a_folder_of_the_users_own_is_known_by_its_whole_name_alone(tmp_path: Path) -> None:
     (tmp_path / "all.jsonl").write_text(
         '{"image_id": "1.jpg", "caption": "one"}\n{"image_id": "b/1.jpg", "caption": "b"}'

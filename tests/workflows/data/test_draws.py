@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgf.pipeline.errors import UserError
@@ -26,6 +26,7 @@ def config_of(seed: int = 0, **keys: object) -> TrainConfig:
     return replace(config, seed=seed, data=replace(config.data, **keys))
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.sets(st.text(max_size=5), max_size=80), shares, shares, seeds)
 def test_a_share_of_photos_is_exact_and_a_part_of_a_larger_one(
     names: set[str], one: float, two: float, seed: int
@@ -35,6 +36,7 @@ def test_a_share_of_photos_is_exact_and_a_part_of_a_larger_one(
     assert [len(less), len(more)] == [round(share * len(names)) for share in sorted((one, two))]
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.sets(st.integers(0, 999), min_size=1, max_size=80), shares, seeds, st.randoms())
 def test_the_order_and_repetition_of_photos_draw_nothing(
     numbers: set[int], share: float, seed: int, random: np.random.Generator
@@ -52,6 +54,7 @@ def test_photos_that_fall_out_exchange_no_more_than_their_places() -> None:
     assert draw_photos(names, 0.5, 4) != drawn
 
 
+@settings(deadline=None, max_examples=50)
 @given(relations, st.integers(1, 9), st.integers(1, 9), seeds)
 def test_shots_are_rows_of_each_relation_and_a_part_of_more_shots(
     names: list[str | None], one: int, two: int, seed: int
@@ -63,6 +66,7 @@ def test_shots_are_rows_of_each_relation_and_a_part_of_more_shots(
     assert Counter(post.relation for post in less) == {name: min(few, there[name]) for name in there}
 
 
+@settings(deadline=None, max_examples=50)
 @given(relations, st.floats(0.2, 1), st.floats(0.2, 1), seeds)
 def test_a_share_of_rows_is_exact_in_proportion_and_a_part_of_a_larger_one(
     names: list[str | None], one: float, two: float, seed: int
@@ -82,6 +86,16 @@ def test_a_share_of_rows_is_exact_in_proportion_and_a_part_of_a_larger_one(
     assert all(abs(kept[name] - small * there[name]) <= 1 + spread * there[name] + 1e-6 for name in there)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_small_share_has_the_relations_in_their_proportions(seed: int) -> None:
+    posts = posts_of(["None"] * 700 + ["a"] * 200 + ["b"] * 90 + ["c"] * 10)
+    for share in (0.1, 0.25, 0.5):
+        kept = Counter(post.relation for post in draw_rows(posts, config_of(seed, train_share=share)))
+        for name, count in Counter(post.relation for post in posts).items():
+            assert abs(kept[name] - share * count) <= 3
+
+
+@settings(deadline=None, max_examples=50)
 @given(st.integers(2, 60), st.integers(0, 40), seeds)
 def test_no_row_gets_the_caption_of_its_own_photo(photos: int, more: int, seed: int) -> None:
     rows = np.concatenate([np.arange(photos), np.random.default_rng(seed).integers(-1, photos, more)])

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgf.pipeline.errors import UserError
@@ -29,6 +29,7 @@ def test_lists_and_ranges_with_both_ends(tmp_path: Path) -> None:
     assert space["model.input_order"] == (["text", "image", "objects"], "objects image text")
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 50), st.integers(1, 40), st.integers(1, 9), st.integers(0, 6))
 def test_ranges_are_what_decimals_say(first: int, count: int, step: int, digits: int) -> None:
     values = [float(f"{first + i * step}e-{digits}") for i in range(count)]
