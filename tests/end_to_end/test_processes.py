@@ -104,7 +104,10 @@ def test_a_process_that_dies_ends_the_others_in_words(world: Path, tmp_path: Pat
         helpers = [child for child in family if "spawn_main" in " ".join(child.cmdline())]
         assert len(helpers) == 2
         helpers[0].kill()
-        _, said = process.communicate(timeout=120)
+        try:
+            _, said = process.communicate(timeout=120)
+        finally:
+            process.kill()
     assert process.returncode == 1
     assert "of the training died with code -9" in said and "Traceback" not in said
     _, alive = psutil.wait_procs(family, timeout=60)

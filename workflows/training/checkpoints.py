@@ -87,6 +87,7 @@ def resume(trainer: Trainer, folder: RunFolder) -> Progress:
     state = _load_with(folder.last, _STATE)
     try:
         progress = Progress(**state["progress"])
+        progress.check()
         # A kill between the two files leaves the best of an epoch that is now ended again.
         if progress.best_epoch or folder.best.is_file():
             best = _load_with(folder.best, ("network", "epoch", "f1"))

@@ -55,7 +55,7 @@ def helped(processes: int, work: Callable[[Asked, Ready], object], asked: Asked)
         raise UserError(*reason) from error
     finally:
         for process, _ in helpers:
-            process.terminate()
+            process.kill()  # SIGTERM would be noted; a helper has nothing to save
             process.join()
 
 

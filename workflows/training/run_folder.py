@@ -112,7 +112,7 @@ class RunFolder:
             UserError: If rows, relations, features, captions, the language model or the networks' format have changed;
                 names what did.
         """
-        before = self.read_data()
+        before, facts = self.read_data(), json.loads(json.dumps(facts))  # tuples are lists in the file
         keys = (before.keys() | facts.keys()) - (_KEPT_SINCE - before.keys())
         changed = [key for key in keys - {"digests"} if before.get(key) != facts.get(key)]
         if "digests" in keys:

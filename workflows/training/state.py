@@ -53,3 +53,16 @@ class Progress:
     seconds: float = 0.0
     waited: float = 0.0
     stream: bool | None = None
+
+    def check(self) -> None:
+        """Raise a ValueError, KeyError or TypeError where a checkpoint held something else under these names."""
+        counts = (self.epoch, self.best_epoch, self.step)
+        numbers = [self.best_f1, self.seconds, self.waited, *self.sums.values()]
+        for line in self.metrics:
+            figures = (line["loss"][name] for name in self.metrics[0]["loss"])
+            numbers += [line["epoch"], line["rows_per_second"], *figures, *line["val"].values()]
+            numbers += [line.get("seconds", 0.0), line.get("seconds_waited", 0.0)]
+        if not all(type(count) is int and count >= 0 for count in counts) or len(self.metrics) != self.epoch:
+            raise ValueError("it does not count epochs and steps")
+        if not all(type(number) in (int, float) for number in numbers):
+            raise ValueError("its figures are no numbers")

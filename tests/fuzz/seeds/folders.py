@@ -81,7 +81,7 @@ def _constant(files: Files, root: Path) -> Files:
             content = json.dumps(_without_times(record), indent=1).encode()
         if name.endswith("config.yaml"):
             content = b"".join(line for line in content.splitlines(keepends=True) if not line.startswith(b"#"))
-        if name.endswith(("metrics.jsonl", "environment.txt")):
+        if name.endswith(("metrics.jsonl", "environment.txt", "summary.json", "curves.png")):
             content = b""
         if name.endswith("last.pt"):
             state = torch.load(io.BytesIO(content), weights_only=True)
@@ -97,7 +97,7 @@ def _without_times(content: object) -> object:
         case torch.Tensor():
             return content
         case dict():
-            timed = ("seconds", "rows_per_second")
+            timed = ("seconds", "rows_per_second", "seconds_waited", "waited")
             return {
                 key: ({stage: 0.5 for stage in value} if isinstance(value, dict) else 0.5)
                 if key in timed

@@ -118,3 +118,25 @@ def test_the_order_of_rows_stays_when_memory_grows_scarce(tmp_path: Path, monkey
     monkeypatch.setattr(loop, "epoch_batches", order)
     train(TrainSettings(config, tmp_path / "run", "cpu", resume=True))
     assert asked == [True]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"step": "two"},
+        {"step": -1},
+        {"metrics": []},
+        {"metrics": [{"epoch": 1}]},
+        {"sums": {"total": "much"}},
+        {"bar": 1},
+    ],
+)
+def test_a_checkpoint_that_says_something_else_is_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
+    config = text_config(tmp_path, "optim.epochs=1")
+    train(TrainSettings(config, tmp_path / "run", "cpu"))
+    last = RunFolder(tmp_path / "run").last
+    state = load_training_state(last)
+    state["progress"] |= wrong
+    save_training_state(last, state)
+    with pytest.raises(UserError, match=r"last\.pt: does not fit this run"):
+        train(TrainSettings(config, tmp_path / "run", "cpu", resume=True))

@@ -70,7 +70,7 @@ def configured(root: Path) -> TrainConfig:
         (lambda r: change_row(r / "posts" / "val.jsonl", tokens=TOKENS), ["sentences of the validation split"]),
         (
             lambda r: change_row(r / "posts" / "val.jsonl", tail={"text": "Bob", "span": [5, 6]}),
-            ["mentions of the validation split"],
+            ["mentions of the validation split", "sentences of the validation split"],  # markers stand in the sentence
         ),
         (
             lambda r: change_row(r / "posts" / "val.jsonl", relation=RELATIONS[0]),
