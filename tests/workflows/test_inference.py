@@ -19,7 +19,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> UnevenPosts:
 def predictions_of(maker: BatchMaker, batch_size: int) -> Predictions:
     device = torch.device("cpu")
     return predict(
-        network_of(), maker, batch_size=batch_size, device=device, precision="float32", title="", explain=True
+        network_of(), maker, batch_size=batch_size, device=device, precision="float32", title="test", explain=True
     )
 
 

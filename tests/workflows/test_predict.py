@@ -52,6 +52,26 @@ def test_new_posts_are_seen_as_the_training_posts_were(run: Path, tmp_path: Path
         assert row["probability"] == pytest.approx(other["probability"], abs=1e-3)
 
 
+def test_an_explained_answer_says_what_photo_and_objects_did(run: Path, tmp_path: Path) -> None:
+    words = [str(run), "--out", str(tmp_path / "report"), "--device", "cpu"]
+    assert CliRunner().invoke(cli, ["eval", *words]).exit_code == 0
+    plain = json.loads((tmp_path / "report" / "report.json").read_text())
+    before = [json.loads(line) for line in (tmp_path / "report" / "predictions.jsonl").read_text().splitlines()]
+    done = CliRunner().invoke(cli, ["eval", *words, "--explain"])
+    assert done.exit_code == 0, done.output
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    after = [json.loads(line) for line in (tmp_path / "report" / "predictions.jsonl").read_text().splitlines()]
+    assert plain["effects"] is None and report["effects"].keys() == {"photo", "objects"}
+    assert "what the log-probability of the predicted relation owes to" in done.stdout
+    effects = [row["attributions"].pop("effects") for row in after]
+    assert after == before, "the answers themselves are the same"
+    for effect in effects:
+        assert effect["photo"] != 0 and len(effect["objects"]) == 3 and effect["caption"] == 0
+    mean = sum(effect["photo"] for effect in effects) / len(effects)
+    assert report["effects"]["photo"]["rows"] == len(after)
+    assert report["effects"]["photo"]["mean"] == pytest.approx(mean, abs=1e-5)
+
+
 def test_posts_without_their_photo_run_on_text_when_allowed(run: Path, tmp_path: Path) -> None:
     posts = write_posts(tmp_path / "posts", without=("test-0.png", "test-1.png", "test-2.png"))
     words = ["predict", str(run), str(posts / "test.jsonl")]

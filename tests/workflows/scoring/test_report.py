@@ -1,4 +1,7 @@
-from dgf.workflows.scoring import RelationScores, Scores, over_seeds, seeds_table, table
+import json
+from pathlib import Path
+
+from dgf.workflows.scoring import RelationScores, Scores, check_answers_place, over_seeds, seeds_table, table
 
 REPORT = {
     "run": "runs/one",
@@ -72,3 +75,9 @@ def test_the_table_over_seeds_gives_the_mean_and_the_sample_deviation_in_percent
 
 def test_a_single_run_has_no_deviation() -> None:
     assert over_seeds([scores(0.7, 0.6, 0.4, 0.5, 0.3)])["f1"] == {"mean": 0.5, "deviation": 0.0}
+
+
+def test_answers_of_an_older_version_may_be_replaced() -> None:
+    older = Path(__file__).resolve().parents[2] / "data" / "older" / "predictions.jsonl"
+    assert "gates" in json.loads(older.read_text().splitlines()[0])
+    check_answers_place(older, "Name another.")
