@@ -1,10 +1,12 @@
 """What a model reads: one padded batch of tensors."""
 
-from dataclasses import dataclass, fields
-from typing import Any
+import copy
+from dataclasses import dataclass, field, fields
 
 import torch
 from torch import Tensor
+
+from dgf.model.errors import ModelError
 
 
 @dataclass(slots=True)
@@ -33,6 +35,13 @@ class Batch:
         relations: (B,) int64 targets, -1 is unknown. Only the objective and the metrics read them.
         type_targets: (B, 2) int64 targets of the type heads, -1 is unknown. Only the objective reads them.
         sentences: (B,) int64; rows of one sentence share a number (eq. 12). Only the objective reads it.
+        has_objects: Whether any row has objects; found when the batch is made, where its masks are still on the CPU,
+            so that no step waits for a device to say it.
+        has_image: Likewise of images.
+        has_caption: Likewise of captions.
+
+    Raises:
+        ModelError: Features come without the mask that says where they are real.
     """
 
     tokens: Tensor
@@ -50,12 +59,32 @@ class Batch:
     relations: Tensor | None = None
     type_targets: Tensor | None = None
     sentences: Tensor | None = None
+    has_objects: bool = field(init=False)
+    has_image: bool = field(init=False)
+    has_caption: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.has_objects = _any(self.objects, self.object_mask, "object_mask")
+        self.has_image = _any(self.blocks, self.image_mask, "image_mask")
+        captions = self.captions if self.caption_tokens is None else self.caption_tokens
+        self.has_caption = _any(captions, self.caption_mask, "caption_mask")
 
     def __len__(self) -> int:
         return self.tokens.shape[0]
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Batch":
-        """Copy the batch to another device."""
-        tensors: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        there = {name: tensor for name, tensor in tensors.items() if tensor is not None}
-        return Batch(**{name: tensor.to(device, non_blocking=non_blocking) for name, tensor in there.items()})
+        """Copy the batch to another device; what it has is known and not asked for again."""
+        moved = copy.copy(self)
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, Tensor):
+                setattr(moved, each.name, value.to(device, non_blocking=non_blocking))
+        return moved
+
+
+def _any(features: Tensor | None, mask: Tensor | None, name: str) -> bool:
+    if features is None:
+        return False
+    if mask is None:
+        raise ModelError(f"the batch has no {name}, which says where its features are real")
+    return bool(mask.any())

@@ -116,7 +116,7 @@ def load_model(folder: Path) -> RelationModel:
 
 def _build_saved(about: Mapping[str, Any], folder: Path, stored: Shapes) -> RelationModel:
     """Build the network that `model.json` describes, with the tokenizer beside it."""
-    config = accept(*check_model(about["config"]))
+    config = accept(*check_model(about["config"], recorded=True))
     labels = LabelSpace.from_relations(about["relations"], about["types"], about.get("negative", NO_RELATION))
     kept = about["language_model"]
     with telling(lambda r: f"{folder / CONFIG}: its language model's configuration cannot be read ({r})"):

@@ -85,6 +85,8 @@ class TrainConfig:
         optim: The optimizer.
         seed: Of the order of rows, dropout and the photos kept, and of initial weights where `model.seed` is not set.
         precision: `auto` is bfloat16 where the device computes in it natively, float32 elsewhere.
+        dtype: What the language model's frozen matrices are stored in: `auto` is what they are computed in, which
+            `precision` says; what learns is always stored in float32.
     """
 
     language_model: str = "gpt2"
@@ -95,6 +97,7 @@ class TrainConfig:
     optim: OptimConfig = field(default_factory=OptimConfig)
     seed: Annotated[Whole, Field(ge=0, lt=2**31)] = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
 
 
 _MAX_CHARACTERS = 1 << 16
@@ -170,7 +173,7 @@ def load_config(file: Path) -> TrainConfig:
             "Undo the change; another data set is named with `dgf eval --data`. Removing the last line, which starts "
             "with `# sha256`, accepts a change that was made on purpose.",
         )
-    return _validated(_read_yaml(file), [], file)
+    return _validated(_read_yaml(file), [], file, recorded=True)
 
 
 def dump_config(config: TrainConfig, *, sealed: bool = False) -> str:
@@ -223,13 +226,15 @@ def _override(values: dict[str, Any], word: str) -> str | None:
     return None
 
 
-def _validated(values: Mapping[str, Any], faults: list[str], source: Path | str) -> TrainConfig:
+def _validated(
+    values: Mapping[str, Any], faults: list[str], source: Path | str, *, recorded: bool = False
+) -> TrainConfig:
     """Check every section at once; `model.seed` is the run's where it is not set."""
     rest = {key: value for key, value in values.items() if key != "model"}
     section = values.get("model", {})
     if isinstance(section, Mapping):
         section = {"seed": values.get("seed", 0), **section}
-    model, of_model = check_model(section, "model.")
+    model, of_model = check_model(section, "model.", recorded=recorded)
     config, of_rest = check_values(TrainConfig, rest)
     faults = faults + of_model + of_rest
     if faults or config is None or model is None:

@@ -16,7 +16,7 @@ from dgf.pipeline.posts import NONE
 from dgf.pipeline.shards import FC7, ShardFolder
 from dgf.workflows.config import TrainConfig, dump_config
 from dgf.workflows.data import Corpus, Split, open_corpus, prepare_splits, read_configured, train_tokenizer
-from dgf.workflows.devices import choose_device
+from dgf.workflows.devices import choose_device, store_frozen
 from dgf.workflows.environment import describe_environment
 from dgf.workflows.training.language_models import open_language_model
 from dgf.workflows.training.loop import Trainer, run_epochs
@@ -84,7 +84,8 @@ def train(settings: TrainSettings) -> TrainSummary:
             raise UserError(message, "Training needs a relation in every row.")
     train_split, val_split = splits["train"], splits["val"]
 
-    # the loop
+    # the loop, its frozen weights in what they are computed in: captions have been read by then
+    store_frozen(model, device, config.precision, config.dtype)
     rows = len(train_split.batches.examples)
     optimizer, schedule = make_optimizer(model, config.optim, rows)
     trainer = Trainer(model, optimizer, schedule, config, device, train_split.batches, val_split.batches)

@@ -70,6 +70,8 @@ class ModelConfig:
         dropout: Dropout of the new layers.
         entity_types: Where the decoder's entity types come from: its own prediction, a file, nowhere, or the
             label (`gold`, an oracle that leaks it).
+        types_from: What the type heads read of an entity beside its state: the sentence's (`text`), so that the
+            decoder reads its positions in one pass, or the `decoder`'s state at the entity, which takes one more.
         type_restriction: Whether the types' distribution restricts the relations.
         joint_objective: Whether the losses of eq. 10 and 12 are added to that of eq. 13.
         consistency_weight: lambda_d of eq. 14.
@@ -100,6 +102,7 @@ class ModelConfig:
     delta: Weight = 0.4
     dropout: Share = 0.6
     entity_types: EntityTypes = "predicted"
+    types_from: Literal["text", "decoder"] = "text"
     type_restriction: Annotated[Literal["soft", "off"], BeforeValidator(_off)] = "soft"
     joint_objective: Flag = True
     consistency_weight: Weight = 2.0
@@ -126,3 +129,6 @@ MODEL_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "finetune": {"plm": "full", "prefix_depth": "input", "markers": True, "dropout": 0.1, "type_weight": 0.9},
     "demo": {"prefix_hidden": 32, "dropout": 0.1, "plm": "full", "markers": True},
 }
+
+#: What configurations from before these keys were there mean.
+BEFORE: Mapping[str, Any] = {"types_from": "decoder"}

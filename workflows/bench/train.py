@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -54,7 +55,7 @@ def bench_train(language_model: str, preset: str, batch_size: int, steps: int, d
 
     def bare() -> None:
         with autocast(device, config.precision):
-            hidden = loaded.model(inputs_embeds=inputs).last_hidden_state
+            hidden = loaded.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
         hidden.sum().backward()
         loaded.model.zero_grad(set_to_none=True)
 
@@ -92,8 +93,8 @@ def _row_batch(model: RelationModel, rows: int) -> Batch:
     )
     words = torch.randint(0, model.language_model.vocab_size, (rows, CAPTION), generator=generator)
     pooled = None if model.captions_change else torch.randn(rows, model.language_model.width, generator=generator)
-    Captions(tuple(map(tuple, words.tolist())), pooled).add_to(batch, number.numpy())
-    return batch
+    captions = Captions(tuple(map(tuple, words.tolist())), pooled)
+    return replace(batch, **captions.of(number.numpy()))
 
 
 def _in_turns(

@@ -1,7 +1,7 @@
 """Rows to padded batches with their photos and captions, and the order in which an epoch takes the rows."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -39,16 +39,16 @@ class Captions:
     tokens: tuple[tuple[int, ...], ...]
     pooled: Tensor | None = None
 
-    def add_to(self, batch: Batch, image_rows: Ints) -> None:
-        """Put the captions of these photos (B,) into the batch; -1 has none."""
+    def of(self, image_rows: Ints) -> dict[str, Tensor]:
+        """Return what a batch holds of the captions of these photos (B,), by its names; -1 has none."""
         chosen = [self.tokens[row] if row >= 0 else () for row in image_rows]
         if not any(chosen):
-            return
-        batch.caption_mask = torch.tensor([bool(tokens) for tokens in chosen])
+            return {}
+        there = {"caption_mask": torch.tensor([bool(tokens) for tokens in chosen])}
         if self.pooled is not None:
-            batch.captions = self.pooled[torch.from_numpy(np.maximum(image_rows, 0))]
-        else:
-            batch.caption_tokens, batch.caption_token_mask = _padded(chosen)
+            return {**there, "captions": self.pooled[torch.from_numpy(np.maximum(image_rows, 0))]}
+        tokens, mask = _padded(chosen)
+        return {**there, "caption_tokens": tokens, "caption_token_mask": mask}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +73,17 @@ class BatchMaker:
         image_rows = self.examples.image_rows[rows]
         if self.store is None or (image_rows < 0).all():
             return batch
+        seen: dict[str, Tensor | None] = {}
         if self.reads.objects or self.reads.image is not None:
             features = self.store.gather(image_rows)
             if self.reads.objects:
-                batch.objects, batch.object_mask = features.objects, features.object_mask
+                seen |= {"objects": features.objects, "object_mask": features.object_mask}
             if self.reads.image is not None:
-                batch.blocks = features.fc7[:, None] if self.reads.image == "fc7" else features.blocks
-                batch.image_mask = torch.from_numpy(image_rows >= 0)
+                seen["blocks"] = features.fc7[:, None] if self.reads.image == "fc7" else features.blocks
+                seen["image_mask"] = torch.from_numpy(image_rows >= 0)
         if self.captions is not None:
-            self.captions.add_to(batch, image_rows)
-        return batch
+            seen |= self.captions.of(image_rows)
+        return replace(batch, **seen)
 
 
 def shuffled(lengths: Ints, batch_size: int, seed: int, epoch: int) -> list[Ints]:
