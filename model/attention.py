@@ -66,13 +66,13 @@ def attend(
     grouped = (query * scale).reshape(query.shape[0], keys[0].shape[1], -1, query.shape[3])  # (B, G, H / G * S, D)
     products = [grouped @ key.transpose(2, 3) for key in keys]
     scores = (torch.cat(products, 3) if len(products) > 1 else products[0]).reshape(*heads, -1)  # (B, H, S, P)
-    weights = additive(seen, scores.dtype).add(scores).softmax(-1, dtype=torch.float32).to(values[0].dtype)
+    weights = as_bias(seen, scores.dtype).add(scores).softmax(-1, dtype=torch.float32).to(values[0].dtype)
     parts = F.dropout(weights, dropout).reshape(*grouped.shape[:3], -1).split([value.shape[2] for value in values], 3)
     mixed = sum((part @ value for part, value in zip(parts[1:], values[1:], strict=True)), start=parts[0] @ values[0])
     return mixed.reshape(*heads, -1)
 
 
-def additive(seen: Tensor, dtype: torch.dtype) -> Tensor:
+def as_bias(seen: Tensor, dtype: torch.dtype) -> Tensor:
     """Turn a mask into what is added to scores; one that is added already stays as it is."""
     if seen.dtype != torch.bool:
         return seen

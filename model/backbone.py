@@ -5,11 +5,10 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 
-from dgf.model.attention import OVER_MEMORY, PLAIN_ON, Memory, additive, attend
+from dgf.model.attention import OVER_MEMORY, PLAIN_ON, Memory, as_bias, attend
 from dgf.model.errors import ModelError
 from dgf.model.language_model import fuse_activations, takes
 
@@ -22,7 +21,7 @@ class Backbone(nn.Module):
 
     Most architectures of transformers run with the attention of `dgf.model.attention`, which needs no cache, and have
     their states shifted by hooks that are always there, so that torch.compile sees one graph. `openai-gpt` has no such
-    choice and no cache: its blocks are run here, with the weights they have. Any other runs as it is, with its own cache.
+    choice and no cache: its blocks are run here, with the weights they have. Any other runs as it is, with a cache.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
@@ -80,7 +79,7 @@ class Backbone(nn.Module):
         inputs = inputs.float()  # under autocast too: some architectures keep their whole residual stream in this type
         seen = mask.unsqueeze(1)  # (B, 1, S, P + S)
         if inputs.device.type == PLAIN_ON or not (self.over_memory or self.own_attention):
-            seen = additive(seen, inputs.dtype)
+            seen = as_bias(seen, inputs.dtype)
         memory.passes.append({})
         turn = len(memory.passes) - 1
         if self.own_attention:

@@ -122,7 +122,10 @@ def _shift(parts: Sequence[Part]) -> Shift | None:
         return None
     added = torch.cat(deep, 1)  # (layers - 1, P, N)
     ends = list(accumulate(part.inputs.shape[1] for part in parts))
-    places = [torch.arange(end - part.inputs.shape[1], end, device=added.device) for part, end in zip(parts, ends, strict=True)]
+    places = [
+        torch.arange(end - part.inputs.shape[1], end, device=added.device)
+        for part, end in zip(parts, ends, strict=True)
+    ]
     at = torch.cat([place for part, place in zip(parts, places, strict=True) if part.deep is not None])  # (P,)
 
     def shift(layer: int, hidden: Tensor) -> Tensor:

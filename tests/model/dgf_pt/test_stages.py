@@ -45,7 +45,10 @@ def test_the_staged_run_really_takes_three_steps(network, full_batch, kind):
     calls = []
     net.backbone.register_forward_hook(lambda _, arguments, output: calls.append(arguments[0].shape[1]))
     net(full_batch)
-    assert calls == [7 + 8 + 3 + 4 + 11, 2 * 6]  # both prefixes, objects, blocks, text; then the decoder's six places twice
+    assert calls == [
+        7 + 8 + 3 + 4 + 11,
+        2 * 6,
+    ]  # both prefixes, objects, blocks, text; then the decoder's six places twice
     calls.clear()
     net(full_batch, staged=True)
     assert calls == [7 + 8 + 3, 4, 11, 2 * 6]
