@@ -1,10 +1,14 @@
 """What a model reads: one padded batch of tensors."""
 
-from dataclasses import dataclass, fields
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from dgf.model.errors import ModelError
 
 
 @dataclass(slots=True)
@@ -33,6 +37,13 @@ class Batch:
         relations: (B,) int64 targets, -1 is unknown. Only the objective and the metrics read them.
         type_targets: (B, 2) int64 targets of the type heads, -1 is unknown. Only the objective reads them.
         sentences: (B,) int64; rows of one sentence share a number (eq. 12). Only the objective reads it.
+        has_objects: Whether any row has objects; found when the batch is made, where its masks are still on the CPU,
+            so that no step waits for a device to say it.
+        has_image: Likewise of images.
+        has_caption: Likewise of captions.
+
+    Raises:
+        ModelError: Features come without the mask that says where they are real.
     """
 
     tokens: Tensor
@@ -50,12 +61,39 @@ class Batch:
     relations: Tensor | None = None
     type_targets: Tensor | None = None
     sentences: Tensor | None = None
+    has_objects: bool = field(init=False)
+    has_image: bool = field(init=False)
+    has_caption: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.has_objects = _any(self.objects, self.object_mask, "object_mask")
+        self.has_image = _any(self.blocks, self.image_mask, "image_mask")
+        captions = self.captions if self.caption_tokens is None else self.caption_tokens
+        self.has_caption = _any(captions, self.caption_mask, "caption_mask")
 
     def __len__(self) -> int:
         return self.tokens.shape[0]
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Batch":
         """Copy the batch to another device."""
-        tensors: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        there = {name: tensor for name, tensor in tensors.items() if tensor is not None}
-        return Batch(**{name: tensor.to(device, non_blocking=non_blocking) for name, tensor in there.items()})
+        return self.each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """Change every tensor; what the batch has is known and not asked for again."""
+        changed = copy.copy(self)
+        for entry in fields(self):
+            if isinstance(value := getattr(self, entry.name), Tensor):
+                setattr(changed, entry.name, change(value))
+        return changed
+
+    def having(self, **tensors: Any) -> "Batch":
+        """Put other tensors into a copy of the batch, and find out what it has now."""
+        return replace(self, **tensors)
+
+
+def _any(features: Tensor | None, mask: Tensor | None, name: str) -> bool:
+    if features is None:
+        return False
+    if mask is None:
+        raise ModelError(f"the batch has no {name}, which says where its features are real")
+    return bool(mask.any())

@@ -1,7 +1,6 @@
 """What each thing that a row shows did for its prediction: the same row read again without it, by any model."""
 
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -64,8 +63,7 @@ def _find_things(batch: Batch) -> Tensor:
 
 def _take_rows(batch: Batch, rows: Tensor) -> Batch:
     """Return the batch of these rows, (V,), which may name one several times."""
-    values: dict[str, Any] = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    return replace(batch, **{name: value[rows] for name, value in values.items() if isinstance(value, Tensor)})
+    return batch.each(lambda values: values[rows])
 
 
 def _mask_things(batch: Batch, things: Tensor) -> Batch:
@@ -78,4 +76,4 @@ def _mask_things(batch: Batch, things: Tensor) -> Batch:
         masks["image_mask"] = batch.image_mask & (things != 0)
     if batch.caption_mask is not None:
         masks["caption_mask"] = batch.caption_mask & (things != 1)
-    return replace(batch, **masks)
+    return batch.having(**masks)

@@ -131,6 +131,8 @@ class TrainConfig:
         optim: The optimizer.
         seed: Of the order of rows, dropout and the photos kept, and of initial weights where `model.seed` is not set.
         precision: `auto` is bfloat16 where the device computes in it natively, float32 elsewhere.
+        dtype: What the language model's frozen matrices are stored in: `auto` is what they are computed in, which
+            `precision` says; what learns is always stored in float32.
     """
 
     language_model: str = "gpt2"
@@ -141,6 +143,7 @@ class TrainConfig:
     optim: OptimConfig = field(default_factory=OptimConfig)
     seed: Annotated[Whole, Field(ge=0, lt=2**31)] = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
 
     @property
     def protocol(self) -> str | None:

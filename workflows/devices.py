@@ -2,6 +2,8 @@
 
 import torch
 
+from dgf.model.interface import RelationModel
+from dgf.model.language_model import store_in_bfloat16
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.base import WorkerPool
 from dgf.workflows.settings import CaptionSettings, ExtractSettings
@@ -48,6 +50,24 @@ def choose_pool(device: str, workers: int, scheduler: str | None, threads: int |
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """The context to compute in: bfloat16 where asked, or (`auto`) where a GPU has it natively."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=_in_bfloat16(device, precision))
+
+
+def _in_bfloat16(device: torch.device, precision: str) -> bool:
     native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    enabled = precision == "bfloat16" or (precision == "auto" and native)
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+    return precision == "bfloat16" or (precision == "auto" and native)
+
+
+def store_frozen(model: RelationModel, device: torch.device, precision: str, dtype: str) -> None:
+    """Store the language model's frozen matrices in what they are computed in, or (`float32`) leave them as they are.
+
+    Raises:
+        UserError: bfloat16 is asked for where nothing is computed in it.
+    """
+    computed = _in_bfloat16(device, precision)
+    if dtype == "bfloat16" and not computed:
+        raise UserError(
+            f"dtype=bfloat16: {device} computes in float32 here", "Add precision=bfloat16, or leave dtype at auto."
+        )
+    if dtype != "float32" and computed:
+        store_in_bfloat16(model.language_model.model)

@@ -25,7 +25,7 @@ from dgf.workflows.data import (
     read_configured,
     train_tokenizer,
 )
-from dgf.workflows.devices import choose_device
+from dgf.workflows.devices import choose_device, store_frozen
 from dgf.workflows.environment import describe_environment
 from dgf.workflows.training.curves import check_board
 from dgf.workflows.training.digests import digests_of
@@ -116,10 +116,13 @@ def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
     train_split, val_split = splits["train"], splits["val"]
     skipped = (*train_split.placed.skipped, *val_split.placed.skipped, *map(str, dataset.faults))
 
+    # frozen weights in what they are computed in: captions have been read by now
+    facts = _training_facts(config, corpus, splits, model, skipped) if first else {}
+    store_frozen(model, device, config.precision, config.dtype)
+
     # the run folder, and the loop
     rows = len(train_split.batches.examples)
     optimizer, schedule = make_optimizer(model, config.optim, rows)
-    facts = _training_facts(config, corpus, splits, model, skipped) if first else {}
     with _claimed(folder, config, model.labels.relations, facts) if first else nullcontext():
         ready()
         with joined(device) as processes:

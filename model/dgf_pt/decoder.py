@@ -1,7 +1,6 @@
 """The generative decoder with entity types (section 4.3, eq. 9) and the relation's distribution (eq. 13)."""
 
 from dataclasses import dataclass
-from itertools import product
 
 import torch
 import torch.nn.functional as F
@@ -57,9 +56,10 @@ def restriction(types: Tensor, allowed: Tensor) -> Tensor:
 class GenerativeDecoder(nn.Module):
     """Continue from the text's cache with entities, sentence, types and a relation query.
 
-    The positions are: entity 1, entity 2, sentence; head type, tail type, relation. The type heads read the states
-    of the two entity positions, and what they predict is fed, as the expectation over the types' vectors, at the
-    type positions. Branches are decoded side by side and do not see one another.
+    The positions are: entity 1, entity 2, sentence; head type, tail type, relation. The type heads read each entity's
+    state beside the sentence's, so that all six are read in one pass; with `types_from: decoder` beside the decoder's
+    state at the entity's position, which takes a pass before. What they predict is fed, as the expectation over the
+    types' vectors, at the type positions. Branches are decoded side by side and do not see one another.
     """
 
     allowed: Tensor
@@ -74,6 +74,7 @@ class GenerativeDecoder(nn.Module):
         self.register_buffer("scale", torch.tensor(scale))  # saved: it is that of the weights at the start
         self.mode = config.entity_types if count else "none"
         self.restrict = self.mode != "none" and config.type_restriction == "soft"
+        self.types_from = config.types_from
         self.feed = identity(width)
         mask_token = getattr(language_model.tokenizer, "mask_token_id", None)
         asked = (mask_token,) if mask_token is not None else tuple(language_model.words(" relation")[:1])
@@ -113,16 +114,16 @@ class GenerativeDecoder(nn.Module):
         query = self.query.expand(rows, count, 1, width)
         types: Tensor | None = None  # (B, F, 2, T), probabilities
         log_types: Tensor | None = None
-        if self.mode == "none":
-            states = _extend(backbone, context, torch.cat([fed, query], 2), 0)
-        else:
-            states = _extend(backbone, context, fed, 0)
+        if self.mode != "none":
+            about = sentences.unsqueeze(2).expand(-1, -1, 2, -1)  # (B, F, 2, N)
+            if self.mode != "gold" and self.types_from == "decoder":
+                about, fed = extend(backbone, context, fed)[:, :, :2], fed[:, :, :0]
             if self.mode != "gold":
-                both = torch.cat([_normal(states[:, :, :2]), _normal(entities)], -1)  # (B, F, 2, 2N)
+                both = torch.cat([_normal(about), _normal(entities)], -1)  # (B, F, 2, 2N)
                 log_types = self.type_head(self._drop(both)).float().log_softmax(-1)
             types = self._types(log_types, given, rows, count)
-            fed = torch.cat([types.to(query.dtype) @ self.type_vectors, query], 2)
-            states = _extend(backbone, context, fed, 3)
+            fed = torch.cat([fed, types.to(query.dtype) @ self.type_vectors], 2)
+        states = extend(backbone, context, torch.cat([fed, query], 2))
         features = torch.cat([states[:, :, -1:], entities], 2)  # (B, F, 3, N), r first
         all_scores = self.classify(self._drop(_normal(features).flatten(2)))  # (B, F, R)
         decoded = []
@@ -149,18 +150,17 @@ class GenerativeDecoder(nn.Module):
             if given is None:
                 given = torch.full((rows, 2), -1, device=self.type_vectors.device)
             chosen = torch.where(given < 0, size - 1, given)
-            return F.one_hot(chosen, size).to(self.type_vectors.dtype).unsqueeze(1).expand(-1, count, -1, -1)
+            return _one_hot(chosen, size, self.type_vectors.dtype).unsqueeze(1).expand(-1, count, -1, -1)
         types = log_types.exp()
         if self.mode == "file" and given is not None:
-            fixed = F.one_hot(given.clamp(min=0), size).to(types.dtype).unsqueeze(1)
+            fixed = _one_hot(given, size, types.dtype).unsqueeze(1)
             types = torch.where((given >= 0)[:, None, :, None], fixed, types)
         return types
 
 
-def _extend(backbone: Backbone, context: EncodedStages, fed: Tensor, done: int) -> Tensor:
-    """Read (B, F, S, N) new positions of every branch, of which each has read `done` -> their states."""
-    branches, steps = zip(*product(range(fed.shape[1]), range(done, done + fed.shape[2])), strict=True)
-    return extend(backbone, context, fed.flatten(1, 2), list(branches), list(steps)).reshape(fed.shape)
+def _one_hot(chosen: Tensor, size: int, dtype: torch.dtype) -> Tensor:
+    """Return (..., size) ones at the chosen numbers; torch's own waits for the device to check them."""
+    return (chosen.unsqueeze(-1) == torch.arange(size, device=chosen.device)).to(dtype)
 
 
 def _normal(states: Tensor) -> Tensor:

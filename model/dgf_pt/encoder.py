@@ -1,12 +1,13 @@
 """The multi-stage encoder (section 4.1.3, eq. 1 to 3): all stages in one pass, or one after another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
+from dgf.model.attention import Memory
 from dgf.model.backbone import Backbone, Shift
 from dgf.model.errors import ModelError
 
@@ -33,18 +34,20 @@ class EncodedStages:
     """What has been read so far, to continue from.
 
     Args:
-        cache: Keys and values of every layer.
-        valid: (B, S) bool, which of the cached positions are there.
+        memory: Keys and values of every layer.
+        valid: (B, S) bool, which of the positions before the decoder's are there.
         hidden: Last hidden states by part.
-        branches: Branch of every position added by `extend`, in order.
-        steps: How many positions of its branch come before each of them.
+        branch: (E,) int64, branch of every position added by `extend`, in order.
+        step: (E,) int64, how many positions of its branch come before each of them.
+        steps: How many positions every branch has.
     """
 
-    cache: DynamicCache
+    memory: Memory
     valid: Tensor
-    hidden: dict[str, Tensor] = field(default_factory=dict)
-    branches: list[int] = field(default_factory=list)
-    steps: list[int] = field(default_factory=list)
+    hidden: dict[str, Tensor]
+    branch: Tensor
+    step: Tensor
+    steps: int = 0
 
 
 def encode(backbone: Backbone, stages: Sequence[Sequence[Part]], *, staged: bool = False) -> EncodedStages:
@@ -59,7 +62,9 @@ def encode(backbone: Backbone, stages: Sequence[Sequence[Part]], *, staged: bool
     """
     if staged and backbone.bidirectional:
         raise ModelError(f"{backbone.kind} reads in both directions: it has no staged run, only one pass")
-    context = EncodedStages(DynamicCache(), stages[0][0].valid[:, :0])
+    nothing = stages[0][0].valid[:, :0]
+    none = nothing.new_zeros(0, dtype=torch.int64)
+    context = EncodedStages(Memory(), nothing, {}, none, none)
     for parts in stages if staged else [[part for stage in stages for part in stage]]:
         _read_parts(backbone, context, parts)
     return context
@@ -77,40 +82,37 @@ def _read_parts(backbone: Backbone, context: EncodedStages, parts: Sequence[Part
     seen = valid.unsqueeze(1).expand(-1, new, -1)
     if not backbone.bidirectional:
         seen = seen & (place <= place[past:, None])
-    hidden = backbone(inputs, seen | own, positions, context.cache, _shift(parts))
+    hidden = backbone(inputs, seen | own, positions, context.memory, _shift(parts))
     context.valid = valid
     states = hidden.split([part.inputs.shape[1] for part in parts], 1)
     context.hidden.update(zip((part.name for part in parts), states, strict=True))
 
 
-def extend(backbone: Backbone, context: EncodedStages, inputs: Tensor, branches: list[int], steps: list[int]) -> Tensor:
-    """Continue with a few more positions, in branches that do not see one another.
+def extend(backbone: Backbone, context: EncodedStages, inputs: Tensor) -> Tensor:
+    """Continue every branch with a few more positions; branches do not see one another.
 
     Args:
         backbone: The language model.
         context: Gains the new positions.
-        inputs: (B, S, N) input vectors.
-        branches: Branch of each new position.
-        steps: How many positions of its branch come before it.
+        inputs: (B, F, S, N) input vectors of S new positions of each of F branches.
 
     Returns:
-        (B, S, N) last hidden states.
+        (B, F, S, N) last hidden states.
     """
-    device, rows = inputs.device, inputs.shape[0]
-    context.branches += branches
-    context.steps += steps
-    _check_length(backbone, context.valid.shape[1] + max(context.steps) + 1)
-    branch = torch.tensor(context.branches, device=device)
-    step = torch.tensor(context.steps, device=device)
-    past = len(context.branches) - inputs.shape[1]
-    seen = branch == branch[past:, None]  # (S, E + S)
+    rows, count, new, _ = inputs.shape
+    number = torch.arange(count * new, device=inputs.device)  # (F * S,)
+    branch, step = number // new, number % new + context.steps
+    context.branch, context.step = torch.cat([context.branch, branch]), torch.cat([context.step, step])
+    context.steps += new
+    _check_length(backbone, context.valid.shape[1] + context.steps)
+    seen = context.branch == branch[:, None]  # (F * S, E + F * S)
     if not backbone.bidirectional:
-        seen = seen & (step <= step[past:, None])
-    before = context.valid.unsqueeze(1).expand(-1, len(seen), -1)
-    mask = torch.cat([before, seen.expand(rows, -1, -1)], 2)  # (B, S, P + E + S)
-    positions = context.valid.sum(1, keepdim=True) + step[past:]
-    hidden: Tensor = backbone(inputs, mask, positions, context.cache)
-    return hidden
+        seen = seen & (context.step <= step[:, None])
+    before = context.valid.unsqueeze(1).expand(-1, len(number), -1)
+    mask = torch.cat([before, seen.expand(rows, -1, -1)], 2)  # (B, F * S, P + E + F * S)
+    positions = context.valid.sum(1, keepdim=True) + step
+    hidden: Tensor = backbone(inputs.flatten(1, 2), mask, positions, context.memory)
+    return hidden.reshape(inputs.shape)
 
 
 def _shift(parts: Sequence[Part]) -> Shift | None:
@@ -119,8 +121,12 @@ def _shift(parts: Sequence[Part]) -> Shift | None:
     if not deep:
         return None
     added = torch.cat(deep, 1)  # (layers - 1, P, N)
-    at = torch.tensor([part.deep is not None for part in parts for _ in range(part.inputs.shape[1])]).nonzero()[:, 0]
-    at = at.to(added.device)  # (P,)
+    ends = list(accumulate(part.inputs.shape[1] for part in parts))
+    places = [
+        torch.arange(end - part.inputs.shape[1], end, device=added.device)
+        for part, end in zip(parts, ends, strict=True)
+    ]
+    at = torch.cat([place for part, place in zip(parts, places, strict=True) if part.deep is not None])  # (P,)
 
     def shift(layer: int, hidden: Tensor) -> Tensor:
         state = hidden[:, at]

@@ -1,6 +1,6 @@
 """The whole network of DGF-PT (section 4)."""
 
-from dataclasses import replace
+import copy
 from typing import Any
 
 import torch
@@ -163,15 +163,12 @@ class DGF(nn.Module):
         rows = len(batch)
         text = self.text_input(batch.tokens, self.backbone)
         parts: dict[str, Part] = {"text": Part("text", text, batch.token_mask)}
-        if self.object_input is not None and batch.objects is not None:
-            mask = _given(batch.object_mask, "object_mask")
-            if bool(mask.any()):
-                parts["objects"] = Part("objects", self.object_input(batch.objects), mask)
-        if self.image_input is not None and batch.blocks is not None:
-            there = _given(batch.image_mask, "image_mask")
-            if bool(there.any()):
-                blocks = self.image_input(batch.blocks)
-                parts["image"] = Part("image", blocks, there.unsqueeze(1).expand(-1, blocks.shape[1]))
+        if self.object_input is not None and batch.has_objects:
+            parts["objects"] = Part("objects", self.object_input(_given(batch.objects)), _given(batch.object_mask))
+        if self.image_input is not None and batch.has_image:
+            blocks = self.image_input(_given(batch.blocks))
+            there = _given(batch.image_mask).unsqueeze(1)
+            parts["image"] = Part("image", blocks, there.expand(-1, blocks.shape[1]))
         everywhere = torch.ones(rows, dtype=torch.bool, device=text.device)
         words = batch.tokens < self.backbone.vocab_size  # markers, alike in every row, would drown the mention
         entities = span_mean(text, batch.spans, words)  # (B, 2, N), T[e1] and T[e2]
@@ -196,19 +193,17 @@ class DGF(nn.Module):
         return encode(self.backbone, [stage for stage in stages if stage], staged=staged), gates
 
     def _caption(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
-        if batch.captions is None and batch.caption_tokens is None:
+        if not batch.has_caption:
             return None
-        there = _given(batch.caption_mask, "caption_mask")
-        if not bool(there.any()):
-            return None
+        there = _given(batch.caption_mask)
         if batch.caption_tokens is not None:
-            mask = _given(batch.caption_token_mask, "caption_token_mask")
+            mask = _given(batch.caption_token_mask)
             return self._scaled(self.encode_captions(batch.caption_tokens, mask)), there
-        return self._scaled(_given(batch.captions, "captions").to(self.text_input.fc.weight.dtype)), there
+        return self._scaled(_given(batch.captions).to(self.text_input.fc.weight.dtype)), there
 
     def _seen(self, context: EncodedStages, name: str, mask: Tensor | None) -> tuple[Tensor, Tensor] | None:
         """Return the last states of objects or image, and where they are real; None where the batch had none."""
-        return (self._scaled(context.hidden[name]), _given(mask, name)) if name in context.hidden else None
+        return (self._scaled(context.hidden[name]), _given(mask)) if name in context.hidden else None
 
     def _scaled(self, states: Tensor) -> Tensor:
         """Bring last states to one scale: text, objects, image and caption meet in eq. 4 to 8 and 12."""
@@ -244,16 +239,17 @@ def _prepare(language_model: LanguageModel, config: ModelConfig) -> None:
 def _drop_photos(batch: Batch, share: float) -> Batch:
     """Mask photo and caption of a share of the rows, drawn for each."""
     kept = torch.rand(len(batch), device=batch.tokens.device) >= share  # (B,)
-    objects, image, caption = batch.object_mask, batch.image_mask, batch.caption_mask
-    return replace(
-        batch,
-        object_mask=None if objects is None else objects & kept.unsqueeze(1),
-        image_mask=None if image is None else image & kept,
-        caption_mask=None if caption is None else caption & kept,
-    )
+    dropped = copy.copy(batch)  # not made again: what it has is not asked for, which would wait for the device
+    if batch.object_mask is not None:
+        dropped.object_mask = batch.object_mask & kept.unsqueeze(1)
+    if batch.image_mask is not None:
+        dropped.image_mask = batch.image_mask & kept
+    if batch.caption_mask is not None:
+        dropped.caption_mask = batch.caption_mask & kept
+    return dropped
 
 
-def _given(tensor: Tensor | None, name: str) -> Tensor:
-    if tensor is None:
-        raise ModelError(f"the batch has no {name}, which says where its visual tensors are real")
+def _given(tensor: Tensor | None) -> Tensor:
+    """Return what a batch with such rows has."""
+    assert tensor is not None
     return tensor

@@ -95,12 +95,12 @@ def test_a_batch_moves_whole(full_batch):
         before, after = getattr(full_batch, field.name), getattr(moved, field.name)
         assert (before is None) == (after is None)
         if before is not None:
-            assert torch.equal(before, after)
-            assert torch.equal(getattr(chosen, field.name), before[[2, 0]])
+            assert torch.equal(before, after) if field.init else before == after
+            if field.init:
+                assert torch.equal(getattr(chosen, field.name), before[[2, 0]])
 
 
-def test_masks_must_come_with_what_they_mask(network, full_batch):
-    net = network()
+def test_masks_must_come_with_what_they_mask(full_batch):
     for name in ("object_mask", "image_mask", "caption_mask"):
         with pytest.raises(ModelError, match=name):
-            net(replace(full_batch, **{name: None}))
+            replace(full_batch, **{name: None})

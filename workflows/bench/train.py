@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import accumulate
 from statistics import median
 from typing import Any
 
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 from dgf.model.backbone import Backbone
 from dgf.model.batch import Batch
@@ -14,7 +17,7 @@ from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
 from dgf.workflows.config import resolve_config
 from dgf.workflows.data import Captions
-from dgf.workflows.devices import autocast, choose_device
+from dgf.workflows.devices import autocast, choose_device, store_frozen
 from dgf.workflows.training.language_models import open_language_model
 from dgf.workflows.training.optimizer import make_optimizer
 
@@ -24,55 +27,113 @@ OBJECTS, OBJECT_DIM, BLOCKS, BLOCK_DIM, TOKENS, CAPTION = 10, 256, 49, 512, 30, 
 BENCH_RELATIONS = ("None", "/per/per/peer", "/per/org/member_of", "/loc/loc/contain", "/org/loc/locate_at")
 
 
+#: Operations for which the host of a GPU would wait.
+WAITS = ("aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::_unique2", "aten::is_nonzero")
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Two things to do with one language model: a training step of the network around it, and a pass of its own.
+
+    `compute` is the step without the optimizer's part, whose kernel reads a number a weight on CPUs, and none on GPUs.
+    """
+
+    compute: Callable[[], None]
+    step: Callable[[], None]
+    bare: Callable[[], None]
+    trains: bool
+    places: int
+
+
 def bench_train(language_model: str, preset: str, batch_size: int, steps: int, device_name: str) -> dict[str, Any]:
     """Time whole training steps, and as many bare passes of the language model, in turns after a pair of warm-up.
 
-    The result has the rows a second of both sides by the median step, their ratio, and what was measured.
+    For each precision the result has the rows a second of both sides by the median step and their ratio; the most bytes
+    that each side had allocated within a step, beyond what stood before it, and their ratio; and how many operations
+    of forward, loss and backward a GPU's host would wait for.
     """
     device = choose_device(device_name)
-    config = resolve_config(preset, overrides=[f"language_model={language_model}"])
+    result: dict[str, Any] = {
+        "bench": "train",
+        "language_model": language_model,
+        "preset": preset,
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+        "batch": batch_size,
+    }
+    for precision in ("float32", "bfloat16"):
+        sides = _make_sides(language_model, preset, precision, batch_size, steps, device)
+        result |= {"language_model_trains": sides.trains, "places": sides.places}
+        ours, limit = _in_turns(sides.step, sides.bare, steps, device)
+        peak, _ = _observe(sides.step, device)
+        _, waits = _observe(sides.compute, device)
+        least, _ = _observe(sides.bare, device)
+        result[precision] = {
+            "rows_per_second": round(batch_size / ours, 2),
+            "limit_rows_per_second": round(batch_size / limit, 2),
+            "ratio": round(limit / ours, 3),
+            "peak_bytes": peak,
+            "limit_peak_bytes": least,
+            "peak_ratio": round(peak / least, 3),
+            "host_waits": waits,
+        }
+    return result
+
+
+def _make_sides(
+    language_model: str, preset: str, precision: str, batch_size: int, steps: int, device: torch.device
+) -> Sides:
+    """Build both sides: the same weights in the same types, the same attention, as many positions."""
+    config = resolve_config(preset, overrides=[f"language_model={language_model}", f"precision={precision}"])
     loaded = open_language_model(language_model)
     labels = LabelSpace.from_relations(BENCH_RELATIONS)
     model = build_model(config.model, labels, loaded, OBJECT_DIM, (BLOCKS, BLOCK_DIM)).to(device)
+    store_frozen(model, device, config.precision, config.dtype)
     optimizer, _ = make_optimizer(model, config.optim, batch_size * steps)
     batch = _row_batch(model, batch_size).to(device)
     lengths: list[int] = []
     [backbone] = [part for _, part in model.named_modules() if isinstance(part, Backbone)]
     hook = backbone.register_forward_pre_hook(lambda _, args: lengths.append(args[0].shape[1]))
-    with torch.no_grad():
+    with torch.no_grad(), autocast(device, precision):
         model(batch)
     hook.remove()
     inputs = torch.randn(batch_size, max(lengths), loaded.width, device=device, requires_grad=True)
     inside, *_ = model.parameter_groups()
+    model.train()
 
-    def step() -> None:
-        with autocast(device, config.precision):
+    def compute() -> None:
+        with autocast(device, precision):
             total = model.loss(model(batch), batch)["total"]
         optimizer.zero_grad(set_to_none=True)
         total.backward()
+
+    def step() -> None:
+        compute()
         optimizer.step()
 
     def bare() -> None:
-        with autocast(device, config.precision):
-            hidden = loaded.model(inputs_embeds=inputs).last_hidden_state
+        inputs.grad = None
+        with autocast(device, precision):
+            hidden = loaded.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
         hidden.sum().backward()
         loaded.model.zero_grad(set_to_none=True)
 
-    model.train()
-    ours, limit = _in_turns(step, bare, steps, device)
-    return {
-        "bench": "train",
-        "language_model": language_model,
-        "preset": preset,
-        "language_model_trains": bool(inside),
-        "device": str(device),
-        "threads": torch.get_num_threads(),
-        "batch": batch_size,
-        "places": max(lengths),
-        "rows_per_second": round(batch_size / ours, 2),
-        "limit_rows_per_second": round(batch_size / limit, 2),
-        "ratio": round(limit / ours, 3),
-    }
+    return Sides(compute, step, bare, bool(inside), max(lengths))
+
+
+def _observe(run: Callable[[], None], device: torch.device) -> tuple[int, int]:
+    """Run once under the profiler; return the most bytes allocated beyond those before, and how often a host waits."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=device.type != "cuda") as profiler:
+        run()
+    results = profiler.profiler.kineto_results.events()
+    waits = sum(event.name() in WAITS for event in results)
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) - before, waits
+    changes = sorted((event.start_ns(), event.nbytes()) for event in results if event.name() == "[memory]")
+    return max(accumulate(size for _, size in changes)), waits
 
 
 def _row_batch(model: RelationModel, rows: int) -> Batch:
@@ -92,8 +153,8 @@ def _row_batch(model: RelationModel, rows: int) -> Batch:
     )
     words = torch.randint(0, model.language_model.vocab_size, (rows, CAPTION), generator=generator)
     pooled = None if model.captions_change else torch.randn(rows, model.language_model.width, generator=generator)
-    Captions(tuple(map(tuple, words.tolist())), pooled).add_to(batch, number.numpy())
-    return batch
+    captions = Captions(tuple(map(tuple, words.tolist())), pooled)
+    return batch.having(**captions.of(number.numpy()))
 
 
 def _in_turns(

@@ -36,16 +36,16 @@ class Captions:
     tokens: tuple[tuple[int, ...], ...]
     pooled: Tensor | None = None
 
-    def add_to(self, batch: Batch, rows: Ints) -> None:
-        """Put the captions of these rows (B,) into the batch; -1 is none."""
+    def of(self, rows: Ints) -> dict[str, Tensor]:
+        """Return what a batch holds of the captions of these rows (B,), by its names; -1 is none."""
         chosen = [self.tokens[row] if row >= 0 else () for row in rows]
         if not any(chosen):
-            return
-        batch.caption_mask = torch.tensor([bool(tokens) for tokens in chosen])
+            return {}
+        there = {"caption_mask": torch.tensor([bool(tokens) for tokens in chosen])}
         if self.pooled is not None:
-            batch.captions = self.pooled[torch.from_numpy(np.maximum(rows, 0))]
-        else:
-            batch.caption_tokens, batch.caption_token_mask = _padded(chosen)
+            return {**there, "captions": self.pooled[torch.from_numpy(np.maximum(rows, 0))]}
+        tokens, mask = _padded(chosen)
+        return {**there, "caption_tokens": tokens, "caption_token_mask": mask}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +68,18 @@ class BatchMaker:
         """Make the batch of these rows, padded to its longest."""
         batch = self.examples.text_batch(rows)
         image_rows = self.examples.image_rows[rows]
-        seen = self.store is not None and bool((image_rows >= 0).any())
-        if self.store is not None and seen and (self.reads.objects or self.reads.image is not None):
+        seen: dict[str, Tensor | None] = {}
+        shown = self.store is not None and bool((image_rows >= 0).any())
+        if self.store is not None and shown and (self.reads.objects or self.reads.image is not None):
             features = self.store.gather(image_rows)
             if self.reads.objects:
-                batch.objects, batch.object_mask = features.objects, features.object_mask
+                seen |= {"objects": features.objects, "object_mask": features.object_mask}
             if self.reads.image is not None:
-                batch.blocks = features.fc7[:, None] if self.reads.image == "fc7" else features.blocks
-                batch.image_mask = torch.from_numpy(image_rows >= 0)
+                seen["blocks"] = features.fc7[:, None] if self.reads.image == "fc7" else features.blocks
+                seen["image_mask"] = torch.from_numpy(image_rows >= 0)
         if self.captions is not None and self.examples.caption_rows is not None:
-            self.captions.add_to(batch, self.examples.caption_rows[rows])
-        return batch
+            seen |= self.captions.of(self.examples.caption_rows[rows])
+        return batch.having(**seen)
 
 
 def shuffled(lengths: Ints, batch_size: int, seed: int, epoch: int) -> list[Ints]:

@@ -27,7 +27,8 @@ def make_optimizer(model: RelationModel, optim: OptimConfig, rows: int) -> tuple
         for parameter in parameters:
             decay = optim.weight_decay if parameter.ndim > 1 else 0.0
             groups.setdefault((rate, decay), []).append(parameter)
-    optimizer = AdamW([{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()])
+    grouped = [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()]
+    optimizer = AdamW(grouped, fused=True)  # one pass over each weight, and none of its steps asks a GPU for a number
     steps = optim.epochs * math.ceil(rows / optim.batch_size)
     return optimizer, LambdaLR(optimizer, lambda step: _rate_factor(step, steps, optim))
 

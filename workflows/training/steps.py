@@ -4,12 +4,11 @@ import contextlib
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from dgf.model.batch import Batch
 from dgf.workflows.data import BatchMaker
@@ -109,6 +108,4 @@ def made_ahead(items: Iterable[Item], ahead: int = AHEAD) -> Iterator[Iterator[I
 
 def _pinned(batch: Batch) -> Batch:
     """The batch in page-locked memory, apart from what is on a GPU already."""
-    tensors = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    here = {name: value for name, value in tensors.items() if isinstance(value, Tensor) and value.device.type == "cpu"}
-    return replace(batch, **{name: tensor.pin_memory() for name, tensor in here.items()})
+    return batch.each(lambda tensor: tensor.pin_memory() if tensor.device.type == "cpu" else tensor)

@@ -147,47 +147,53 @@ def test_static_entities_leave_their_markers_out():
     np.testing.assert_allclose(pooled[0, 1], values[0, [0, 2, 4]].numpy().mean(0), **CLOSE)
 
 
+def by_branch(steps):
+    """What the decoder's passes read or say, (B, 2 branches x places of the pass, N) each -> (B, 2, 6, N)."""
+    return torch.cat([step.unflatten(1, (2, -1)) for step in steps], 2).detach()
+
+
+@pytest.mark.parametrize("types_from", ["text", "decoder"])
 @pytest.mark.parametrize("kind", ["gpt2", "openai-gpt", "llama"])
-def test_equation_9_goes_on_from_the_text(network, full_batch, kind):
+def test_equation_9_goes_on_from_the_text(network, full_batch, kind, types_from):
     """The decoder's states are those of one causal run over [everything before, its six places]."""
-    net = network(kind)
+    net = network(kind, types_from=types_from)
     reads = []
     net.backbone.register_forward_hook(lambda _, arguments, output: reads.append((arguments, output)))
     row = select_rows(full_batch, torch.tensor([0]))  # nothing is masked but padding, which is cut here
     row.tokens, row.token_mask = row.tokens[:, :9], row.token_mask[:, :9]
     with torch.no_grad():
         net(row)
-    (encoded, _), (first, states_first), (second, states_second) = reads
-    # places of the fused branch come first in each step: three, three
-    everything = torch.cat([encoded[0], first[0][:, :3], second[0][:, :3]], 1)
+    (encoded, _), *steps = reads
+    assert len(steps) == {"text": 1, "decoder": 2}[types_from]
+    everything = torch.cat([encoded[0], by_branch(given[0] for given, _ in steps)[:, 0]], 1)
     size = everything.shape[1]
     seen = torch.ones(size, size).tril().bool().unsqueeze(0)
     with torch.no_grad():
         alone = net.backbone(everything, seen, torch.arange(size)[None], type(encoded[3])(), encoded[4])
-    np.testing.assert_allclose(alone[:, -6:-3], states_first[:, :3], **CLOSE)
-    np.testing.assert_allclose(alone[:, -3:], states_second[:, :3], **CLOSE)
+    np.testing.assert_allclose(alone[:, -6:], by_branch(output for _, output in steps)[:, 0], **CLOSE)
 
 
-def test_the_decoder_reads_entities_sentence_types_and_query(network, full_batch):
-    net = network("gpt2")
+@pytest.mark.parametrize("types_from", ["text", "decoder"])
+def test_the_decoder_reads_entities_sentence_types_and_query(network, full_batch, types_from):
+    net = network("gpt2", types_from=types_from)
     decoder = net.decoder
     reads = []
-    net.backbone.register_forward_hook(lambda _, arguments, output: reads.append(arguments[0].numpy()))
+    net.backbone.register_forward_hook(lambda _, arguments, output: reads.append(arguments[0]))
     with torch.no_grad():
         output = net(full_batch)
         context, _ = net._encode(full_batch, False)
-    first, second = reads[1], reads[2]  # (B, 2 branches x 3 places, N)
+    fed = by_branch(reads[1:3] if types_from == "decoder" else reads[1:2]).numpy()
     types = output.type_log_probs.exp().numpy()
     text = layer_norm(context.hidden["text"].detach().numpy())
     for row, length in enumerate(full_batch.token_mask.sum(1).tolist()):
         entities = [text[row, a:b].mean(0) for a, b in full_batch.spans[row].tolist()]
         plain = np.stack([*entities, text[row, :length].mean(0)])
-        np.testing.assert_allclose(first[row, 3:], layer_norm(plain) * float(decoder.scale), **CLOSE)
+        np.testing.assert_allclose(fed[row, 1, :3], layer_norm(plain) * float(decoder.scale), **CLOSE)
         pooled = layer_norm(output.fused[row].numpy()) * float(decoder.scale)
-        np.testing.assert_allclose(first[row, 2], pooled, **CLOSE)
+        np.testing.assert_allclose(fed[row, 0, 2], pooled, **CLOSE)
         expected = types[row] @ decoder.type_vectors.detach().numpy()
-        np.testing.assert_allclose(second[row, :2], expected, **CLOSE)
-        np.testing.assert_allclose(second[row, 2], decoder.query.detach().numpy(), **CLOSE)
+        np.testing.assert_allclose(fed[row, 0, 3:5], expected, **CLOSE)
+        np.testing.assert_allclose(fed[row, 0, 5], decoder.query.detach().numpy(), **CLOSE)
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "bert"])
@@ -212,7 +218,8 @@ def test_the_unfused_branch_never_sees_the_fused_one(network, full_batch, kind):
 def expected_scores(net, states, full_batch, row, branch):
     """Eq. 13's p(r | ...) of the fused branch (0) or the text (1), and the types behind it, from the states."""
     decoder = net.decoder
-    (_, encoded), (_, first), (_, second) = states
+    (_, encoded), *steps = states
+    said = by_branch(output for _, output in steps)[row, branch].numpy()
     hidden = layer_norm(encoded[row].detach().numpy())
     length = full_batch.tokens.shape[1]
     text = hidden[-length:]
@@ -235,12 +242,11 @@ def expected_scores(net, states, full_batch, row, branch):
         fused = text
     spans = full_batch.spans[row].tolist()
     entities = np.stack([fused[a:b].mean(0) for a, b in spans])
-    states_of_types = np.concatenate(
-        [layer_norm(first[row, 3 * branch :][:2].detach().numpy()), layer_norm(entities)], -1
-    )
+    there = full_batch.token_mask[row].numpy()
+    about = said[:2] if decoder.types_from == "decoder" else np.stack([fused[there].mean(0)] * 2)
+    states_of_types = np.concatenate([layer_norm(about), layer_norm(entities)], -1)
     types = softmax(linear(decoder.type_head, states_of_types))
-    r = second[row, 3 * branch + 2].detach().numpy()
-    features = layer_norm(np.stack([r, *entities])).reshape(-1)
+    features = layer_norm(np.stack([said[5], *entities])).reshape(-1)
     scores = linear(decoder.classify, features)
     if full_batch.image_mask[row] and branch == 0:
         scores = scores + layer_norm(image.mean(0)) @ decoder.classify_image.weight.detach().numpy().T
@@ -252,8 +258,9 @@ def expected_scores(net, states, full_batch, row, branch):
     return np.log(softmax(np.log(softmax(scores)) + np.log(allowed * (1 - LEFT) + LEFT))), np.log(types)
 
 
-def test_equation_13_and_the_type_restriction(network, full_batch):
-    net = network("gpt2")
+@pytest.mark.parametrize("types_from", ["text", "decoder"])
+def test_equation_13_and_the_type_restriction(network, full_batch, types_from):
+    net = network("gpt2", types_from=types_from)
     for layer in (net.decoder.type_head, net.decoder.classify_image, net.fusion.mlp[3]):
         torch.nn.init.normal_(layer.weight)
     reads = []

@@ -6,8 +6,8 @@ from itertools import permutations, product
 import pytest
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
+from dgf.model.attention import OVER_MEMORY, Memory
 from dgf.model.backbone import Backbone
 from dgf.model.dgf_pt.config import INPUTS
 from dgf.model.dgf_pt.encoder import Part, encode
@@ -45,10 +45,13 @@ def test_the_staged_run_really_takes_three_steps(network, full_batch, kind):
     calls = []
     net.backbone.register_forward_hook(lambda _, arguments, output: calls.append(arguments[0].shape[1]))
     net(full_batch)
-    assert calls[:-2] == [7 + 8 + 3 + 4 + 11]  # both prefixes, objects, blocks, text; then the decoder's two steps
+    assert calls == [
+        7 + 8 + 3 + 4 + 11,
+        2 * 6,
+    ]  # both prefixes, objects, blocks, text; then the decoder's six places twice
     calls.clear()
     net(full_batch, staged=True)
-    assert calls[:-2] == [7 + 8 + 3, 4, 11]
+    assert calls == [7 + 8 + 3, 4, 11, 2 * 6]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -69,14 +72,15 @@ def test_the_attention_of_gpus_and_that_of_cpus_are_one_function(network, full_b
     net = network(kind)
     with torch.no_grad():
         plain = net(full_batch)
-        assert kind == "openai-gpt" or net.backbone.model.config._attn_implementation == "eager"
+        assert kind == "openai-gpt" or net.backbone.model.config._attn_implementation == OVER_MEMORY
         fused = []
         attend = torch.nn.functional.scaled_dot_product_attention
         counted = lambda *given, **named: fused.append(1) or attend(*given, **named)  # noqa: E731
         monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", counted)
         monkeypatch.setattr("dgf.model.backbone.PLAIN_ON", "nowhere")
+        monkeypatch.setattr("dgf.model.attention.PLAIN_ON", "nowhere")
         other = net(full_batch)
-    assert len(fused) == 3 * net.backbone.layer_count
+    assert len(fused) == 2 * net.backbone.layer_count
     assert widest(plain.log_probs, other.log_probs) < TOLERANCE
     assert widest(plain.fused, other.fused) < TOLERANCE
 
@@ -117,7 +121,7 @@ def test_a_batch_without_photos_does_no_visual_work(network, full_batch, text_ba
     with torch.no_grad():
         masked, absent = net(textual), net(text_batch)
     assert not visual
-    assert lengths == [5 + 8 + 11, 3, 3] * 2  # words of the prefixes and entities, the text; one branch to decode
+    assert lengths == [5 + 8 + 11, 6] * 2  # words of the prefixes and entities, the text; one branch to decode
     assert torch.equal(masked.log_probs, absent.log_probs)
     assert torch.equal(absent.log_probs, absent.log_probs_text)
     with torch.no_grad():
@@ -149,7 +153,7 @@ def test_the_blocks_of_openai_gpt_are_those_of_transformers(tiny):
     with torch.no_grad():
         theirs = model(tokens).last_hidden_state
         backbone = Backbone(model)
-        ours = backbone(backbone.embed(tokens), seen, positions, DynamicCache())
+        ours = backbone(backbone.embed(tokens), seen, positions, Memory())
     assert widest(theirs, ours) < TOLERANCE
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import precision_recall_fscore_support
 
 from dgf.workflows.scoring import score
 
@@ -58,3 +59,17 @@ def test_bands_hold_the_relations_of_their_training_frequency() -> None:
 def test_no_row_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least one"):
         score([], [], RELATIONS, none=0)
+
+
+@pytest.mark.parametrize("none", [0, None])
+def test_figures_are_those_of_scikit_learn(none: int | None) -> None:
+    rng = np.random.default_rng(0)
+    gold, predicted = rng.integers(0, 5, 40), rng.integers(0, 6, 40)  # a relation without gold rows, one never guessed
+    predicted[predicted == 4] = 1
+    labels = [i for i in range(7) if i != none]
+    found = score(gold, predicted, list("abcdefg"), none)
+    micro = precision_recall_fscore_support(gold, predicted, labels=labels, average="micro", zero_division=0)
+    each = precision_recall_fscore_support(gold, predicted, labels=labels, average=None, zero_division=0)
+    assert (found.precision, found.recall, found.f1) == pytest.approx(micro[:3])
+    rows = [(r.precision, r.recall, r.f1, r.support) for r in found.per_relation.values()]
+    np.testing.assert_allclose(rows, np.array(each).T)
