@@ -81,12 +81,11 @@ def plan_trials(
     Raises:
         UserError: Anything is wrong with space or configuration; every fault is named at once.
     """
-    common = recipe.faults()
     given = {word.partition("=")[0] for word in recipe.words}
-    faults = [*common, *faults, *(f"{key}: is also given as a word" for key in space if key in given)]
+    faults = [*recipe.faults(), *faults, *(f"{key}: is also given as a word" for key in space if key in given)]
     for key, values in space.items():
         for value in values:
-            faults += [fault for fault in recipe.faults(_word(key, value)) if fault not in common]
+            faults += recipe.faults(_word(key, value))
     count = math.prod(map(len, space.values()))
     if search == "grid" and trials is not None and count > trials:
         faults.append(f"the grid has {count} points, --trials {trials}: give --search random for a draw of them")

@@ -34,6 +34,8 @@ def test_literals_and_json_with_either_names_of_the_keys(tmp_path: Path) -> None
     (tmp_path / "mine.txt").write_text("\n".join(lines))
     posts = [post(i, f"{name}.jpg") for i, name in enumerate("abcd")]
     assert told((tmp_path / "mine.txt",), "train", *posts, post(9)) == ["a dog's bed", "a cat", "a fish", "", ""]
+    table = read_caption_files((tmp_path / "mine.txt",))
+    assert table.find("train", posts, np.full(4, -1)).tolist() == [0, 1, 2, -1], "an empty caption is none"
 
 
 def test_a_name_that_two_splits_have_gets_the_caption_of_its_own_split(tmp_path: Path) -> None:
