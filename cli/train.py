@@ -44,7 +44,7 @@ def train_command(
     from dgf.workflows.train import TrainSettings, train
     from dgf.workflows.training.processes import rank_here
     from dgf.workflows.training.run_folder import RunFolder
-    from dgf.workflows.training.signals import TERMINATED, StoppedError
+    from dgf.workflows.training.signals import TERMINATED, TerminatedError
 
     path = words[0] if words and "=" not in words[0] else None
     if path == "-":
@@ -66,7 +66,7 @@ def train_command(
     settings = TrainSettings(config, out, device, resume, named, processes, tensorboard)
     try:
         summary = train(settings)
-    except StoppedError as stopped:
+    except TerminatedError as stopped:
         click.echo(str(stopped), err=True)
         ctx.exit(TERMINATED)
     if rank_here():
