@@ -50,7 +50,7 @@ def train_command(
     from dgf.workflows.train import TrainSettings, train
     from dgf.workflows.training.processes import rank_here
     from dgf.workflows.training.run_folder import RunFolder
-    from dgf.workflows.training.signals import TERMINATED, StoppedError
+    from dgf.workflows.training.signals import TERMINATED, TerminatedError
 
     check_workers(ctx, scheduler, workers)
     if seeds is None and (workers or scheduler):
@@ -91,7 +91,7 @@ def train_command(
     settings = TrainSettings(config, out, device, resume, named, processes, tensorboard)
     try:
         summary = train(settings)
-    except StoppedError as stopped:
+    except TerminatedError as stopped:
         click.echo(str(stopped), err=True)
         ctx.exit(TERMINATED)
     if rank_here():

@@ -86,7 +86,7 @@ def train(settings: TrainSettings) -> TrainSummary:
 
     Raises:
         UserError: If the data, the features or the run folder do not serve; nothing is written then.
-        StoppedError: SIGTERM came; the run is saved where it stood.
+        TerminatedError: SIGTERM came; the run is saved where it stood.
     """
     if settings.processes == 1:
         return _train(settings, lambda: None)

@@ -10,7 +10,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.train import TrainSettings, train
-from dgf.workflows.training.signals import TERMINATED, StoppedError
+from dgf.workflows.training.signals import TERMINATED, TerminatedError
 
 
 def train_until(config: TrainConfig, out: Path, step: int | None, signal: int = 0) -> None:
@@ -27,6 +27,6 @@ def train_until(config: TrainConfig, out: Path, step: int | None, signal: int = 
     register_optimizer_step_post_hook(count)
     try:
         train(TrainSettings(config, out, "cpu", resume=True))
-    except StoppedError as stopped:
+    except TerminatedError as stopped:
         assert "--resume" in str(stopped)
         sys.exit(TERMINATED)

@@ -11,7 +11,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from dgf.workflows.train import TrainSettings, train
 from dgf.workflows.training.checkpoints import load_training_state
 from dgf.workflows.training.run_folder import RunFolder
-from dgf.workflows.training.signals import StoppedError
+from dgf.workflows.training.signals import TerminatedError
 
 if __name__ == "__main__":
     like, out = RunFolder(Path(sys.argv[1])), Path(sys.argv[2])
@@ -27,7 +27,7 @@ if __name__ == "__main__":
     try:
         train(settings)
         sys.exit("it did not end")
-    except StoppedError:
+    except TerminatedError:
         handle.remove()
     progress = load_training_state(RunFolder(out).last)["progress"]
     assert (progress["epoch"], progress["step"]) == (0, 2), progress

@@ -27,7 +27,7 @@ from dgf.workflows.training.checkpoints import (
 )
 from dgf.workflows.training.curves import Curves, open_board
 from dgf.workflows.training.run_folder import RunFolder
-from dgf.workflows.training.signals import StoppedError, noting_sigterm
+from dgf.workflows.training.signals import TerminatedError, noting_sigterm
 from dgf.workflows.training.state import Progress, Trainer
 from dgf.workflows.training.steps import MicroBatch, made_ahead, make_step
 
@@ -43,7 +43,7 @@ def run_epochs(trainer: Trainer, folder: RunFolder, *, tensorboard: bool = False
 
     Raises:
         UserError: Training diverged, or what was saved does not fit.
-        StoppedError: SIGTERM came; where the run stands is saved.
+        TerminatedError: SIGTERM came; where the run stands is saved.
     """
     model, optim, processes = trainer.model, trainer.config.optim, trainer.processes
     progress = resume(trainer, folder) if folder.last.is_file() else Progress()
@@ -180,8 +180,8 @@ def _check_finite(norms: float | Tensor, epoch: int) -> None:
         )
 
 
-def _stopped(folder: RunFolder, where: str) -> StoppedError:
-    return StoppedError(
+def _stopped(folder: RunFolder, where: str) -> TerminatedError:
+    return TerminatedError(
         f"{folder.path}: asked to end (SIGTERM), saved {where}", f"`dgf train --resume --out {folder.path}` goes on."
     )
 

@@ -12,7 +12,7 @@ TERMINATED = 128 + signal.SIGTERM
 """Exit code of a run that was asked to end and saved where it stood: 143, as shells count."""
 
 
-class StoppedError(UserError):
+class TerminatedError(UserError):
     """The run was asked to end, and everything up to now is saved."""
 
 

@@ -9,13 +9,13 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from dgf.model.batch import Batch
 from dgf.workflows.data import BatchMaker
-from dgf.workflows.data.examples import Ints
 from dgf.workflows.training.processes import Processes
 
-AHEAD = 2
+STEPS_AHEAD = 2
 """Steps whose batches wait, ready."""
 
 Item = TypeVar("Item")
@@ -48,7 +48,7 @@ class MicroBatch:
 
 
 def make_step(
-    maker: BatchMaker, rows: Ints, accumulate: int, processes: Processes, device: torch.device
+    maker: BatchMaker, rows: NDArray[np.int64], accumulate: int, processes: Processes, device: torch.device
 ) -> list[MicroBatch]:
     """Make the micro-batches of a step: its rows in `accumulate` parts, each divided among the processes."""
     made = []
@@ -67,7 +67,7 @@ def make_step(
 
 
 @contextlib.contextmanager
-def made_ahead(items: Iterable[Item], ahead: int = AHEAD) -> Iterator[Iterator[Item]]:
+def made_ahead(items: Iterable[Item], ahead: int = STEPS_AHEAD) -> Iterator[Iterator[Item]]:
     """Take items from an iterable in a thread, a few before they are asked for; the order stays.
 
     What the iterable raises is raised where its item would have come. The thread ends with the context, however that
