@@ -128,7 +128,7 @@ def _observe(run: Callable[[], None], device: torch.device) -> tuple[int, int]:
         before = torch.cuda.memory_allocated(device)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=device.type != "cuda") as profiler:
         run()
-    results = profiler.profiler.kineto_results.events()  # type: ignore[union-attr]
+    results = profiler.profiler.kineto_results.events()
     waits = sum(event.name() in WAITS for event in results)
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) - before, waits
@@ -153,8 +153,8 @@ def _row_batch(model: RelationModel, rows: int) -> Batch:
     )
     words = torch.randint(0, model.language_model.vocab_size, (rows, CAPTION), generator=generator)
     pooled = None if model.captions_change else torch.randn(rows, model.language_model.width, generator=generator)
-    captions = Captions(tuple(map(tuple, words.tolist())), pooled)
-    return replace(batch, **captions.of(number.numpy()))
+    captions: dict[str, Any] = Captions(tuple(map(tuple, words.tolist())), pooled).of(number.numpy())
+    return replace(batch, **captions)
 
 
 def _in_turns(

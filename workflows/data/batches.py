@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,7 +74,7 @@ class BatchMaker:
         image_rows = self.examples.image_rows[rows]
         if self.store is None or (image_rows < 0).all():
             return batch
-        seen: dict[str, Tensor | None] = {}
+        seen: dict[str, Any] = {}
         if self.reads.objects or self.reads.image is not None:
             features = self.store.gather(image_rows)
             if self.reads.objects:
