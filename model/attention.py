@@ -68,7 +68,9 @@ def attend(
     scores = (torch.cat(products, 3) if len(products) > 1 else products[0]).reshape(*heads, -1)  # (B, H, S, P)
     weights = as_bias(seen, scores.dtype).add(scores).softmax(-1, dtype=torch.float32).to(values[0].dtype)
     parts = F.dropout(weights, dropout).reshape(*grouped.shape[:3], -1).split([value.shape[2] for value in values], 3)
-    mixed = sum((part @ value for part, value in zip(parts[1:], values[1:], strict=True)), start=parts[0] @ values[0])
+    mixed: Tensor = sum(
+        (part @ value for part, value in zip(parts[1:], values[1:], strict=True)), start=parts[0] @ values[0]
+    )
     return mixed.reshape(*heads, -1)
 
 

@@ -120,7 +120,7 @@ def _shifted(layers: nn.ModuleList, shift: Shift | None) -> Iterator[None]:
 
 
 def _shift_by(
-    shift: Shift, index: int, layer: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]
+    shift: Shift | None, index: int, layer: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> _Changed:
     return _shift_once(index, layer, arguments, {**named, "shift": shift})
 
