@@ -12,6 +12,7 @@ from dgf.model.dgf_pt.encoder import EncodedStages, extend
 from dgf.model.dgf_pt.inputs import identity, word_vectors
 from dgf.model.labels import LabelSpace
 from dgf.model.language_model import LanguageModel
+from dgf.model.pooling import normalized
 
 #: What is left of a relation's probability where the types rule it out entirely.
 LEFT = 1e-4
@@ -119,18 +120,18 @@ class GenerativeDecoder(nn.Module):
             if self.mode != "gold" and self.types_from == "decoder":
                 about, fed = extend(backbone, context, fed)[:, :, :2], fed[:, :, :0]
             if self.mode != "gold":
-                both = torch.cat([_normal(about), _normal(entities)], -1)  # (B, F, 2, 2N)
+                both = torch.cat([normalized(about), normalized(entities)], -1)  # (B, F, 2, 2N)
                 log_types = self.type_head(self._drop(both)).float().log_softmax(-1)
             types = self._types(log_types, given, rows, count)
             fed = torch.cat([fed, types.to(query.dtype) @ self.type_vectors], 2)
         states = extend(backbone, context, torch.cat([fed, query], 2))
         features = torch.cat([states[:, :, -1:], entities], 2)  # (B, F, 3, N), r first
-        all_scores = self.classify(self._drop(_normal(features).flatten(2)))  # (B, F, R)
+        all_scores = self.classify(self._drop(normalized(features).flatten(2)))  # (B, F, R)
         decoded = []
         for index, branch in enumerate(branches):
             scores = all_scores[:, index]
             if branch.image is not None and self.classify_image is not None:
-                scores = scores + self.classify_image(self.dropout(_normal(branch.image)))
+                scores = scores + self.classify_image(self.dropout(normalized(branch.image)))
             log_probs = scores.float().log_softmax(-1)
             if self.restrict and types is not None:
                 known = types[:, index, :, : len(self.allowed)].detach()  # which teaches the type heads nothing
@@ -161,8 +162,3 @@ class GenerativeDecoder(nn.Module):
 def _one_hot(chosen: Tensor, size: int, dtype: torch.dtype) -> Tensor:
     """Return (..., size) ones at the chosen numbers; torch's own waits for the device to check them."""
     return (chosen.unsqueeze(-1) == torch.arange(size, device=chosen.device)).to(dtype)
-
-
-def _normal(states: Tensor) -> Tensor:
-    """Bring the states of any language model to one scale, so that the new layers learn alike from all."""
-    return F.layer_norm(states, states.shape[-1:])

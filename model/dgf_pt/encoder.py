@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -117,21 +116,18 @@ def extend(backbone: Backbone, context: EncodedStages, inputs: Tensor) -> Tensor
 
 def _shift(parts: Sequence[Part]) -> Shift | None:
     """Add the deep prefixes at their positions, in units of the states they are added to."""
-    deep = [part.deep for part in parts if part.deep is not None]
-    if not deep:
+    if all(part.deep is None for part in parts):
         return None
-    added = torch.cat(deep, 1)  # (layers - 1, P, N)
-    ends = list(accumulate(part.inputs.shape[1] for part in parts))
-    places = [
-        torch.arange(end - part.inputs.shape[1], end, device=added.device)
-        for part, end in zip(parts, ends, strict=True)
-    ]
-    at = torch.cat([place for part, place in zip(parts, places, strict=True) if part.deep is not None])  # (P,)
+    lengths = [part.inputs.shape[1] for part in parts]
 
     def shift(layer: int, hidden: Tensor) -> Tensor:
-        state = hidden[:, at]
-        size = state.detach().square().mean(-1, keepdim=True).sqrt()
-        return hidden.index_add(1, at, (size * added[layer - 1]).to(hidden.dtype))
+        states = list(hidden.split(lengths, 1))
+        for number, part in enumerate(parts):
+            if part.deep is not None:
+                state = states[number]
+                size = state.detach().square().mean(-1, keepdim=True).sqrt()
+                states[number] = state + (size * part.deep[layer - 1]).to(hidden.dtype)
+        return torch.cat(states, 1)
 
     return shift
 
