@@ -73,8 +73,8 @@ class ModelConfig:
         photo_dropout: Share of the rows that a training step reads without their photo and caption.
         entity_types: Where the decoder's entity types come from: its own prediction, a file, nowhere, or the
             label (`gold`, an oracle that leaks it).
-        types_from: What the type heads read of an entity beside its state: the sentence's (`text`), so that the
-            decoder reads its positions in one pass, or the `decoder`'s state at the entity, which takes one more.
+        types_from: What the type heads read of an entity beside its state: the `decoder`'s state at the entity, or the
+            sentence's (`text`), so that the decoder reads its positions in one pass.
         type_restriction: Whether the types' distribution restricts the relations.
         joint_objective: Whether the losses of eq. 10 and 12 are added to that of eq. 13.
         consistency_weight: lambda_d of eq. 14.
@@ -107,7 +107,7 @@ class ModelConfig:
     dropout: Share = 0.6
     photo_dropout: Share = 0.0
     entity_types: EntityTypes = "predicted"
-    types_from: Literal["text", "decoder"] = "text"
+    types_from: Literal["decoder", "text"] = "decoder"
     type_restriction: Annotated[Literal["soft", "off"], BeforeValidator(_off)] = "soft"
     joint_objective: Flag = True
     consistency_weight: Weight = 2.0
@@ -129,7 +129,7 @@ class ModelConfig:
 
 
 #: What a configuration means by a key that it was recorded without, since its version had no such key.
-RECORDED_WITHOUT: Mapping[str, Any] = {"states": "raw", "types_from": "decoder"}
+RECORDED_WITHOUT: Mapping[str, Any] = {"states": "raw"}
 
 #: `paper` is section 4 and Table 3; `finetune` trains the language model itself, for text; `demo` is small and quick.
 MODEL_PRESETS: Mapping[str, Mapping[str, Any]] = {

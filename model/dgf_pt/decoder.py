@@ -58,9 +58,9 @@ class GenerativeDecoder(nn.Module):
     """Continue from the text's cache with entities, sentence, types and a relation query.
 
     The positions are: entity 1, entity 2, sentence; head type, tail type, relation. The type heads read each entity's
-    state beside the sentence's, so that all six are read in one pass; with `types_from: decoder` beside the decoder's
-    state at the entity's position, which takes a pass before. What they predict is fed, as the expectation over the
-    types' vectors, at the type positions. Branches are decoded side by side and do not see one another.
+    state beside the decoder's at its position, for which the first three are read in a pass before; with
+    `types_from: text` beside the sentence's, and all six are read in one. What they predict is fed, as the expectation
+    over the types' vectors, at the type positions. Branches are decoded side by side and do not see one another.
     """
 
     allowed: Tensor

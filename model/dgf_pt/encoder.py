@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -118,10 +119,10 @@ def _shift(parts: Sequence[Part]) -> Shift | None:
     """Add the deep prefixes at their positions, in units of the states they are added to."""
     if all(part.deep is None for part in parts):
         return None
-    lengths = [part.inputs.shape[1] for part in parts]
+    ends = tuple(accumulate(part.inputs.shape[1] for part in parts))
 
     def shift(layer: int, hidden: Tensor) -> Tensor:
-        states = list(hidden.split(lengths, 1))
+        states = list(hidden.tensor_split(ends, 1))
         for number, part in enumerate(parts):
             if part.deep is not None:
                 state = states[number]

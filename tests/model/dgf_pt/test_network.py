@@ -80,7 +80,7 @@ def test_under_autocast_residual_streams_and_cosines_stay_in_float32(network, fu
         output = net(full_batch)
     assert {(state[0] if isinstance(state, tuple) else state).dtype for state in seen} <= {torch.float32}
     assert output.gates.alpha.dtype == torch.float32
-    assert kind == "openai-gpt" or len(seen) == 2 * LAYERS
+    assert kind == "openai-gpt" or len(seen) == 3 * LAYERS
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -419,7 +419,7 @@ def test_photos_that_decide_the_label_are_read_and_text_alone_stays_at_chance(ne
     for see, least, most in views:
         net = network(kind, dropout=0.0)
         optimizer = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], lr=7e-3)
-        for seed in range(1, 91):  # new rows every step: nothing can be learnt by heart
+        for seed in range(1, 45):  # new rows every step: nothing can be learnt by heart
             batch = see(learning_rows(32, seed, photos=True))
             optimizer.zero_grad()
             joint_objective(net(batch), batch, net.config).total.backward()
