@@ -419,7 +419,7 @@ def test_photos_that_decide_the_label_are_read_and_text_alone_stays_at_chance(ne
     for see, least, most in views:
         net = network(kind, dropout=0.0)
         optimizer = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], lr=7e-3)
-        for seed in range(1, 45):  # new rows every step: nothing can be learnt by heart
+        for seed in range(1, 45):  # new rows every step: nothing can be learned by heart
             batch = see(learning_rows(32, seed, photos=True))
             optimizer.zero_grad()
             joint_objective(net(batch), batch, net.config).total.backward()

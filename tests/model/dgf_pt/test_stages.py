@@ -45,13 +45,10 @@ def test_the_staged_run_really_takes_three_steps(network, full_batch, kind):
     calls = []
     net.backbone.register_forward_hook(lambda _, arguments, output: calls.append(arguments[0].shape[1]))
     net(full_batch)
-    assert calls == [
-        7 + 8 + 3 + 4 + 11,
-        2 * 6,
-    ]  # both prefixes, objects, blocks, text; then the decoder's six places twice
+    assert calls == [7 + 8 + 3 + 4 + 11, 6, 6]  # both prefixes, objects, blocks, text; then the decoder's two steps
     calls.clear()
     net(full_batch, staged=True)
-    assert calls == [7 + 8 + 3, 4, 11, 2 * 6]
+    assert calls == [7 + 8 + 3, 4, 11, 6, 6]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -80,7 +77,7 @@ def test_the_attention_of_gpus_and_that_of_cpus_are_one_function(network, full_b
         monkeypatch.setattr("dgf.model.backbone.PLAIN_ON", "nowhere")
         monkeypatch.setattr("dgf.model.attention.PLAIN_ON", "nowhere")
         other = net(full_batch)
-    assert len(fused) == 2 * net.backbone.layer_count
+    assert len(fused) == 3 * net.backbone.layer_count
     assert widest(plain.log_probs, other.log_probs) < TOLERANCE
     assert widest(plain.fused, other.fused) < TOLERANCE
 
@@ -121,7 +118,7 @@ def test_a_batch_without_photos_does_no_visual_work(network, full_batch, text_ba
     with torch.no_grad():
         masked, absent = net(textual), net(text_batch)
     assert not visual
-    assert lengths == [5 + 8 + 11, 6] * 2  # words of the prefixes and entities, the text; one branch to decode
+    assert lengths == [5 + 8 + 11, 3, 3] * 2  # words of the prefixes and entities, the text; one branch to decode
     assert torch.equal(masked.log_probs, absent.log_probs)
     assert torch.equal(absent.log_probs, absent.log_probs_text)
     with torch.no_grad():
