@@ -34,6 +34,9 @@ def eval_command(
 
     if out is not None and len(runs) + len(against) > 1:
         raise click.UsageError("--out names one report: leave it out for several runs", ctx)
+    if against and len(against) != len(runs):
+        message = f"{len(runs)} runs cannot be compared with {len(against)}: give --against once for each, in order"
+        raise click.UsageError(message, ctx)
     how = {name: given.pop(name) for name in ("split", "batch_size", "explain", "device")}
     data = given_data(given)
     if "path" in data:  # another data set has its own features or none

@@ -263,6 +263,15 @@ def load_config(file: Path) -> TrainConfig:
     return _accept(*_checked(_read_yaml(file), [], recorded=True), file)
 
 
+def as_recorded(config: TrainConfig, file: Path) -> TrainConfig:
+    """Return a configuration in which the keys that a run's file lacks mean what they did to the version that wrote it.
+
+    Raises:
+        UserError: If the file is missing or does not fit.
+    """
+    return _accept(*_checked(_only(plain_values(config), _read_yaml(file)), [], recorded=True), file)
+
+
 def dump_config(config: TrainConfig, *, sealed: bool = False) -> str:
     """Return the resolved configuration as YAML; `sealed` ends it with a comment that shows later changes."""
     text = dump_yaml(plain_values(config))
@@ -281,6 +290,15 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
             _merge(into.setdefault(key, {}), value)
         else:
             into[key] = value
+
+
+def _only(values: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep the keys that `known` has too, also inside sections."""
+    return {
+        key: _only(value, known[key]) if isinstance(value, Mapping) and isinstance(known[key], Mapping) else value
+        for key, value in values.items()
+        if key in known
+    }
 
 
 def _read_yaml(file: Path) -> Mapping[str, Any]:

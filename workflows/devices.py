@@ -58,16 +58,15 @@ def _in_bfloat16(device: torch.device, precision: str) -> bool:
     return precision == "bfloat16" or (precision == "auto" and native)
 
 
-def store_frozen(model: RelationModel, device: torch.device, precision: str, dtype: str) -> None:
-    """Store the language model's frozen matrices in what they are computed in, or (`float32`) leave them as they are.
-
-    Raises:
-        UserError: bfloat16 is asked for where nothing is computed in it.
-    """
-    computed = _in_bfloat16(device, precision)
-    if dtype == "bfloat16" and not computed:
+def check_dtype(device: torch.device, precision: str, dtype: str) -> None:
+    """Raise a UserError where frozen weights are wanted in bfloat16 and nothing is computed in it."""
+    if dtype == "bfloat16" and not _in_bfloat16(device, precision):
         raise UserError(
             f"dtype=bfloat16: {device} computes in float32 here", "Add precision=bfloat16, or leave dtype at auto."
         )
-    if dtype != "float32" and computed:
+
+
+def store_frozen(model: RelationModel, device: torch.device, precision: str, dtype: str) -> None:
+    """Store the language model's frozen matrices in what they are computed in; `float32` leaves them as they are."""
+    if dtype != "float32" and _in_bfloat16(device, precision):
         store_in_bfloat16(model.language_model.model)

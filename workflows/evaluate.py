@@ -6,6 +6,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from dgf.model.labels import LabelSpace
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts import Dataset, Post, split_name
 from dgf.workflows.config import TrainConfig, change_data
@@ -54,12 +58,25 @@ class EvalSettings:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Where the report lies, how it was measured, the figures (None where no row has a relation), and the answers."""
+    """One run over a split.
+
+    Args:
+        out: Where the report lies.
+        report: How it was measured.
+        scores: The figures; None where no row has a relation.
+        ids: (n,) of the posts.
+        gold: (n,) relation ids, -1 where none is known.
+        predicted: (n,) relation ids.
+        labels: Whose ids these are.
+    """
 
     out: Path
     report: Mapping[str, Any]
     scores: Scores | None
-    answers: Answers
+    ids: tuple[str, ...]
+    gold: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    labels: LabelSpace
 
 
 def evaluate(settings: EvalSettings) -> Evaluation:
@@ -98,36 +115,37 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     out.mkdir(parents=True, exist_ok=True)
     write_predictions(out, answers.rows())
     write_report(out, report, scores)
-    return Evaluation(out, report, scores, answers)
+    examples = answers.split.batches.examples
+    return Evaluation(
+        out=out,
+        report=report,
+        scores=scores,
+        ids=tuple(post.id for post in examples.posts),
+        gold=examples.relations,
+        predicted=answers.predictions.relations,
+        labels=answers.labels,
+    )
 
 
 def compare_runs(ours: Sequence[Evaluation], others: Sequence[Evaluation]) -> Comparison:
     """Compare two systems, each a run or several (seeds), on the rows that both were evaluated on.
 
     Raises:
-        UserError: Their rows, relations or numbers of runs differ, or no row has a relation.
+        UserError: Their rows or relations differ, or no row has a relation.
+        ValueError: One has more runs than the other.
     """
-    first = ours[0].answers
-    gold, labels = first.split.batches.examples.relations, first.labels
-    ids = [post.id for post in first.split.placed.posts]
-    for evaluation in (*ours, *others):
-        answers = evaluation.answers
-        rows = answers.split.batches.examples
-        alike = [post.id for post in answers.split.placed.posts] == ids and (rows.relations == gold).all()
-        if answers.labels != labels or not alike:
+    first = ours[0]
+    for other in (*ours, *others):
+        if other.labels != first.labels or other.ids != first.ids or (other.gold != first.gold).any():
             raise UserError(
-                f"{evaluation.report['run']}: was evaluated on other rows or relations than {ours[0].report['run']}",
+                f"{other.report['run']}: was evaluated on other rows or relations than {first.report['run']}",
                 "Compare runs on one split of one data set, with the same --missing-images and --on-error.",
             )
-    known = gold >= 0
+    known = first.gold >= 0
     if not known.any():
-        raise UserError(f"{ours[0].report['data']}: no row has a relation, so that nothing can be compared")
-    if len(ours) != len(others):
-        raise UserError(
-            f"{len(ours)} runs cannot be compared with {len(others)}", "Give as many runs --against, in the same order."
-        )
-    first_answers, other_answers = ([e.answers.predictions.relations[known] for e in side] for side in (ours, others))
-    return compare(gold[known], first_answers, other_answers, labels.none)
+        raise UserError(f"{first.report['data']}: no row has a relation, so that nothing can be compared")
+    our_answers, other_answers = ([run.predicted[known] for run in side] for side in (ours, others))
+    return compare(first.gold[known], our_answers, other_answers, first.labels.none)
 
 
 def _count_relations(dataset: Dataset) -> dict[str, Any]:

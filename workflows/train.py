@@ -14,7 +14,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import exclusive
 from dgf.pipeline.posts import NONE
 from dgf.pipeline.shards import FC7, ShardFolder
-from dgf.workflows.config import TrainConfig, dump_config
+from dgf.workflows.config import TrainConfig, as_recorded, dump_config
 from dgf.workflows.data import (
     Corpus,
     Split,
@@ -25,10 +25,10 @@ from dgf.workflows.data import (
     read_configured,
     train_tokenizer,
 )
-from dgf.workflows.devices import choose_device, store_frozen
+from dgf.workflows.devices import check_dtype, choose_device, store_frozen
 from dgf.workflows.environment import describe_environment
 from dgf.workflows.training.curves import check_board
-from dgf.workflows.training.digests import digests_of
+from dgf.workflows.training.digests import digest_of_weights, digests_of
 from dgf.workflows.training.language_models import open_language_model
 from dgf.workflows.training.launch import Ready, helped
 from dgf.workflows.training.loop import run_epochs
@@ -98,16 +98,21 @@ def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
     """Train as one of the processes that a launcher started, if it started any; the first writes the run folder."""
     config, folder, first = settings.config, RunFolder(settings.out), rank_here() == 0
     if first:
-        check_run_folder(folder, config, resume=settings.resume)
+        config = check_run_folder(folder, config, resume=settings.resume)
+    elif folder.begun:
+        config = as_recorded(config, folder.config_file)
     if settings.tensorboard:
         check_board()
     device = own_device(choose_device(settings.device))
+    check_dtype(device, config.precision, config.dtype)
 
-    # the data, and a model of its labels and its features' shapes
+    # the data, and a model of its labels and its features' shapes; frozen weights in what they are computed in
     dataset = read_configured(config.data)
     corpus = open_corpus(config, dataset, device)
     posts = {"train": draw_rows(corpus.split("train"), config), "val": corpus.split("val")}
     model = _build_model(config, corpus, settings.fetch).to(device)
+    weights = digest_of_weights(model.language_model.model) if first else ""
+    store_frozen(model, device, config.precision, config.dtype)
     splits = prepare_splits(corpus, posts, model, config, device, pool=not model.captions_change)
     for name, split in splits.items():
         if unlabeled := int((split.batches.examples.relations < 0).sum()):
@@ -116,13 +121,10 @@ def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
     train_split, val_split = splits["train"], splits["val"]
     skipped = (*train_split.placed.skipped, *val_split.placed.skipped, *map(str, dataset.faults))
 
-    # frozen weights in what they are computed in: captions have been read by now
-    facts = _training_facts(config, corpus, splits, model, skipped) if first else {}
-    store_frozen(model, device, config.precision, config.dtype)
-
     # the run folder, and the loop
     rows = len(train_split.batches.examples)
     optimizer, schedule = make_optimizer(model, config.optim, rows)
+    facts = _training_facts(config, corpus, splits, model.labels, weights, skipped) if first else {}
     with _claimed(folder, config, model.labels.relations, facts) if first else nullcontext():
         ready()
         with joined(device) as processes:
@@ -161,8 +163,11 @@ def _claimed(
         yield
 
 
-def check_run_folder(folder: RunFolder, config: TrainConfig, *, resume: bool) -> None:
+def check_run_folder(folder: RunFolder, config: TrainConfig, *, resume: bool) -> TrainConfig:
     """See that a run of this configuration may begin in the folder, or continue there if `resume` says so.
+
+    Returns:
+        The configuration to train with: that of a run which an older version began has keys that it knew nothing of.
 
     Raises:
         UserError: It holds something else.
@@ -172,7 +177,8 @@ def check_run_folder(folder: RunFolder, config: TrainConfig, *, resume: bool) ->
             raise UserError(
                 f"{folder.path}: holds a run already", "Add --resume to continue it, or name another --out."
             )
-        before, now = dump_config(folder.load_config()).splitlines(), dump_config(config).splitlines()
+        begun, config = folder.load_config(), as_recorded(config, folder.config_file)
+        before, now = dump_config(begun).splitlines(), dump_config(config).splitlines()
         if before != now:
             changed = "; ".join(line.strip() for line in now if line not in before) or "a key is gone"
             raise UserError(
@@ -181,6 +187,7 @@ def check_run_folder(folder: RunFolder, config: TrainConfig, *, resume: bool) ->
             )
     elif folder.foreign:
         raise UserError(f"{folder.path}: holds {folder.foreign[0]} and no run", "Name another --out.")
+    return config
 
 
 def _build_model(config: TrainConfig, corpus: Corpus, fetch: bool) -> RelationModel:
@@ -199,14 +206,20 @@ def _build_model(config: TrainConfig, corpus: Corpus, fetch: bool) -> RelationMo
 
 
 def _training_facts(
-    config: TrainConfig, corpus: Corpus, splits: Mapping[str, Split], model: RelationModel, skipped: tuple[str, ...]
+    config: TrainConfig,
+    corpus: Corpus,
+    splits: Mapping[str, Split],
+    labels: LabelSpace,
+    weights: str,
+    skipped: tuple[str, ...],
 ) -> dict[str, Any]:
-    """Gather what evaluation and a resumed run must know of the training data."""
-    split, labels = splits["train"], model.labels
+    """Gather what evaluation and a resumed run must know of the training data, and of the language model's weights."""
+    split = splits["train"]
     counts = Counter(post.relation for post in split.placed.posts)
     captions, negative = caption_folder(config.data), labels.negative
     return {
         **({"negative_label": negative} if negative not in (None, NONE) else {}),  # as runs from before it was a choice
+        **({"photos_drawn": "exactly"} if config.data.image_share < 1 else {}),  # older versions drew others
         **({"types_file": asdict(corpus.type_file)} if corpus.type_file is not None else {}),
         "training_rows": {name: counts[name] for name in labels.relations},
         "rows": len(split.placed.posts),
@@ -217,5 +230,5 @@ def _training_facts(
         "captioner": corpus.captioner,
         "extraction": ShardFolder.open(corpus.store.folder, "features").command if corpus.store else None,
         "captioning": ShardFolder.open(captions, "captions").command if captions else None,
-        "digests": digests_of(splits, model.language_model.model, corpus.store.folder if corpus.store else None),
+        "digests": digests_of(splits, weights, corpus.store.folder if corpus.store else None),
     }

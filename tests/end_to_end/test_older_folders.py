@@ -99,9 +99,15 @@ def test_new_posts_are_extracted_captioned_and_answered_as_they_were(older: Path
     assert same_answers(rows_of(older / "answers"), rows_of(OLDER / "answers.jsonl"))
 
 
-def test_a_run_that_was_cut_short_ends_in_the_weights_of_the_undisturbed_one(older: Path) -> None:
+@pytest.mark.parametrize("command", ["short", "as it was begun"])
+def test_a_run_that_was_cut_short_ends_in_the_weights_of_the_undisturbed_one(older: Path, command: str) -> None:
     assert not (older / "half-run" / "model.json").exists()
-    dgf("train", "--resume", "--out", older / "half-run", "--device", "cpu")
+    begun: tuple[object, ...] = ()
+    if command == "as it was begun":  # of the keys that are new since then, nothing is said
+        words = "language_model=random:gpt2?n_layer=2&n_embd=16&n_head=2&vocab_size=300&n_positions=160 "
+        words += "model.prefix_hidden=4 optim.epochs=2 optim.batch_size=3 optim.learning_rate=0.01"
+        begun = (older / "posts", *words.split(), "--features", older / "features", "--captions", older / "captions")
+    dgf("train", *begun, "--resume", "--out", older / "half-run", "--device", "cpu")
     found, expected = (load_file(older / name / "model.safetensors") for name in ("half-run", "run"))
     assert found.keys() == expected.keys()
     tokenizers = [

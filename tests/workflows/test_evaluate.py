@@ -62,8 +62,10 @@ def test_two_systems_are_compared_on_the_rows_of_both(tmp_path: Path) -> None:
     fewer = evaluate(EvalSettings(tmp_path / "b", device="cpu"))
     with pytest.raises(UserError, match="evaluated on other rows"):
         compare_runs([first], [fewer])
-    with pytest.raises(UserError, match="2 runs cannot be compared with 1"):
+    with pytest.raises(ValueError, match="as many runs"):
         compare_runs([first, first], [second])
+    unequal = dgf("eval", tmp_path / "a", tmp_path / "b", "--against", tmp_path / "b", "--device", "cpu")
+    assert unequal.code == 2 and "2 runs cannot be compared with 1" in unequal.err
 
 
 @pytest.fixture(scope="module")

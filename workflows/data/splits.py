@@ -19,6 +19,7 @@ from dgf.workflows.data.corpus import Corpus
 from dgf.workflows.data.draws import captions_of_others, draw_photos
 from dgf.workflows.data.encode import PostEncoder
 from dgf.workflows.data.examples import Ints, make_examples
+from dgf.workflows.devices import autocast
 from dgf.workflows.settings import MissingImages
 
 _log = logging.getLogger(__name__)
@@ -115,7 +116,8 @@ def prepare_splits(
         captions = tokenize_captions(table.texts, language_model.tokenizer, data.max_caption)
         if pool:
             wanted = [split.caption_rows for split in examples.values() if split.caption_rows is not None]
-            captions = pool_captions(captions, np.concatenate(wanted), model, device)
+            with autocast(device, config.precision):
+                captions = pool_captions(captions, np.concatenate(wanted), model, device)
     return {name: Split(BatchMaker(examples[name], corpus.store, captions, reads), placed[name]) for name in posts}
 
 

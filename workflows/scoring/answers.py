@@ -18,7 +18,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts import Post
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import OF_FILES, BatchMaker, Corpus, Split, by_length, prepare_splits
-from dgf.workflows.devices import autocast
+from dgf.workflows.devices import autocast, store_frozen
 from dgf.workflows.training.run_folder import RunFolder
 
 Floats = NDArray[np.float32]
@@ -169,6 +169,7 @@ def answer(
     _check_features(corpus, folder)
     _check_captions(corpus, config, folder)
     model = load_model(folder.path).to(device)
+    store_frozen(model, device, config.precision, config.dtype)
     split = prepare_splits(corpus, {title: posts}, model, config, device, pool=True)[title]
     predictions = predict(
         model,

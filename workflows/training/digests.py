@@ -17,12 +17,12 @@ from dgf.workflows.data import BatchMaker, Split
 _SPLITS = {"train": "training", "val": "validation"}
 
 
-def digests_of(splits: Mapping[str, Split], language_model: nn.Module, features: Path | None) -> dict[str, str]:
+def digests_of(splits: Mapping[str, Split], language_model: str, features: Path | None) -> dict[str, str]:
     """Digest the inputs of a run, by the name that a user knows each by.
 
     Args:
         splits: The rows as the network reads them, by the name of their split; they share photos and captions.
-        language_model: Before the first step.
+        language_model: Digest of its weights before the first step.
         features: Folder of the feature shards; their hashes are known, no shard is read.
     """
     found: dict[str, str] = {}
@@ -43,7 +43,7 @@ def digests_of(splits: Mapping[str, Split], language_model: nn.Module, features:
         found["features"] = canonical_digest({"fingerprint": folder.fingerprint, "shards": folder.hashes})
     if captions := _captions([split.batches for split in splits.values()]):
         found["captions"] = captions
-    found["language model"] = _weights(language_model)
+    found["language model"] = language_model
     return found
 
 
@@ -52,7 +52,8 @@ def _captions(makers: Iterable[BatchMaker]) -> str | None:
     return canonical_digest(tokens) if tokens else None
 
 
-def _weights(module: nn.Module) -> str:
+def digest_of_weights(module: nn.Module) -> str:
+    """Digest names and values of all weights, as they are stored."""
     state: dict[str, Tensor] = module.state_dict()
     names = sorted(state)
     raw = (state[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy() for name in names)

@@ -108,6 +108,7 @@ def _train_epoch(trainer: Trainer, folder: RunFolder, progress: Progress, stop: 
     sums: dict[str, float | Tensor] = defaultdict(float, progress.sums)
     norms: float | Tensor = 0.0
     rows = len(trainer.train.examples)
+    shown: dict[str, Any] = {} if processes.first else {"disable": True}  # False would overrule TQDM_DISABLE
     bar = tqdm(
         total=rows,
         initial=min(rows, progress.step * optim.batch_size),
@@ -115,7 +116,7 @@ def _train_epoch(trainer: Trainer, folder: RunFolder, progress: Progress, stop: 
         unit="row",
         leave=False,
         dynamic_ncols=True,
-        disable=not processes.first,
+        **shown,
     )
     with bar, made_ahead(_steps(trainer, progress)) as steps:
         started = time.perf_counter()

@@ -371,7 +371,7 @@ def learning_rows(rows: int, seed: int, *, photos: bool) -> Batch:
 
 
 def fit(net: DGF, batch: Batch, steps: int, rate: float, *, stop: bool = True) -> float:
-    """Share of the rows that are learnt."""
+    """Share of the rows that are learned."""
     optimizer = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], lr=rate)
     for index in range(steps):
         net.train()
@@ -391,7 +391,7 @@ def accuracy(net: DGF, batch: Batch) -> float:
 
 @pytest.mark.parametrize("plm", ["frozen", "lora", "full"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_thirty_two_shuffled_labels_are_learnt(network, labels, kind, plm):
+def test_thirty_two_shuffled_labels_are_learned(network, labels, kind, plm):
     batch = learning_rows(32, 7, photos=False)
     batch.type_targets = labels.type_targets(batch.relations)
     net = network(kind, visual=False, plm=plm, dropout=0.0)
