@@ -77,7 +77,7 @@ def _check_interval(value: object) -> object:
         return None
     text = str(value)
     number = text.removesuffix("m")
-    if isinstance(value, bool) or not re.fullmatch(r"\d{1,9}(\.\d{1,9})?" if "m" in text else r"\d{1,9}", number):
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?" if "m" in text else r"\d{1,9}", number):
         raise ValueError(f"{value!r} is neither minutes, such as 10m, nor steps, such as 500, nor none")
     if float(number) == 0:
         raise ValueError("must be more than 0; none writes checkpoints at the ends of epochs alone")

@@ -48,12 +48,24 @@ def write_posts(root: Path, *, without: tuple[str, ...] = (), relations: Sequenc
     return root
 
 
-def write_shards(posts: Path, features: Path, captions: Path | None = None, *, seed: int = 0, prefix: str = "") -> None:
-    """Feature shards (and captions) of random numbers for every photo in the folder, known as `prefix` and its name."""
+def write_shards(
+    posts: Path,
+    features: Path,
+    captions: Path | None = None,
+    *,
+    seed: int = 0,
+    prefix: str = "",
+    drawn_by: int | None = None,
+    said: str = "a picture of",
+) -> None:
+    """Feature shards (and captions) of random numbers for every photo in the folder, known as `prefix` and its name.
+
+    `drawn_by` and `said` change what the shards hold under the same settings.
+    """
     images = sorted(prefix + path.name for path in posts.glob("*.png"))
     plan = make_plan(posts, images, shard_size=5, batch_size=2, resized=lambda h, w: (h, w))
     settings = {"kind": "features", "seed": seed, "photos": plan.summary()}
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed if drawn_by is None else drawn_by)
     with ShardFolder.claim(features, settings) as folder:
         plan.save(features)
         markers = []
@@ -87,7 +99,7 @@ def write_shards(posts: Path, features: Path, captions: Path | None = None, *, s
             write = partial(
                 write_captions,
                 image_ids=ids,
-                captions=[f"a picture of {name}" for name in ids],
+                captions=[f"{said} {name}" for name in ids],
                 logprobs=np.zeros(len(ids), np.float32),
                 fingerprint=folder.fingerprint,
                 versions={},

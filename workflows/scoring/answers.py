@@ -130,6 +130,8 @@ class Answers:
         """Make one object a row: who, which relation, how surely, and by what. No gold relation."""
         labels, examples = self.labels, self.split.batches.examples
         probabilities = np.exp(self.predictions.log_probs)
+        captions = examples.caption_rows
+        shows = (examples.image_rows >= 0) | (False if captions is None else captions >= 0)
         for i, post in enumerate(examples.posts):
             best = np.argsort(-probabilities[i], kind="stable")[:TOP]
             row: dict[str, Any] = {
@@ -145,7 +147,7 @@ class Answers:
                 row["types"] = [labels.types[int(head)], labels.types[int(tail)]]
             if self.protocol:
                 row["protocol"] = self.protocol
-            if examples.image_rows[i] >= 0 and (attributions := self.predictions.attributions(i)):
+            if shows[i] and (attributions := self.predictions.attributions(i)):
                 row["attributions"] = attributions
             yield row
 

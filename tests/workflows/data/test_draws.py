@@ -113,9 +113,10 @@ def test_a_single_photo_has_no_other() -> None:
     assert captions_of_others(np.array([-1, -1]), 0).tolist() == [-1, -1]
 
 
-def test_a_seed_of_the_data_holds_whatever_the_runs() -> None:
+@pytest.mark.parametrize("kept", [{"shots": 5}, {"train_share": 0.5}])
+def test_a_seed_of_the_data_holds_whatever_the_runs(kept: dict[str, object]) -> None:
     posts = posts_of(["a", "b"] * 30)
-    config = config_of(0, shots=5)
+    config = config_of(0, **kept)
     data = replace(config.data, seed=9)
     fixed = [draw_rows(posts, replace(config, seed=seed, data=data)) for seed in (0, 1)]
     assert fixed[0] == fixed[1] != draw_rows(posts, config)

@@ -1,5 +1,8 @@
+import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +12,7 @@ from dgf.workflows.config import TrainConfig, resolve_config
 from dgf.workflows.train import TrainSettings, train
 from dgf.workflows.training import checkpoints, loop
 from dgf.workflows.training.checkpoints import CheckpointClock, load_training_state, restore_random, save_training_state
+from dgf.workflows.training.processes import Processes
 from dgf.workflows.training.run_folder import RunFolder
 from support.small_world import TINY, write_posts
 
@@ -97,6 +101,16 @@ def test_a_state_of_random_numbers_comes_back() -> None:
     drawn = torch.rand(3)
     restore_random(before, torch.device("cpu"))
     assert torch.equal(torch.rand(3), drawn)
+
+
+def test_every_process_draws_numbers_of_its_own_in_every_epoch() -> None:
+    drawn = set()
+    with torch.random.fork_rng():
+        for rank, epoch in itertools.product(range(3), range(1, 4)):
+            trainer: Any = SimpleNamespace(config=resolve_config(), processes=Processes(rank, 3))
+            checkpoints.seed_epoch(trainer, epoch)
+            drawn.add(float(torch.rand(())))
+    assert len(drawn) == 9
 
 
 def test_the_order_of_rows_stays_when_memory_grows_scarce(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
