@@ -1,6 +1,7 @@
 """`dgf bench`: each part's speed beside its limit, measured in one process."""
 
 import json
+import os
 from typing import Any
 
 import click
@@ -45,6 +46,9 @@ def bench_caption_command(photos: int, beams: int, device: str) -> None:
 @options_of(BenchTrainSettings)
 def bench_train_command(language_model: str, preset: str, batch: int, steps: int, device: str) -> None:
     """Training steps of the whole network, beside the bare language model on as many positions."""
+    # torch's profiler tells of itself on stderr unless these say otherwise before torch is imported
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from dgf.workflows.bench.train import bench_train
 
     click.echo(json.dumps(bench_train(language_model, preset, batch, steps, device)))

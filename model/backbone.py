@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from transformers import DynamicCache, PreTrainedModel
 
 from dgf.model.attention import OVER_MEMORY, PLAIN_ON, Memory, as_bias, attend
@@ -33,6 +34,7 @@ class Backbone(nn.Module):
         self.layer_count = int(model.config.num_hidden_layers)
         self.longest = int(getattr(model.config, "max_position_embeddings", 0) or 0)
         self.own_attention = self.kind == "openai-gpt"
+        self.checkpointed = False
         # What runs on torch's fused attention has no attention of its own making, such as capped scores.
         self.over_memory = (
             model.config._attn_implementation in ("sdpa", OVER_MEMORY) and model._can_set_attn_implementation()
@@ -52,6 +54,23 @@ class Backbone(nn.Module):
             if isinstance(module, nn.ModuleList) and len(module) == self.layer_count:
                 return module
         raise ModelError(f"a {self.kind} model has no list of {self.layer_count} layers that could be found")
+
+    def checkpoint_activations(self) -> None:
+        """Have every layer compute its inside again in the backward pass instead of keeping it until then.
+
+        Gradients stay what they are, dropout included. Keys and values are kept: what is read later attends to them.
+
+        Raises:
+            ModelError: The architecture runs with a cache, which would gain every key and value twice.
+        """
+        if not (self.over_memory or self.own_attention):
+            raise ModelError(
+                f"the layers of a {self.kind} model cannot be computed again, since its attention writes into a cache; "
+                "leave checkpoint_activations at false"
+            )
+        self.checkpointed = True
+        for layer in self.layers if self.over_memory else ():  # its hooks stay outside and run once
+            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
 
     @property
     def vocab_size(self) -> int:
@@ -83,7 +102,10 @@ class Backbone(nn.Module):
         memory.passes.append({})
         turn = len(memory.passes) - 1
         if self.own_attention:
-            return _run_openai(self.model, inputs, seen, positions, memory, turn, shift)
+            run_block = _run_openai_block
+            if self.checkpointed:
+                run_block = partial(checkpoint, run_block, use_reentrant=False)
+            return _run_openai(self.model, inputs, seen, positions, memory, turn, shift, run_block)
         reads: dict[str, Any] = {"inputs_embeds": inputs, "attention_mask": seen, "position_ids": positions}
         if self.over_memory:
             output = self.model(**reads, **self._use_cache, memory=memory, turn=turn, shift=shift)
@@ -126,20 +148,32 @@ def _shift_by(
 
 
 def _run_openai(
-    model: Any, inputs: Tensor, seen: Tensor, positions: Tensor, memory: Memory, turn: int, shift: Shift | None
+    model: Any,
+    inputs: Tensor,
+    seen: Tensor,
+    positions: Tensor,
+    memory: Memory,
+    turn: int,
+    shift: Shift | None,
+    run_block: Callable[..., Tensor],
 ) -> Tensor:
     """Run the blocks of transformers' OpenAIGPTModel, with a memory (a test holds the two equal)."""
     hidden: Tensor = model.drop(inputs + model.positions_embed(positions))
     for index, block in enumerate(model.h):
         if shift is not None and index > 0:
             hidden = shift(index, hidden)
-        attention = block.attn
-        heads = attention.c_attn(hidden).unflatten(2, (3, attention.n_head, -1))  # (B, S, 3, H, N / H)
-        query, key, value = heads.permute(2, 0, 3, 1, 4)
-        keys, values = memory.pieces(index, turn, key, value)
-        dropout = attention.attn_dropout.p if attention.training else 0.0
-        mixed = attend(query, keys, values, seen, query.shape[-1] ** -0.5, dropout)
-        mixed = attention.resid_dropout(attention.c_proj(mixed.transpose(1, 2).flatten(2)))
-        middle = block.ln_1(hidden + mixed)
-        hidden = block.ln_2(middle + block.mlp(middle))
+        hidden = run_block(block, hidden, seen, memory, index, turn)
     return hidden
+
+
+def _run_openai_block(block: Any, hidden: Tensor, seen: Tensor, memory: Memory, index: int, turn: int) -> Tensor:
+    attention = block.attn
+    heads = attention.c_attn(hidden).unflatten(2, (3, attention.n_head, -1))  # (B, S, 3, H, N / H)
+    query, key, value = heads.permute(2, 0, 3, 1, 4)
+    keys, values = memory.pieces(index, turn, key, value)
+    dropout = attention.attn_dropout.p if attention.training else 0.0
+    mixed = attend(query, keys, values, seen, query.shape[-1] ** -0.5, dropout)
+    mixed = attention.resid_dropout(attention.c_proj(mixed.transpose(1, 2).flatten(2)))
+    middle: Tensor = block.ln_1(hidden + mixed)
+    states: Tensor = block.ln_2(middle + block.mlp(middle))
+    return states

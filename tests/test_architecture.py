@@ -1,6 +1,7 @@
 """The rules that hold the house together, read off the source: who may import whom, and what no file may do."""
 
 import ast
+import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,9 @@ FORBIDDEN = {
 
 LIGHT = ("click", "annotated_types", "typing_extensions", "dgf.cli", "dgf.workflows.settings")
 """What the command line may import before a command runs, beside the standard library."""
+
+UNUSED_BY_EVALUATION = ("dask", "distributed", "matplotlib", "pandas", "peft", "sklearn", "tensorboard")
+"""Slow to import, and of no use to `dgf eval`. (accelerate and scipy are imported by transformers' losses.)"""
 
 
 def label(path: Path) -> str:
@@ -185,6 +189,14 @@ def test_commands_import_only_what_is_light(path: Path) -> None:
         if not any(within(name, light) for light in LIGHT) and name.split(".")[0] not in sys.stdlib_module_names
     ]
     assert not wrong
+
+
+def test_evaluation_imports_nothing_heavy_that_it_does_not_use() -> None:
+    code = "import sys, dgf.workflows.evaluate; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = done.stdout.split()
+    assert "dgf.workflows.evaluate" in found
+    assert [name for name in UNUSED_BY_EVALUATION if name in found] == []
 
 
 def dangers(tree: ast.AST) -> Iterator[str]:

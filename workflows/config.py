@@ -133,6 +133,8 @@ class TrainConfig:
         precision: `auto` is bfloat16 where the device computes in it natively, float32 elsewhere.
         dtype: What the language model's frozen matrices are stored in: `auto` is what they are computed in, which
             `precision` says; what learns is always stored in float32.
+        checkpoint_activations: Whether the language model's layers compute their inside again in the backward pass
+            instead of keeping it, which takes less memory and more time; what is trained does not depend on it.
     """
 
     language_model: str = "gpt2"
@@ -144,6 +146,7 @@ class TrainConfig:
     seed: Annotated[Whole, Field(ge=0, lt=2**31)] = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    checkpoint_activations: bool = False
 
     @property
     def protocol(self) -> str | None:

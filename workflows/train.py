@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dgf.model.backbone import Backbone
 from dgf.model.checkpoint import FORMAT, build_model
 from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
@@ -113,6 +114,8 @@ def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
     model = _build_model(config, corpus, settings.fetch).to(device)
     weights = digest_of_weights(model.language_model.model) if first else ""
     store_frozen(model, device, config.precision, config.dtype)
+    if config.checkpoint_activations:
+        _checkpoint_activations(model)
     splits = prepare_splits(corpus, posts, model, config, device, pool=not model.captions_change)
     for name, split in splits.items():
         if unlabeled := int((split.batches.examples.relations < 0).sum()):
@@ -203,6 +206,15 @@ def _build_model(config: TrainConfig, corpus: Corpus, fetch: bool) -> RelationMo
         block_shape = store.block_shape if reads.image == "blocks" else (1, FC7)
     object_dim = store.object_dim if store and reads.objects else 0
     return build_model(config.model, labels, language_model, object_dim, block_shape)
+
+
+def _checkpoint_activations(model: RelationModel) -> None:
+    backbones = [part for _, part in model.named_modules() if isinstance(part, Backbone)]
+    if not backbones:
+        fault = "checkpoint_activations: this model has no layers of a language model to compute again"
+        raise UserError(fault, "Leave it at false.")
+    for backbone in backbones:
+        backbone.checkpoint_activations()
 
 
 def _training_facts(

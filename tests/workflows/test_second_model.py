@@ -71,3 +71,12 @@ def test_its_keys_are_its_own() -> None:
 def test_a_model_of_no_name_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(UserError, match=r"model\.name: 'hvpnet' is none of: dgf-pt, bag-of-words"):
         resolve_config(overrides=["model.name=hvpnet"])
+
+
+def test_a_model_without_layers_to_compute_again_is_told_so(tmp_path: Path) -> None:
+    posts = write_posts(tmp_path / "posts")
+    words = (*WORDS, "checkpoint_activations=true")
+    config = resolve_config("demo", None, words, {"path": str(posts), "missing_images": "text-only"})
+    with pytest.raises(UserError, match=r"checkpoint_activations: .*\n.*Leave it at false"):
+        train(TrainSettings(config, tmp_path / "run", "cpu"))
+    assert not (tmp_path / "run").exists()
