@@ -244,7 +244,7 @@ class TrainOptions:
     processes: Annotated[
         int,
         Ge(1),
-        Doc("Processes that share each batch, one a GPU where there are GPUs; dropout apart, the losses are the same."),
+        Doc("Processes that share each batch, one a GPU where there are any; dropout apart, the losses are the same."),
     ] = 1
     resume: Annotated[bool, Doc("Continue from the last checkpoint, if there is one.")] = False
     tensorboard: Annotated[bool, Doc("Log for TensorBoard too, in the run folder.")] = False
