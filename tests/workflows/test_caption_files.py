@@ -147,7 +147,7 @@ def test_files_beside_features(posts: Path, tmp_path: Path) -> None:
     assert predictions(both) != predictions(
         evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "other", device="cpu", data=other))
     )
-    assert all("gates" in json.loads(line) for line in predictions(both).splitlines())
+    assert all("attributions" in json.loads(line) for line in predictions(both).splitlines())
 
 
 def test_changed_captions_are_said_and_a_run_without_captions_reads_none(posts: Path, tmp_path: Path) -> None:
