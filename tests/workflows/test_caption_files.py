@@ -120,11 +120,11 @@ def test_photos_without_a_caption_are_counted_and_said(posts: Path, tmp_path: Pa
     options = [word for file in files.values() for word in ("--captions", file)]
     words = (*TINY, "optim.epochs=1")
     done = dgf("train", posts, *words, *options, "--preset", "demo", "--out", tmp_path / "run", "--device", "cpu")
-    assert done.code == 0 and "12 rows (4 without a photo" in done.out
+    assert done.code == 0 and "12 rows (4 with nothing but text" in done.out
     assert "train: captions for 4 of the 6 photos" in done.err and "val: captions for 3 of the 3 photos" in done.err
     shown = dgf("eval", tmp_path / "run", "--device", "cpu")
     assert shown.code == 0 and "test: captions for 2 of the 3 photos" in shown.err
-    assert "6 rows, 2 of them without a photo" in shown.out
+    assert "6 rows, 2 of them with nothing but text" in shown.out
 
 
 def test_captions_of_no_photo_here_are_refused(posts: Path, tmp_path: Path) -> None:
