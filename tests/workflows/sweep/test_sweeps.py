@@ -7,6 +7,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -90,6 +91,9 @@ def test_a_seed_that_fails_stops_no_other(posts: Path, tmp_path: Path) -> None:
 
 def test_wrong_uses_of_seeds(posts: Path, tmp_path: Path) -> None:
     assert dgf("train", posts, "--out", tmp_path / "out", "--workers", 2).code == 2
+    for other in (("--processes", 2), ("--tensorboard",)):
+        refused = seeds(posts, tmp_path / "out", "--seeds", "0", *other)
+        assert refused.code == 2 and "are for one run" in refused.err
     assert dgf("train", "--resume", "--seeds", "0", "--out", tmp_path / "out").code == 2
     assert "names the seeds already" in seeds(posts, tmp_path / "out", "--seeds", "0", words=(*WORDS, "seed=1")).said
     assert seeds(posts, tmp_path / "run", words=(*WORDS, "optim.epochs=1")).code == 0
@@ -119,6 +123,30 @@ def test_seeds_killed_and_started_again(posts: Path, tmp_path: Path) -> None:
     assert seeds(posts, tmp_path / "whole", "--seeds", "0,1", words=words).code == 0
     killed, whole = (load_file(tmp_path / name / "seed-1" / "model.safetensors") for name in ("killed", "whole"))
     assert all(bool((killed[name] == tensor).all()) for name, tensor in whole.items())
+
+
+@pytest.mark.parametrize("command", ["seeds", "tune"])
+def test_sigterm_saves_the_run_under_way_and_begins_no_other(command: str, posts: Path, tmp_path: Path) -> None:
+    out = tmp_path / ("tuned" if command == "tune" else "out")
+
+    def end() -> None:
+        """Ask the process to end, once a run has an epoch behind it."""
+        while not any(out.rglob("metrics.jsonl")):
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    asking = threading.Thread(target=end, daemon=True)
+    asking.start()
+    words = (*TINY, "optim.epochs=60")
+    if command == "seeds":
+        done = seeds(posts, out, "--seeds", "0,1", words=words)
+    else:
+        done = tuned(tmp_path, posts, "optim.epochs=60", "--seeds", "0,1", space="model.dropout: [0.1, 0.2]")
+    asking.join()
+    assert done.code == 143 and "asked to end (SIGTERM) with 0 of" in done.err, done.said
+    [run] = [file.parent for file in out.rglob("config.yaml")]
+    assert (run / "checkpoints" / "last.pt").is_file() and not (run / "model.json").exists()
+    assert not (out / "seeds.json").exists() and not (out / "tune.json").exists()
 
 
 def test_the_best_trial_by_validation_becomes_a_configuration(posts: Path, tmp_path: Path) -> None:
