@@ -18,6 +18,7 @@ from dgf.workflows.config import TrainConfig, dump_config
 from dgf.workflows.data import (
     Corpus,
     Split,
+    caption_files,
     caption_folder,
     draw_rows,
     open_corpus,
@@ -202,7 +203,7 @@ def _training_facts(
     config: TrainConfig, corpus: Corpus, splits: Mapping[str, Split], model: RelationModel, skipped: tuple[str, ...]
 ) -> dict[str, Any]:
     """Gather what evaluation and a resumed run must know of the training data."""
-    split, labels = splits["train"], model.labels
+    split, labels, store = splits["train"], model.labels, corpus.store
     counts = Counter(post.relation for post in split.placed.posts)
     captions, negative = caption_folder(config.data), labels.negative
     return {
@@ -213,9 +214,14 @@ def _training_facts(
         "network_format": FORMAT,
         "text_only_rows": split.placed.text_only,
         "skipped_rows": list(skipped),
-        "features": corpus.store.fingerprint if corpus.store else None,
+        "features": store.fingerprint if store else None,
         "captioner": corpus.captioner,
-        "extraction": ShardFolder.open(corpus.store.folder, "features").command if corpus.store else None,
+        "extraction": ShardFolder.open(store.folder, "features").command if store else None,
         "captioning": ShardFolder.open(captions, "captions").command if captions else None,
-        "digests": digests_of(splits, model.language_model.model, corpus.store.folder if corpus.store else None),
+        "digests": digests_of(
+            splits,
+            model.language_model.model,
+            store.folder if store else None,
+            captions_by_name=bool(caption_files(config.data)),
+        ),
     }

@@ -137,6 +137,29 @@ def test_captions_of_no_photo_here_are_refused(posts: Path, tmp_path: Path) -> N
     assert trained(posts, tmp_path / "run", alone, missing_images="text-only").text_only == 12
 
 
+def test_a_run_goes_on_with_no_other_photos(posts: Path, tmp_path: Path) -> None:
+    own = write_posts(tmp_path / "posts")
+    trained(own, tmp_path / "run", write_captions(posts))
+    config = resolve_config(file=tmp_path / "run" / "config.yaml")
+    train(TrainSettings(config, tmp_path / "run", "cpu", resume=True))
+    file = own / "val.jsonl"
+    file.write_text(file.read_text().replace("val-2.png", "val-1.png"))
+    with pytest.raises(UserError, match=r"has changed \(photos of the validation split\)"):
+        train(TrainSettings(config, tmp_path / "run", "cpu", resume=True))
+
+
+def test_a_row_with_nothing_but_a_caption_is_explained_by_it(posts: Path, tmp_path: Path) -> None:
+    trained(posts, tmp_path / "run", write_captions(posts, "some of", without=("test-1.png",)))
+    plain = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "plain", device="cpu"))
+    assert all("attributions" not in json.loads(line) for line in predictions(plain).splitlines())
+    shown = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "explained", device="cpu", explain=True))
+    rows = [json.loads(line) for line in predictions(shown).splitlines()]
+    effects = [row["attributions"]["effects"] for row in rows if "attributions" in row]
+    assert [row["id"] for row in rows if "attributions" not in row] == ["test:2", "test:3"], "without a caption"
+    assert all(effect.keys() == {"caption"} and effect["caption"] != 0 for effect in effects)
+    assert shown.report["effects"].keys() == {"caption"}
+
+
 def test_files_beside_features(posts: Path, tmp_path: Path) -> None:
     write_shards(posts, tmp_path / "features")
     features = {"features": str(tmp_path / "features")}
@@ -160,7 +183,7 @@ def test_changed_captions_are_said_and_a_run_without_captions_reads_none(posts: 
     with pytest.raises(UserError, match="was trained without captions"):
         evaluate(EvalSettings(tmp_path / "text", device="cpu", data={"captions": str(files["test"])}))
     files["val"].write_text(files["val"].read_text().replace("picture", "painting"))
-    with pytest.raises(UserError, match=r"begun with has changed \(captioner\)"):
+    with pytest.raises(UserError, match=r"begun with has changed \(captioner, captions\)"):
         config = resolve_config(file=tmp_path / "run" / "config.yaml")
         train(TrainSettings(config, tmp_path / "run", "cpu", resume=True))
 
