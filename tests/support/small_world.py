@@ -48,8 +48,20 @@ def write_posts(root: Path, *, without: tuple[str, ...] = (), relations: Sequenc
     return root
 
 
-def write_shards(posts: Path, features: Path, captions: Path | None = None, *, seed: int = 0, prefix: str = "") -> None:
-    """Feature shards (and captions) of random numbers for every photo in the folder, known as `prefix` and its name."""
+def write_shards(
+    posts: Path,
+    features: Path,
+    captions: Path | None = None,
+    *,
+    seed: int = 0,
+    prefix: str = "",
+    words: str = "a picture of",
+    shift: float = 0.0,
+) -> None:
+    """Feature shards (and captions) of random numbers for every photo in the folder, known as `prefix` and its name.
+
+    What `words` and `shift` change stands in no settings, as if a machine had computed something else.
+    """
     images = sorted(prefix + path.name for path in posts.glob("*.png"))
     plan = make_plan(posts, images, shard_size=5, batch_size=2, resized=lambda h, w: (h, w))
     settings = {"kind": "features", "seed": seed, "photos": plan.summary()}
@@ -63,7 +75,7 @@ def write_shards(posts: Path, features: Path, captions: Path | None = None, *, s
             arrays = {
                 name: rng.integers(0, 2, (len(ids), *shape)).astype(dtype)
                 if np.issubdtype(dtype, np.integer)
-                else rng.normal(size=(len(ids), *shape)).astype(dtype)
+                else (rng.normal(size=(len(ids), *shape)) + shift).astype(dtype)
                 for name, (dtype, shape) in LAYOUT.columns().items()
             }
             arrays["objects/count"][:] = 2
@@ -87,7 +99,7 @@ def write_shards(posts: Path, features: Path, captions: Path | None = None, *, s
             write = partial(
                 write_captions,
                 image_ids=ids,
-                captions=[f"a picture of {name}" for name in ids],
+                captions=[f"{words} {name}" for name in ids],
                 logprobs=np.zeros(len(ids), np.float32),
                 fingerprint=folder.fingerprint,
                 versions={},

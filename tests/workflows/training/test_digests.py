@@ -1,6 +1,8 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -90,18 +92,17 @@ def test_a_changed_input_is_refused_by_name(root: Path, change: Callable[[Path],
     assert f"has changed ({', '.join(named)})" in str(refused.value)
 
 
-def test_changed_captions_and_features_are_refused_by_name(root: Path) -> None:
+@pytest.mark.parametrize(("change", "named"), [({"words": "a painting of"}, "captions"), ({"shift": 1.0}, "features")])
+def test_changed_captions_and_features_are_refused_by_name(root: Path, change: dict[str, Any], named: str) -> None:
     """Made by the same settings, from the same photos."""
     config = configured(root)
     train(TrainSettings(config, root / "run", "cpu"))
-    digests = read_record(root / "run" / "data.json")["digests"]
-    assert {"captions", "features", "language model"} <= digests.keys()
-    for name in ("captions", "features"):
-        facts = read_record(root / "run" / "data.json")
-        write_record(root / "run" / "data.json", {**facts, "digests": {**facts["digests"], name: "0" * 64}})
-        with pytest.raises(UserError, match=rf"has changed \({name}\)"):
-            train(TrainSettings(config, root / "run", "cpu", resume=True))
-        write_record(root / "run" / "data.json", facts)
+    train(TrainSettings(config, root / "run", "cpu", resume=True))
+    for folder in ("features", "captions"):
+        shutil.rmtree(root / folder)
+    write_shards(root / "posts", root / "features", root / "captions", **change)
+    with pytest.raises(UserError, match=rf"has changed \({named}\)"):
+        train(TrainSettings(config, root / "run", "cpu", resume=True))
 
 
 def test_a_run_of_an_older_version_knows_no_digests_and_goes_on(root: Path) -> None:
