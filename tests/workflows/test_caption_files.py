@@ -188,17 +188,41 @@ def test_changed_captions_are_said_and_a_run_without_captions_reads_none(posts: 
         train(TrainSettings(config, tmp_path / "run", "cpu", resume=True))
 
 
-def test_posts_are_predicted_with_the_captions_of_the_run(posts: Path, tmp_path: Path) -> None:
-    trained(posts, tmp_path / "run", write_captions(posts))
-    shown = evaluate(EvalSettings(tmp_path / "run", device="cpu"))
+def test_posts_of_the_run_are_predicted_with_its_captions(posts: Path, tmp_path: Path) -> None:
+    trained(posts, tmp_path / "run", write_captions(posts), "data.captions_of=others")
+    shown = evaluate(EvalSettings(tmp_path / "run", device="cpu", data={"captions_of": "own"}))
     done = dgf("predict", tmp_path / "run", posts / "test.jsonl", "--device", "cpu", "--out", tmp_path / "answers")
-    assert done.code == 0 and "0 of them without a photo" in done.err, done.said
+    assert done.code == 0 and "0 of them with nothing but text" in done.err, done.said
+    assert (tmp_path / "answers").read_bytes() == predictions(shown), "with their own captions, as the control was not"
+
+
+def test_other_posts_never_get_a_caption_of_the_run(posts: Path, tmp_path: Path) -> None:
+    """Their photos are called as the run's are."""
+    files = write_captions(posts, "words of")
+    trained(posts, tmp_path / "run", files)
+    (tmp_path / "new.jsonl").write_text((posts / "test.jsonl").read_text())
+    words = ("predict", tmp_path / "run", tmp_path / "new.jsonl", "--device", "cpu")
+    refused = dgf(*words)
+    assert refused.code == 1 and "no caption for a photo such as test-0.png" in refused.err
+    assert "Give --captions" in refused.err
+
+    # with captions of their own
+    theirs = write_captions(posts, "something else")["test"]
+    done = dgf(*words, "--captions", theirs, "--out", tmp_path / "answers")
+    assert done.code == 0 and "0 of them with nothing but text" in done.err, done.said
+    data = {"captions": str(theirs)}
+    shown = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "theirs", device="cpu", data=data))
     assert (tmp_path / "answers").read_bytes() == predictions(shown)
-    row = json.loads((posts / "test.jsonl").read_text().splitlines()[0])
-    (tmp_path / "new.jsonl").write_text(json.dumps({**row, "image": "new.png"}) + "\n")
-    refused = dgf("predict", tmp_path / "run", tmp_path / "new.jsonl", "--device", "cpu")
-    assert refused.code == 1 and "no caption for a photo" in refused.err
-    assert dgf("predict", tmp_path / "run", tmp_path / "new.jsonl", "--missing-images", "text-only").code == 0
+    assert "is a folder" in dgf(*words, "--captions", tmp_path).err
+
+    # on text alone, for which no file of the run's is opened
+    for file in files.values():
+        file.unlink()
+    done = dgf(*words, "--missing-images", "text-only", "--out", tmp_path / "answers")
+    assert done.code == 0 and "6 of them without a photo" in done.err, done.said
+    data = {"captions": None, "missing_images": "text-only"}
+    shown = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "text", device="cpu", data=data))
+    assert (tmp_path / "answers").read_bytes() == predictions(shown)
 
 
 def test_few_shots_train_on_few_rows_and_say_so(posts: Path, tmp_path: Path) -> None:
