@@ -96,7 +96,8 @@ def check_values(config: type[Config], values: object, section: str = "") -> tup
         return None, [f"{section.rstrip('.') or 'configuration'}: {values!r} does not hold keys and values"]
     known, faults = _split_off_unknown(config, values, section)
     try:
-        checked: Config = _validator(config).validate_python(known)
+        kind: Any = config
+        checked: Config = _validator(kind).validate_python(known)
         return checked, faults
     except ValidationError as error:
         wrong = error.errors(include_url=False)

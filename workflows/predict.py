@@ -54,7 +54,7 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
         files = _find_caption_files(settings, config, dataset, facts)
         with _as_work_folder(work):
             features, made = _see(settings, dataset, facts, work, workers, captioned=bool(files))
-        config = _for_posts(config, settings, features, files or made)
+        config = _for_posts(config, settings, features, tuple(map(str, files)) or made)
         corpus = open_corpus(config, dataset, device)
         posts = [replace(post, relation=None) for post in dataset.posts]
         answers = answer(
@@ -178,14 +178,14 @@ def _captioner(command: Mapping[str, Any], source: str | None) -> CaptionerSpec:
 
 
 def _for_posts(
-    config: TrainConfig, settings: PredictSettings, features: Path | None, captions: Path | tuple[Path, ...] | None
+    config: TrainConfig, settings: PredictSettings, features: Path | None, captions: Path | tuple[str, ...] | None
 ) -> TrainConfig:
     """The run's configuration with these posts as its data; their captions are their own, whatever it trained on."""
     data = replace(
         config.data,
         path=str(settings.posts),
         features=None if features is None else str(features),
-        captions=tuple(map(str, captions)) if isinstance(captions, tuple) else captions and str(captions),
+        captions=str(captions) if isinstance(captions, Path) else captions,
         captions_of="own",
         types=None,
         span_unit=settings.span_unit,
