@@ -21,6 +21,7 @@ from dgf.workflows.data import (
     caption_files,
     caption_folder,
     draw_rows,
+    inputs_of,
     open_corpus,
     prepare_splits,
     read_configured,
@@ -218,6 +219,7 @@ def _training_facts(
         "captioner": corpus.captioner,
         "extraction": ShardFolder.open(store.folder, "features").command if store else None,
         "captioning": ShardFolder.open(captions, "captions").command if captions else None,
+        "inputs": inputs_of(config.data, corpus.dataset),
         "digests": digests_of(
             splits,
             model.language_model.model,

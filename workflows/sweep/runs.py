@@ -11,7 +11,8 @@ from dgf.model.errors import ModelError
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.base import WorkerPool
 from dgf.pipeline.jobs.tasks import run_tasks
-from dgf.workflows.config import TrainConfig
+from dgf.workflows.config import DataConfig, TrainConfig
+from dgf.workflows.data import inputs_of, read_configured
 from dgf.workflows.train import TrainSettings, check_run_folder, train
 from dgf.workflows.training.run_folder import RunFolder
 from dgf.workflows.training.signals import TerminatedError, noting_sigterm
@@ -102,13 +103,19 @@ def finish_runs(runs: Mapping[str, PlannedRun], workers: WorkerPool) -> RunsDone
 
 
 def check_runs(runs: Mapping[str, PlannedRun], *, resume: bool = True) -> None:
-    """See, before anything is run, that every run may begin or continue in its folder.
+    """See, before anything is run, that every run may begin or continue in its folder, or is finished and still true.
 
     Raises:
-        UserError: One of the folders holds something else.
+        UserError: One of the folders holds something else, or a finished run of other data than is there now.
     """
+    inputs: dict[DataConfig, dict[str, str]] = {}  # runs share their data: each is read once
     for run in runs.values():
-        check_run_folder(RunFolder(run.out), run.config, resume=resume)
+        folder, data = RunFolder(run.out), run.config.data
+        check_run_folder(folder, run.config, resume=resume)
+        if folder.finished:
+            if data not in inputs:
+                inputs[data] = inputs_of(data, read_configured(data))
+            folder.check_inputs(inputs[data])
 
 
 def shared_protocol(runs: Mapping[str, PlannedRun]) -> str | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from dgf.pipeline.files import read_record, write_record
 from dgf.workflows.config import load_config
 from support import ENVIRONMENT
 from support.command import Outcome, dgf
@@ -190,6 +191,28 @@ def test_the_best_trial_by_validation_becomes_a_configuration(posts: Path, tmp_p
     more = tuned(tmp_path, posts, "--seeds", "1,2", space="optim.learning_rate: [1e-5, 1e-4, 3e-3]")
     after = stamps(out)
     assert more.code == 0 and len(after) == len(before) * 3 // 2 and before.items() <= after.items()
+
+
+def test_finished_runs_on_other_data_are_not_taken_for_runs_on_this(tmp_path: Path) -> None:
+    own = write_posts(tmp_path / "posts")
+    words = (*TINY, "optim.epochs=1")
+    assert seeds(own, tmp_path / "out", "--seeds", "0", words=words).code == 0
+    assert tuned(tmp_path, own, "optim.epochs=1", space="model.dropout: [0.1]").code == 0
+    for split, refused in (("test", False), ("val", True)):
+        file = own / f"{split}.jsonl"
+        file.write_text(file.read_text().replace("joins", "leaves"))
+        again = (
+            seeds(own, tmp_path / "out", "--seeds", "0,1", "--resume", words=words),
+            tuned(tmp_path, own, "optim.epochs=1", space="model.dropout: [0.1]"),
+        )
+        for done in again:
+            told = "what it was trained on has changed since (posts of the split val)" in done.err
+            assert (done.code, told) == (int(refused), refused), done.said
+
+    # a run of an older version does not say what it was given
+    facts = read_record(tmp_path / "out" / "seed-0" / "data.json")
+    write_record(tmp_path / "out" / "seed-0" / "data.json", {k: v for k, v in facts.items() if k != "inputs"})
+    assert seeds(own, tmp_path / "out", "--seeds", "0", "--resume", words=words).code == 0
 
 
 @pytest.mark.parametrize("test_rows", ["absent", "turned"])
