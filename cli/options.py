@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import NoneType, UnionType
@@ -109,3 +110,15 @@ def check_workers(ctx: click.Context, scheduler: str | None, workers: int) -> No
     """Refuse local workers beside a scheduler, which has its own."""
     if scheduler and workers:
         raise click.UsageError("--scheduler has workers of its own: leave out --workers", ctx)
+
+
+@contextmanager
+def exit_when_terminated(ctx: click.Context) -> Iterator[None]:
+    """End the command with exit code 143, and say how to go on, where SIGTERM ended what it ran."""
+    from dgf.workflows.training.signals import TERMINATED, TerminatedError
+
+    try:
+        yield
+    except TerminatedError as stopped:
+        click.echo(str(stopped), err=True)
+        ctx.exit(TERMINATED)

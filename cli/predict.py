@@ -13,6 +13,7 @@ from dgf.workflows.settings import PredictSettings
         "dgf predict runs/paper posts.jsonl > answers.jsonl",
         "cat posts.jsonl | dgf predict runs/paper - > answers.jsonl",
         "dgf predict runs/paper posts.jsonl --out answers.jsonl --missing-images text-only --workers 2",
+        "dgf predict runs/blip posts.jsonl --captions BLIP_posts.txt > answers.jsonl",
     )
 )
 @options_of(PredictSettings)
@@ -20,7 +21,8 @@ from dgf.workflows.settings import PredictSettings
 def predict_command(ctx: click.Context, /, **given: Any) -> None:
     """Relations of POSTS by a trained RUN, one JSON object a line.
 
-    Photos are extracted and captioned as the run's own were; relations in POSTS are ignored.
+    Photos are extracted and captioned as the run's own were; relations in POSTS are ignored. A run on captions from
+    files needs --captions of the posts' photos, unless POSTS is its own data or a file of it.
     """
     from dgf.workflows.predict import predict_posts
 
@@ -30,5 +32,5 @@ def predict_command(ctx: click.Context, /, **given: Any) -> None:
             echo_json(row)
     for name in summary.skipped:
         click.echo(f"skipped  {name}", err=True)
-    click.echo(f"{len(summary.rows)} posts, {summary.text_only} of them without a photo", err=True)
+    click.echo(f"{len(summary.rows)} posts, {summary.text_only} of them {summary.lacking}", err=True)
     ctx.exit(3 if summary.skipped else 0)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import check_workers, examples, given_data, options_of
+from dgf.cli.options import check_workers, examples, exit_when_terminated, given_data, options_of
 from dgf.workflows.settings import TrainOptions
 
 _GIB = 1 << 30
@@ -44,17 +44,20 @@ def train_command(
     """Train a network on DATA and its shards into a run folder.
 
     KEY=VALUE words change the configuration, such as model.plm=full or optim.epochs=5; --show-config prints all keys.
-    The best epoch by validation micro F1 is kept. SIGTERM saves and ends with exit code 143; --resume goes on.
+    The best epoch by validation micro F1 is kept. SIGTERM saves and ends with exit code 143; --resume goes on. Runs
+    of --seeds that --workers are at lose what they did since their last checkpoint (optim.checkpoint_every).
     """
     from dgf.workflows.config import dump_config, names_language_model, resolve_config
+    from dgf.workflows.data import text_only_words
     from dgf.workflows.train import TrainSettings, train
     from dgf.workflows.training.processes import rank_here
     from dgf.workflows.training.run_folder import RunFolder
-    from dgf.workflows.training.signals import TERMINATED, TerminatedError
 
     check_workers(ctx, scheduler, workers)
     if seeds is None and (workers or scheduler):
         raise click.UsageError("--workers and --scheduler are for --seeds: one run is one process", ctx)
+    if seeds is not None and (processes > 1 or tensorboard):
+        raise click.UsageError("--processes and --tensorboard are for one run: leave them out, or --seeds", ctx)
     path = words[0] if words and "=" not in words[0] else None
     if path == "-":
         raise click.UsageError("a run needs its data set again later: name a file, not standard input", ctx)
@@ -82,25 +85,25 @@ def train_command(
 
         recipe = Recipe(preset, config_file, words[1:], {"path": str(Path(path).absolute()), **given})
         pool = choose_pool(device, workers, scheduler)
-        trained = train_seeds(SeedsSettings(recipe, parse_seeds(seeds, words), out, pool, resume, fetch=named))
+        asked = SeedsSettings(recipe, parse_seeds(seeds, words), out, pool, resume, fetch=named)
+        with exit_when_terminated(ctx):
+            trained = train_seeds(asked)
         click.echo("\n".join(seeds_lines(trained.content)))
         if trained.skipped:
             click.echo(f"\nskipped  {trained.skipped} rows in all: the data.json of each run lists them")
         click.echo(f"\ntable: {out / 'seeds.json'}\nnext: dgf eval {' '.join(map(str, trained.runs))}")
         ctx.exit(3 if trained.skipped or trained.content["failed"] else 0)
     settings = TrainSettings(config, out, device, resume, named, processes, tensorboard)
-    try:
+    with exit_when_terminated(ctx):
         summary = train(settings)
-    except TerminatedError as stopped:
-        click.echo(str(stopped), err=True)
-        ctx.exit(TERMINATED)
     if rank_here():
         return  # the first process reports
     cost = summary.cost
     for row in summary.skipped:
         click.echo(f"skipped  {row}")
+    lacking = text_only_words(captions=bool(config.data.captions))
     click.echo(
-        f"{summary.out}: {summary.rows} rows ({summary.text_only} without a photo, {len(summary.skipped)} skipped), "
+        f"{summary.out}: {summary.rows} rows ({summary.text_only} {lacking}, {len(summary.skipped)} skipped), "
         f"{summary.epochs} epochs at {cost['rows_per_second']:.0f} rows/s "
         f"({100 * cost['share_waited']:.0f}% waiting for data, {cost['peak_memory_bytes'] / _GIB:.1f} GiB at most); "
         f"best validation micro F1 {100 * summary.best_f1:.2f} in epoch {summary.best_epoch}, "

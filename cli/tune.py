@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import check_workers, examples, given_data, options_of
+from dgf.cli.options import check_workers, examples, exit_when_terminated, given_data, options_of
 from dgf.workflows.settings import TuneOptions
 
 
@@ -40,6 +40,8 @@ def tune_command(
     """Train on DATA with the keys of SPACE varied, and keep the best by mean validation micro F1.
 
     SPACE is YAML: keys, each with a list of values or {from, to, step}. The test split is not looked at.
+    SIGTERM saves the run under way and ends with exit code 143; runs that --workers are at lose what they did since
+    their last checkpoint (optim.checkpoint_every).
     """
     from dgf.workflows.config import names_language_model
     from dgf.workflows.devices import choose_pool
@@ -49,7 +51,8 @@ def tune_command(
     recipe = Recipe(preset, config_file, words, {"path": str(data.absolute()), **given_data(given)})
     pool, named = choose_pool(device, workers, scheduler), names_language_model(config_file, words)
     asked = TuneSettings(space, recipe, out, parse_seeds(seeds, words), pool, trials, search, fetch=named)
-    summary = tune(asked)
+    with exit_when_terminated(ctx):
+        summary = tune(asked)
     click.echo("\n".join(trials_lines(summary.content)))
     click.echo(f"\ntable: {out / 'tune.json'}")
     if summary.best is not None:

@@ -17,7 +17,7 @@ from dgf.pipeline.photos import find_image
 from dgf.pipeline.posts import Dataset, read_dataset
 from dgf.workflows.caption import caption
 from dgf.workflows.config import TrainConfig
-from dgf.workflows.data import OF_FILES, open_corpus
+from dgf.workflows.data import OF_FILES, caption_files, open_corpus, text_only_words
 from dgf.workflows.devices import choose_device
 from dgf.workflows.extract import check_photos, extract
 from dgf.workflows.scoring import answer, check_answers_place
@@ -27,10 +27,11 @@ from dgf.workflows.training.run_folder import RunFolder
 
 @dataclass(frozen=True, slots=True)
 class PredictSummary:
-    """The answers, and what they leave out."""
+    """The answers, and what they leave out; `lacking` says what the `text_only` ones of them are."""
 
     rows: tuple[Mapping[str, Any], ...]
     text_only: int
+    lacking: str
     skipped: tuple[str, ...]
 
 
@@ -50,9 +51,10 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
     facts = folder.read_data()
     with _work_folder(settings.work) as work:
         workers = WorkerPool(str(device), settings.workers)
+        files = _find_caption_files(settings, config, dataset, facts)
         with _as_work_folder(work):
-            features, captions = _see(settings, dataset, facts, work, workers)
-        config = _for_posts(config, settings, features, captions, of_files=_is_of_files(facts))
+            features, made = _see(settings, dataset, facts, work, workers, captioned=bool(files))
+        config = _for_posts(config, settings, features, tuple(map(str, files)) or made)
         corpus = open_corpus(config, dataset, device)
         posts = [replace(post, relation=None) for post in dataset.posts]
         answers = answer(
@@ -70,7 +72,8 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         write_atomic(settings.out, lines.encode())
     skipped = (*answers.split.placed.skipped, *(str(fault) for fault in dataset.faults))
-    return PredictSummary(rows, answers.split.placed.text_only, skipped)
+    lacking = text_only_words(captions=corpus.captions is not None)
+    return PredictSummary(rows, answers.split.placed.text_only, lacking, skipped)
 
 
 def _check_places(settings: PredictSettings) -> None:
@@ -86,10 +89,50 @@ def _check_places(settings: PredictSettings) -> None:
         raise UserError(f"--work {work}: is a file", "Name a folder.")
 
 
+def _find_caption_files(
+    settings: PredictSettings, config: TrainConfig, dataset: Dataset, facts: Mapping[str, Any]
+) -> tuple[Path, ...]:
+    """The files of captions of the posts' photos: those given, or the run's where the posts are its own data.
+
+    A photo of another data set is another photo, whatever its name: it never gets a caption of the run's.
+
+    Raises:
+        UserError: The run reads captions from files, and there are none of these photos.
+    """
+    if settings.captions:
+        if facts["captioner"] is None:
+            raise UserError(f"{settings.run}: was trained without captions", "Leave out --captions.")
+        if folder := next((path for path in settings.captions if path.is_dir()), None):
+            raise UserError(f"--captions {folder}: is a folder", "Give files, one line a photo.")
+        return settings.captions
+    if not str(facts["captioner"]).startswith(OF_FILES):
+        return ()
+    own, posts = Path(config.data.path).resolve(), settings.posts.resolve()
+    if settings.posts.exists() and own in (posts, *posts.parents):
+        return caption_files(config.data)
+    with_photo = next((post for post in dataset.posts if post.image_ids), None)
+    if with_photo is not None and settings.missing_images == "error":
+        raise UserError(
+            f"{settings.run}: reads captions from files, and {settings.posts} is not the data that its own are of: "
+            f"no caption for a photo such as {with_photo.image_ids[0]}",
+            "Give --captions of these posts' photos, or --missing-images text-only to run them without.",
+        )
+    return ()
+
+
 def _see(
-    settings: PredictSettings, dataset: Dataset, facts: Mapping[str, Any], work: Path, workers: WorkerPool
+    settings: PredictSettings,
+    dataset: Dataset,
+    facts: Mapping[str, Any],
+    work: Path,
+    workers: WorkerPool,
+    *,
+    captioned: bool,
 ) -> tuple[Path | None, Path | None]:
-    """Features and captions of the posts' photos; none where the run has none or no photo is there."""
+    """Features and captions of the posts' photos; none where the run has none or no photo is there.
+
+    Photos that are `captioned` by files get no other captions.
+    """
     strict, with_photo = settings.missing_images == "error", [post for post in dataset.posts if post.image_ids]
     if facts["extraction"] is None and facts["captioner"] is None and with_photo and strict:
         raise UserError(
@@ -114,15 +157,10 @@ def _see(
         )
     if not extracted.rows:  # every photo is broken
         return None, None
-    if facts["captioning"] is None:
+    if facts["captioning"] is None or captioned:
         return features, None
     caption(dataset, features, _captioner(facts["captioning"], settings.oscar), captions, workers)
     return features, captions
-
-
-def _is_of_files(facts: Mapping[str, Any]) -> bool:
-    """Whether the run read its captions from files."""
-    return str(facts["captioner"]).startswith(OF_FILES)
 
 
 def _captioner(command: Mapping[str, Any], source: str | None) -> CaptionerSpec:
@@ -131,7 +169,7 @@ def _captioner(command: Mapping[str, Any], source: str | None) -> CaptionerSpec:
     if spec.backend == "file":
         raise UserError(
             "the run was trained on captions from a file, which new posts do not have",
-            "Extract and caption the posts, and use `dgf eval RUN --data POSTS --features ... --captions ...`.",
+            "Give --captions of the posts' photos.",
         )
     if source is None:
         return spec
@@ -140,15 +178,15 @@ def _captioner(command: Mapping[str, Any], source: str | None) -> CaptionerSpec:
 
 
 def _for_posts(
-    config: TrainConfig, settings: PredictSettings, features: Path | None, captions: Path | None, *, of_files: bool
+    config: TrainConfig, settings: PredictSettings, features: Path | None, captions: Path | tuple[str, ...] | None
 ) -> TrainConfig:
-    """The run's configuration with these posts as its data; a run on captions `of_files` looks for theirs there."""
-    made = None if captions is None else str(captions)
+    """The run's configuration with these posts as its data; their captions are their own, whatever it trained on."""
     data = replace(
         config.data,
         path=str(settings.posts),
         features=None if features is None else str(features),
-        captions=config.data.captions if of_files else made,
+        captions=str(captions) if isinstance(captions, Path) else captions,
+        captions_of="own",
         types=None,
         span_unit=settings.span_unit,
         missing_images=settings.missing_images,

@@ -309,6 +309,11 @@ class PredictSettings:
     run: Annotated[Path, Positional("RUN")]
     posts: Annotated[Path, Positional("POSTS")]
     out: Annotated[Path | None, Doc("JSONL to write.  [default: standard output]")] = None
+    captions: Annotated[
+        tuple[Path, ...],
+        Placeholder("PATH"),
+        Doc("A file of captions of the posts' photos, one line a photo, as for `dgf train`; again for each."),
+    ] = ()
     work: Annotated[Path | None, Doc("Folder to keep features and captions in.")] = None
     weights: Annotated[str | None, Doc("Of the detector, where not as for the run's features.")] = None
     vgg_weights: Annotated[str | None, Doc("Of VGG16, likewise.")] = None

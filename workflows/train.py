@@ -19,8 +19,10 @@ from dgf.workflows.config import TrainConfig, as_recorded, dump_config
 from dgf.workflows.data import (
     Corpus,
     Split,
+    caption_files,
     caption_folder,
     draw_rows,
+    inputs_of,
     open_corpus,
     prepare_splits,
     read_configured,
@@ -226,7 +228,7 @@ def _training_facts(
     skipped: tuple[str, ...],
 ) -> dict[str, Any]:
     """Gather what evaluation and a resumed run must know of the training data, and of the language model's weights."""
-    split = splits["train"]
+    split, store = splits["train"], corpus.store
     counts = Counter(post.relation for post in split.placed.posts)
     captions, negative = caption_folder(config.data), labels.negative
     return {
@@ -238,9 +240,12 @@ def _training_facts(
         "network_format": FORMAT,
         "text_only_rows": split.placed.text_only,
         "skipped_rows": list(skipped),
-        "features": corpus.store.fingerprint if corpus.store else None,
+        "features": store.fingerprint if store else None,
         "captioner": corpus.captioner,
-        "extraction": ShardFolder.open(corpus.store.folder, "features").command if corpus.store else None,
+        "extraction": ShardFolder.open(store.folder, "features").command if store else None,
         "captioning": ShardFolder.open(captions, "captions").command if captions else None,
-        "digests": digests_of(splits, weights, corpus.store.folder if corpus.store else None),
+        "inputs": inputs_of(config.data, corpus.dataset),
+        "digests": digests_of(
+            splits, weights, store.folder if store else None, captions_by_name=bool(caption_files(config.data))
+        ),
     }

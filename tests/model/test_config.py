@@ -1,12 +1,13 @@
 """Keys, labels and batches."""
 
 import math
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 
-from dgf.model.config import accept, check_values, plain_values
+from dgf.model.config import Whole, accept, check_values, plain_values
 from dgf.model.dgf_pt.config import MODEL_PRESETS, ModelConfig
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
@@ -104,3 +105,21 @@ def test_masks_must_come_with_what_they_mask(full_batch):
     for name in ("object_mask", "image_mask", "caption_mask"):
         with pytest.raises(ModelError, match=name):
             replace(full_batch, **{name: None})
+
+
+def test_checking_many_values_makes_one_validator(monkeypatch):
+    """A sweep checks thousands, and making the validator is most of the time."""
+
+    @dataclass(frozen=True)
+    class Kind:
+        depth: Whole = 1
+
+    made = []
+
+    def make(kind):
+        made.append(kind)
+        return TypeAdapter(kind)
+
+    monkeypatch.setattr("dgf.model.config.TypeAdapter", make)
+    assert [check_values(Kind, {"depth": depth})[0] for depth in (2, 3, "x")] == [Kind(2), Kind(3), None]
+    assert made == [Kind]

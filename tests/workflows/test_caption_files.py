@@ -121,11 +121,11 @@ def test_photos_without_a_caption_are_counted_and_said(posts: Path, tmp_path: Pa
     options = [word for file in files.values() for word in ("--captions", file)]
     words = (*TINY, "optim.epochs=1")
     done = dgf("train", posts, *words, *options, "--preset", "demo", "--out", tmp_path / "run", "--device", "cpu")
-    assert done.code == 0 and "12 rows (4 without a photo" in done.out
+    assert done.code == 0 and "12 rows (4 with nothing but text" in done.out
     assert "train: captions for 4 of the 6 photos" in done.err and "val: captions for 3 of the 3 photos" in done.err
     shown = dgf("eval", tmp_path / "run", "--device", "cpu")
     assert shown.code == 0 and "test: captions for 2 of the 3 photos" in shown.err
-    assert "6 rows, 2 of them without a photo" in shown.out
+    assert "6 rows, 2 of them with nothing but text" in shown.out
 
 
 def test_captions_of_no_photo_here_are_refused(posts: Path, tmp_path: Path) -> None:
@@ -136,6 +136,29 @@ def test_captions_of_no_photo_here_are_refused(posts: Path, tmp_path: Path) -> N
         trained(posts, tmp_path / "run", alone)
     assert not (tmp_path / "run").exists()
     assert trained(posts, tmp_path / "run", alone, missing_images="text-only").text_only == 12
+
+
+def test_a_run_goes_on_with_no_other_photos(posts: Path, tmp_path: Path) -> None:
+    own = write_posts(tmp_path / "posts")
+    trained(own, tmp_path / "run", write_captions(posts))
+    config = resolve_config(file=tmp_path / "run" / "config.yaml")
+    train(TrainSettings(config, tmp_path / "run", "cpu", resume=True))
+    file = own / "val.jsonl"
+    file.write_text(file.read_text().replace("val-2.png", "val-1.png"))
+    with pytest.raises(UserError, match=r"has changed \(photos of the validation split\)"):
+        train(TrainSettings(config, tmp_path / "run", "cpu", resume=True))
+
+
+def test_a_row_with_nothing_but_a_caption_is_explained_by_it(posts: Path, tmp_path: Path) -> None:
+    trained(posts, tmp_path / "run", write_captions(posts, "some of", without=("test-1.png",)))
+    plain = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "plain", device="cpu"))
+    assert all("attributions" not in json.loads(line) for line in predictions(plain).splitlines())
+    shown = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "explained", device="cpu", explain=True))
+    rows = [json.loads(line) for line in predictions(shown).splitlines()]
+    effects = [row["attributions"]["effects"] for row in rows if "attributions" in row]
+    assert [row["id"] for row in rows if "attributions" not in row] == ["test:2", "test:3"], "without a caption"
+    assert all(effect.keys() == {"caption"} and effect["caption"] != 0 for effect in effects)
+    assert shown.report["effects"].keys() == {"caption"}
 
 
 def test_files_beside_features(posts: Path, tmp_path: Path) -> None:
@@ -149,15 +172,6 @@ def test_files_beside_features(posts: Path, tmp_path: Path) -> None:
         evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "other", device="cpu", data=other))
     )
     assert all("attributions" in json.loads(line) for line in predictions(both).splitlines())
-
-
-def test_captions_without_features_are_explained(posts: Path, tmp_path: Path) -> None:
-    trained(posts, tmp_path / "run", write_captions(posts))
-    shown = evaluate(EvalSettings(tmp_path / "run", device="cpu", explain=True))
-    rows = [json.loads(line) for line in predictions(shown).splitlines()]
-    told = [row["attributions"]["effects"] for row in rows]
-    assert len(told) == 6 and all(effects["photo"] == 0 != effects["caption"] for effects in told)
-    assert shown.report["effects"].keys() == {"caption"}
 
 
 def test_changed_captions_are_said_and_a_run_without_captions_reads_none(posts: Path, tmp_path: Path) -> None:
@@ -175,17 +189,41 @@ def test_changed_captions_are_said_and_a_run_without_captions_reads_none(posts: 
         train(TrainSettings(config, tmp_path / "run", "cpu", resume=True))
 
 
-def test_posts_are_predicted_with_the_captions_of_the_run(posts: Path, tmp_path: Path) -> None:
-    trained(posts, tmp_path / "run", write_captions(posts))
-    shown = evaluate(EvalSettings(tmp_path / "run", device="cpu"))
+def test_posts_of_the_run_are_predicted_with_its_captions(posts: Path, tmp_path: Path) -> None:
+    trained(posts, tmp_path / "run", write_captions(posts), "data.captions_of=others")
+    shown = evaluate(EvalSettings(tmp_path / "run", device="cpu", data={"captions_of": "own"}))
     done = dgf("predict", tmp_path / "run", posts / "test.jsonl", "--device", "cpu", "--out", tmp_path / "answers")
-    assert done.code == 0 and "0 of them without a photo" in done.err, done.said
+    assert done.code == 0 and "0 of them with nothing but text" in done.err, done.said
+    assert (tmp_path / "answers").read_bytes() == predictions(shown), "with their own captions, as the control was not"
+
+
+def test_other_posts_never_get_a_caption_of_the_run(posts: Path, tmp_path: Path) -> None:
+    """Their photos are called as the run's are."""
+    files = write_captions(posts, "words of")
+    trained(posts, tmp_path / "run", files)
+    (tmp_path / "new.jsonl").write_text((posts / "test.jsonl").read_text())
+    words = ("predict", tmp_path / "run", tmp_path / "new.jsonl", "--device", "cpu")
+    refused = dgf(*words)
+    assert refused.code == 1 and "no caption for a photo such as test-0.png" in refused.err
+    assert "Give --captions" in refused.err
+
+    # with captions of their own
+    theirs = write_captions(posts, "something else")["test"]
+    done = dgf(*words, "--captions", theirs, "--out", tmp_path / "answers")
+    assert done.code == 0 and "0 of them with nothing but text" in done.err, done.said
+    data = {"captions": str(theirs)}
+    shown = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "theirs", device="cpu", data=data))
     assert (tmp_path / "answers").read_bytes() == predictions(shown)
-    row = json.loads((posts / "test.jsonl").read_text().splitlines()[0])
-    (tmp_path / "new.jsonl").write_text(json.dumps({**row, "image": "new.png"}) + "\n")
-    refused = dgf("predict", tmp_path / "run", tmp_path / "new.jsonl", "--device", "cpu")
-    assert refused.code == 1 and "no caption for a photo" in refused.err
-    assert dgf("predict", tmp_path / "run", tmp_path / "new.jsonl", "--missing-images", "text-only").code == 0
+    assert "is a folder" in dgf(*words, "--captions", tmp_path).err
+
+    # on text alone, for which no file of the run's is opened
+    for file in files.values():
+        file.unlink()
+    done = dgf(*words, "--missing-images", "text-only", "--out", tmp_path / "answers")
+    assert done.code == 0 and "6 of them without a photo" in done.err, done.said
+    data = {"captions": None, "missing_images": "text-only"}
+    shown = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "text", device="cpu", data=data))
+    assert (tmp_path / "answers").read_bytes() == predictions(shown)
 
 
 def test_few_shots_train_on_few_rows_and_say_so(posts: Path, tmp_path: Path) -> None:

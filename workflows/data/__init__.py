@@ -15,7 +15,8 @@ from dgf.workflows.data.corpus import Corpus, open_corpus, read_configured, type
 from dgf.workflows.data.draws import draw_rows
 from dgf.workflows.data.encode import EncodedPost, PostEncoder, train_tokenizer
 from dgf.workflows.data.examples import make_examples
-from dgf.workflows.data.splits import Placed, Split, place, prepare_splits
+from dgf.workflows.data.inputs import inputs_of
+from dgf.workflows.data.splits import Placed, Split, place, prepare_splits, text_only_words
 from dgf.workflows.data.type_file import TypeFile, read_types
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "caption_folder",
     "draw_rows",
     "epoch_batches",
+    "inputs_of",
     "make_examples",
     "must_stream",
     "open_corpus",
@@ -43,6 +45,7 @@ __all__ = [
     "read_configured",
     "read_types",
     "shuffled",
+    "text_only_words",
     "tokenize_captions",
     "train_tokenizer",
     "types_of_posts",

@@ -161,7 +161,6 @@ def _named(data: DataConfig) -> tuple[Path, ...]:
 
 
 def _split_of(file: Path) -> str:
-    """The split that the last word of a file's name is; "" where it is none."""
-    words = re.split(r"[\W_]+", file.name.split(".")[0])
-    split = split_name(words[-1])
-    return split if split in _SPLITS else ""
+    """The split that a file's name says, at its end or before a dot, as in `BLIP_train.txt`; "" where it says none."""
+    ends = (re.split(r"[\W_]+", part.strip())[-1] for part in file.name.split("."))
+    return next((split for end in ends if (split := split_name(end)) in _SPLITS), "")

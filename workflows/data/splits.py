@@ -55,6 +55,11 @@ class Placed:
         return there if self.caption_rows is None else there | (self.caption_rows >= 0)
 
 
+def text_only_words(*, captions: bool) -> str:
+    """Say what `Placed.text_only` rows are: where captions were given, a row with one of them is none of these."""
+    return "with nothing but text" if captions else "without a photo"
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """The batches of a split, and the outcome of looking for its photos."""

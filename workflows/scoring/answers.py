@@ -60,15 +60,19 @@ class Predictions:
         """(n,) id of the most probable relation."""
         return np.asarray(self.log_probs.argmax(axis=1), np.int64)
 
-    def attributions(self, row: int) -> dict[str, Any]:
-        """What one prediction came from, as far as it is known: where the model looked, and what masking changes."""
-        looked = {"relevance": self.relevance, "alpha": self.mention_weights}
+    def attributions(self, row: int, *, photo: bool) -> dict[str, Any]:
+        """What one prediction came from, as far as it is known: where the model looked, and what masking changes.
+
+        Without features of its `photo`, a row has nothing but a caption to be explained by.
+        """
+        looked = {"relevance": self.relevance, "alpha": self.mention_weights} if photo else {}
         shown: dict[str, Any] = {
             name: {"head": _list(weights[row, 0]), "tail": _list(weights[row, 1])}
             for name, weights in looked.items()
             if weights is not None
         }
-        effects = {"photo": self.photo, "objects": self.objects, "caption": self.caption}
+        effects = {"photo": self.photo, "objects": self.objects} if photo else {}
+        effects["caption"] = self.caption
         measured = {name: _list(values[row]) for name, values in effects.items() if values is not None}
         return shown | ({"effects": measured} if measured else {})
 
@@ -129,9 +133,8 @@ class Answers:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Make one object a row: who, which relation, how surely, and by what. No gold relation."""
         labels, examples = self.labels, self.split.batches.examples
+        read = None if self.split.batches.captions is None else examples.caption_rows
         probabilities = np.exp(self.predictions.log_probs)
-        captions = examples.caption_rows
-        shows = (examples.image_rows >= 0) | (False if captions is None else captions >= 0)
         for i, post in enumerate(examples.posts):
             best = np.argsort(-probabilities[i], kind="stable")[:TOP]
             row: dict[str, Any] = {
@@ -147,7 +150,8 @@ class Answers:
                 row["types"] = [labels.types[int(head)], labels.types[int(tail)]]
             if self.protocol:
                 row["protocol"] = self.protocol
-            if shows[i] and (attributions := self.predictions.attributions(i)):
+            photo, caption = bool(examples.image_rows[i] >= 0), read is not None and bool(read[i] >= 0)
+            if (photo or caption) and (attributions := self.predictions.attributions(i, photo=photo)):
                 row["attributions"] = attributions
             yield row
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_atomic, write_json
+from dgf.workflows.data import text_only_words
 from dgf.workflows.scoring.answers import ALWAYS, SOMETIMES
 from dgf.workflows.scoring.effects import effects_table
 from dgf.workflows.scoring.metrics import Scores
@@ -73,9 +74,10 @@ def write_predictions(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 def table(report: Mapping[str, Any], scores: Scores | None) -> str:
     """Lay out the figures for the terminal: how measured, over all rows, then by relation."""
     left_out = report["negative_label"]
+    lacking = text_only_words(captions=report.get("captioner") is not None)
     lines = [
-        f"{report['run']} on {report['split']}: {report['rows']} rows, {report['text_only_rows']} of them without a "
-        f"photo, {len(report['skipped_rows'])} skipped",
+        f"{report['run']} on {report['split']}: {report['rows']} rows, {report['text_only_rows']} of them {lacking}, "
+        f"{len(report['skipped_rows'])} skipped",
         f"protocol: {report['protocol']}",
         f"figures leave out the relation {left_out!r}" if left_out else "figures count every relation",
     ]

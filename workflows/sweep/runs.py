@@ -11,9 +11,11 @@ from dgf.model.errors import ModelError
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.base import WorkerPool
 from dgf.pipeline.jobs.tasks import run_tasks
-from dgf.workflows.config import TrainConfig
+from dgf.workflows.config import DataConfig, TrainConfig
+from dgf.workflows.data import inputs_of, read_configured
 from dgf.workflows.train import TrainSettings, check_run_folder, train
 from dgf.workflows.training.run_folder import RunFolder
+from dgf.workflows.training.signals import TerminatedError, noting_sigterm
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ def finish_runs(runs: Mapping[str, PlannedRun], workers: WorkerPool) -> RunsDone
 
     Raises:
         UserError: The scheduler cannot be reached, or not one run finished; what was done is kept.
+        TerminatedError: SIGTERM came where they run in this process; the run under way is saved, the rest not begun.
     """
     finished = {name: read_finished(run.out) for name, run in runs.items() if RunFolder(run.out).finished}
     todo = {name: run for name, run in runs.items() if name not in finished}
@@ -74,9 +77,13 @@ def finish_runs(runs: Mapping[str, PlannedRun], workers: WorkerPool) -> RunsDone
         todo = {name: replace(run, device=run.device.partition(":")[0]) for name, run in todo.items()}
     failed: dict[str, str] = {}
     errors = []
-    with contextlib.closing(run_tasks(finish_run, todo, workers)) as ended:
+    here = workers.scheduler is None and not workers.count
+    noted = noting_sigterm() if here else contextlib.nullcontext(lambda: False)  # one that waits for workers dies of it
+    with noted as asked_to_end, contextlib.closing(run_tasks(finish_run, todo, workers)) as ended:
         for name, outcome in ended:
-            if isinstance(outcome, Exception):
+            if isinstance(outcome, TerminatedError):
+                _log.warning("%s", outcome.message)
+            elif isinstance(outcome, Exception):
                 known = isinstance(outcome, UserError | ModelError)
                 failed[name] = str(outcome) if known else f"{type(outcome).__name__}: {outcome}"
                 errors.append(outcome)
@@ -85,19 +92,30 @@ def finish_runs(runs: Mapping[str, PlannedRun], workers: WorkerPool) -> RunsDone
                 finished[name] = outcome
                 f1 = 100 * outcome.figures["f1"]
                 _log.info("%s: validation micro F1 %.2f (%d of %d done)", name, f1, len(finished), len(runs))
+            if asked_to_end() and len(finished) + len(failed) < len(runs):
+                raise TerminatedError(
+                    f"asked to end (SIGTERM) with {len(finished)} of {len(runs)} runs finished, which are kept",
+                    "The same command goes on (`dgf train`: with --resume).",
+                )
     if errors and not finished:
         raise errors[0]
     return RunsDone({name: finished[name] for name in runs if name in finished}, failed)
 
 
 def check_runs(runs: Mapping[str, PlannedRun], *, resume: bool = True) -> None:
-    """See, before anything is run, that every run may begin or continue in its folder.
+    """See, before anything is run, that every run may begin or continue in its folder, or is finished and still true.
 
     Raises:
-        UserError: One of the folders holds something else.
+        UserError: One of the folders holds something else, or a finished run of other data than is there now.
     """
+    inputs: dict[DataConfig, dict[str, str]] = {}  # runs share their data: each is read once
     for run in runs.values():
-        check_run_folder(RunFolder(run.out), run.config, resume=resume)
+        folder, data = RunFolder(run.out), run.config.data
+        check_run_folder(folder, run.config, resume=resume)
+        if folder.finished:
+            if data not in inputs:
+                inputs[data] = inputs_of(data, read_configured(data))
+            folder.check_inputs(inputs[data])
 
 
 def shared_protocol(runs: Mapping[str, PlannedRun]) -> str | None:

@@ -17,7 +17,10 @@ from dgf.workflows.config import TrainConfig, check_config, resolve_config
 from dgf.workflows.sweep.space import Space
 
 MOST_POINTS = 1_000_000
-"""Of a space."""
+"""Of a space, of which some are drawn."""
+
+MOST_TRIALS = 2000
+"""Of a sweep: each of them is a training run, and a mistyped step soon asks for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +94,23 @@ def plan_trials(
         faults.append(f"the grid has {count} points, --trials {trials}: give --search random for a draw of them")
     if count > MOST_POINTS:
         faults.append(f"the space has {count} points, more than {MOST_POINTS}: take longer steps")
+    elif (wanted := count if trials is None else min(count, trials)) > MOST_TRIALS:
+        told = f"that would be {wanted} trials, more than {MOST_TRIALS}"
+        faults.append(f"{told}: take longer steps, or --search random --trials N for a draw of N")
     if faults:
-        told = list(dict.fromkeys(faults))
-        raise UserError("\n  ".join([f"{source}: {len(told)} fault(s) in the space or the configuration:", *told]))
+        every = list(dict.fromkeys(faults))
+        raise UserError("\n  ".join([f"{source}: {len(every)} fault(s) in the space or the configuration:", *every]))
     points = list(itertools.product(*space.values()))
     if search == "random":
         drawn = np.random.default_rng(seeds[0]).permutation(count)[:trials]
         points = [points[i] for i in drawn]
     planned = [_trial(recipe, dict(zip(space, point, strict=True)), seeds) for point in points]
-    alike = [trial.values for trial in planned if sum(trial.folder == other.folder for other in planned) > 1]
-    if alike:
-        raise UserError(f"{source}: {alike[0]} and {alike[1]} are the same configuration", "Leave one of them out.")
+    by_folder: dict[str, Trial] = {}
+    for trial in planned:
+        if (other := by_folder.setdefault(trial.folder, trial)) is not trial:
+            raise UserError(
+                f"{source}: {other.values} and {trial.values} are the same configuration", "Leave one of them out."
+            )
     return planned
 
 

@@ -17,24 +17,31 @@ from dgf.workflows.data import BatchMaker, Split
 _SPLITS = {"train": "training", "val": "validation"}
 
 
-def digests_of(splits: Mapping[str, Split], language_model: str, features: Path | None) -> dict[str, str]:
+def digests_of(
+    splits: Mapping[str, Split], language_model: str, features: Path | None, *, captions_by_name: bool
+) -> dict[str, str]:
     """Digest the inputs of a run, by the name that a user knows each by.
 
     Args:
         splits: The rows as the network reads them, by the name of their split; they share photos and captions.
         language_model: Digest of its weights before the first step.
         features: Folder of the feature shards; their hashes are known, no shard is read.
+        captions_by_name: Whether captions are of files and found by the photo's name, so that the photos of two runs
+            may differ although their rows in the feature store do not.
     """
     found: dict[str, str] = {}
     for name, split in splits.items():
         examples = split.batches.examples
+        photos = [examples.image_rows]
+        if captions_by_name and examples.caption_rows is not None:
+            photos.append(examples.caption_rows)
         given = np.zeros(0, np.int64) if examples.given_types is None else examples.given_types
         parts = {
             "sentences": (examples.tokens, examples.offsets, examples.sentences),
             "mentions": (examples.spans,),
             "relations": (examples.relations,),
             "entity types": (examples.type_targets, given),
-            "photos": (examples.image_rows,),
+            "photos": photos,
         }
         whose = _SPLITS.get(name, name)
         found |= {f"{part} of the {whose} split": _digest(arrays) for part, arrays in parts.items()}

@@ -114,7 +114,7 @@ class RunFolder:
         """
         before, facts = self.read_data(), json.loads(json.dumps(facts))  # tuples are lists in the file
         keys = (before.keys() | facts.keys()) - (_KEPT_SINCE - before.keys())
-        changed = [key for key in keys - {"digests"} if before.get(key) != facts.get(key)]
+        changed = [key for key in keys - {"digests", "inputs"} if before.get(key) != facts.get(key)]
         if "digests" in keys:
             was, now = before["digests"], facts.get("digests", {})
             changed += [name for name in was.keys() | now.keys() if was.get(name) != now.get(name)]
@@ -124,6 +124,21 @@ class RunFolder:
             raise UserError(
                 f"{self.path}: cannot continue: what it was begun with has changed ({what})", "Name another --out."
             )
+
+    def check_inputs(self, inputs: Mapping[str, str]) -> None:
+        """Check that a finished run was given what is there now; one of an older version does not say.
+
+        Raises:
+            UserError: Names what has changed.
+        """
+        before = self.read_data().get("inputs")
+        if before is None or before == inputs:
+            return
+        changed = sorted(name for name in before.keys() | inputs.keys() if before.get(name) != inputs.get(name))
+        raise UserError(
+            f"{self.path}: this run is finished, and what it was trained on has changed since ({', '.join(changed)})",
+            "Name another --out.",
+        )
 
     def read_data(self) -> dict[str, Any]:
         """Return what `begin` wrote of the training data.
@@ -138,7 +153,7 @@ class RunFolder:
                 raise ValueError("it does not say how many rows each relation has")
             if not all(isinstance(facts.get(name), dict | None) for name in ("extraction", "captioning")):
                 raise ValueError("it does not say how the photos were seen")
-            if not isinstance(facts.get("digests", {}), dict):
+            if not all(isinstance(facts.get(name, {}), dict) for name in ("digests", "inputs")):
                 raise ValueError("it does not say what the inputs were")
             if facts.get("features") is not None and facts.get("extraction") is None:
                 raise ValueError("it does not say how the features were made")
@@ -184,7 +199,7 @@ def _is_empty(path: Path) -> bool:
 _FACTS = ("features", "captioner", "extraction", "captioning")
 """What evaluation and prediction read of `data.json`, apart from the counts; None of a run on text."""
 
-_KEPT_SINCE = {"types_file", "digests"}
+_KEPT_SINCE = {"types_file", "digests", "inputs"}
 """Keys of `data.json` that runs from before do not have."""
 
 _OWN: Mapping[str, Callable[[Path], bool]] = {

@@ -52,6 +52,15 @@ def test_a_name_that_two_splits_have_gets_the_caption_of_its_own_split(tmp_path:
     assert told(tuple(files[:1]), "train", post(0, *mnre("train", "test.jpg"))) == [""]
 
 
+@pytest.mark.parametrize(
+    "name", ["BLIP_val.txt", "val.jsonl", "captions.val.jsonl", "mnre_val .txt", "mnre-dev.v2.txt", "ours_val"]
+)
+def test_a_file_is_of_the_split_that_its_name_says(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("{'img_id': 'same.jpg', 'text': 'x'}\n")
+    photo = post(0, "same.jpg")
+    assert [told((tmp_path / name,), split, photo) for split in ("train", "val", "test")] == [[""], ["x"], [""]]
+
+
 def test_posts_of_ones_own_find_a_photo_of_any_split_where_there_is_one_caption_of_its_name(tmp_path: Path) -> None:
     one, two = tmp_path / "BLIP_train.txt", tmp_path / "BLIP_test.txt"
     one.write_text(

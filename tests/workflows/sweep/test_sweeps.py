@@ -7,12 +7,14 @@ import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
 
+from dgf.pipeline.files import read_record, write_record
 from dgf.workflows.config import load_config
 from support import ENVIRONMENT
 from support.command import Outcome, dgf
@@ -90,6 +92,9 @@ def test_a_seed_that_fails_stops_no_other(posts: Path, tmp_path: Path) -> None:
 
 def test_wrong_uses_of_seeds(posts: Path, tmp_path: Path) -> None:
     assert dgf("train", posts, "--out", tmp_path / "out", "--workers", 2).code == 2
+    for other in (("--processes", 2), ("--tensorboard",)):
+        refused = seeds(posts, tmp_path / "out", "--seeds", "0", *other)
+        assert refused.code == 2 and "are for one run" in refused.err
     assert dgf("train", "--resume", "--seeds", "0", "--out", tmp_path / "out").code == 2
     assert "names the seeds already" in seeds(posts, tmp_path / "out", "--seeds", "0", words=(*WORDS, "seed=1")).said
     assert seeds(posts, tmp_path / "run", words=(*WORDS, "optim.epochs=1")).code == 0
@@ -119,6 +124,30 @@ def test_seeds_killed_and_started_again(posts: Path, tmp_path: Path) -> None:
     assert seeds(posts, tmp_path / "whole", "--seeds", "0,1", words=words).code == 0
     killed, whole = (load_file(tmp_path / name / "seed-1" / "model.safetensors") for name in ("killed", "whole"))
     assert all(bool((killed[name] == tensor).all()) for name, tensor in whole.items())
+
+
+@pytest.mark.parametrize("command", ["seeds", "tune"])
+def test_sigterm_saves_the_run_under_way_and_begins_no_other(command: str, posts: Path, tmp_path: Path) -> None:
+    out = tmp_path / ("tuned" if command == "tune" else "out")
+
+    def end() -> None:
+        """Ask the process to end, once a run has an epoch behind it."""
+        while not any(out.rglob("metrics.jsonl")):
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    asking = threading.Thread(target=end, daemon=True)
+    asking.start()
+    words = (*TINY, "optim.epochs=60")
+    if command == "seeds":
+        done = seeds(posts, out, "--seeds", "0,1", words=words)
+    else:
+        done = tuned(tmp_path, posts, "optim.epochs=60", "--seeds", "0,1", space="model.dropout: [0.1, 0.2]")
+    asking.join()
+    assert done.code == 143 and "asked to end (SIGTERM) with 0 of" in done.err, done.said
+    [run] = [file.parent for file in out.rglob("config.yaml")]
+    assert (run / "checkpoints" / "last.pt").is_file() and not (run / "model.json").exists()
+    assert not (out / "seeds.json").exists() and not (out / "tune.json").exists()
 
 
 def test_the_best_trial_by_validation_becomes_a_configuration(posts: Path, tmp_path: Path) -> None:
@@ -162,6 +191,28 @@ def test_the_best_trial_by_validation_becomes_a_configuration(posts: Path, tmp_p
     more = tuned(tmp_path, posts, "--seeds", "1,2", space="optim.learning_rate: [1e-5, 1e-4, 3e-3]")
     after = stamps(out)
     assert more.code == 0 and len(after) == len(before) * 3 // 2 and before.items() <= after.items()
+
+
+def test_finished_runs_on_other_data_are_not_taken_for_runs_on_this(tmp_path: Path) -> None:
+    own = write_posts(tmp_path / "posts")
+    words = (*TINY, "optim.epochs=1")
+    assert seeds(own, tmp_path / "out", "--seeds", "0", words=words).code == 0
+    assert tuned(tmp_path, own, "optim.epochs=1", space="model.dropout: [0.1]").code == 0
+    for split, refused in (("test", False), ("val", True)):
+        file = own / f"{split}.jsonl"
+        file.write_text(file.read_text().replace("joins", "leaves"))
+        again = (
+            seeds(own, tmp_path / "out", "--seeds", "0,1", "--resume", words=words),
+            tuned(tmp_path, own, "optim.epochs=1", space="model.dropout: [0.1]"),
+        )
+        for done in again:
+            told = "what it was trained on has changed since (posts of the split val)" in done.err
+            assert (done.code, told) == (int(refused), refused), done.said
+
+    # a run of an older version does not say what it was given
+    facts = read_record(tmp_path / "out" / "seed-0" / "data.json")
+    write_record(tmp_path / "out" / "seed-0" / "data.json", {k: v for k, v in facts.items() if k != "inputs"})
+    assert seeds(own, tmp_path / "out", "--seeds", "0", "--resume", words=words).code == 0
 
 
 @pytest.mark.parametrize("test_rows", ["absent", "turned"])

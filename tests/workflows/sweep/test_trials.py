@@ -66,3 +66,10 @@ def test_every_fault_of_space_and_configuration_is_told_at_once() -> None:
 def test_points_that_are_one_configuration_are_refused() -> None:
     with pytest.raises(UserError, match="the same configuration"):
         trials_of({"model.type_restriction": ("off", False)})
+
+
+def test_a_grid_of_too_many_trials_is_refused_and_a_draw_of_it_is_not() -> None:
+    space = {"optim.epochs": tuple(range(1, 1001)), "optim.batch_size": (1, 2, 4)}
+    with pytest.raises(UserError, match="that would be 3000 trials, more than 2000"):
+        trials_of(space)
+    assert len(trials_of(space, search="random", trials=3)) == 3

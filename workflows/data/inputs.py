@@ -1,0 +1,42 @@
+"""Digests of what a run is given, as it lies on disk: told in a moment, without tokenizer or network.
+
+A finished run is not run again, so that the closer look of `training/digests.py` is never taken of it.
+"""
+
+from pathlib import Path
+
+from dgf.pipeline.files import canonical_digest, file_digest
+from dgf.pipeline.posts import Dataset, Post
+from dgf.pipeline.shards import ShardFolder
+from dgf.workflows.config import DataConfig
+from dgf.workflows.data.captions import caption_files, caption_folder
+
+
+def inputs_of(data: DataConfig, dataset: Dataset) -> dict[str, str]:
+    """Digest what a run learns from and is chosen by, by the name that a user knows each by; no row of another split.
+
+    Args:
+        data: Names what lies beside the posts; of shards the hashes are known, none is read.
+        dataset: The posts.
+
+    Raises:
+        UserError: A folder that is named is not there.
+    """
+    found = {
+        f"posts of the split {name}": canonical_digest([_plain(post) for post in dataset.splits.get(name, ())])
+        for name in ("train", "val")
+    }
+    if data.features:
+        found["features"] = canonical_digest(ShardFolder.open(Path(data.features), "features").hashes)
+    if folder := caption_folder(data):
+        found["captions"] = canonical_digest(ShardFolder.open(folder, "captions").hashes)
+    elif files := caption_files(data):
+        found["captions"] = canonical_digest(sorted(map(file_digest, files)))
+    if data.types:
+        found["types"] = file_digest(Path(data.types))
+    return found
+
+
+def _plain(post: Post) -> list[object]:
+    mentions = [[mention.text, mention.start, mention.end, mention.type] for mention in (post.head, post.tail)]
+    return [post.id, post.tokens, mentions, post.image_ids, post.relation]
