@@ -75,7 +75,7 @@ def write_shards(
             arrays = {
                 name: rng.integers(0, 2, (len(ids), *shape)).astype(dtype)
                 if np.issubdtype(dtype, np.integer)
-                else (rng.normal(size=(len(ids), *shape)) + shift).astype(dtype)
+                else rng.normal(size=(len(ids), *shape)).astype(dtype)
                 for name, (dtype, shape) in LAYOUT.columns().items()
             }
             arrays["objects/count"][:] = 2
