@@ -9,9 +9,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from dgf.pipeline.files import read_record, write_record
@@ -36,6 +38,15 @@ def seeds(posts: Path, out: Path, *more: object, words: tuple[str, ...] = WORDS)
 def tuned(tmp_path: Path, posts: Path, *more: object, space: str = "optim.learning_rate: [1e-5, 3e-3]") -> Outcome:
     (tmp_path / "space.yaml").write_text(space)
     return dgf("tune", tmp_path / "space.yaml", posts, *TINY, *OPTIONS, "--out", tmp_path / "tuned", *more)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Weights are the same bit for bit on one thread; an extraction before this in one process may have set more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def stamps(folder: Path) -> dict[str, int]:
