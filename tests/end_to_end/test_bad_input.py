@@ -178,7 +178,7 @@ CASES: list[Case] = [
         "captions without features",
         lambda w: ["train", str(w.posts), *TINY, "--captions", str(w.captions), "--out", str(w.out)],
         1,
-        ("--captions needs --features",),
+        ("--captions", "good", "captions needs --features", "Captions in files (one line a photo) need none."),
     ),
     ("an unknown key", lambda w: w.train("optim.epoch=3"), 1, ("optim.epoch", "did you mean optim.epochs?")),
     ("a value out of range", lambda w: w.train("model.dropout=2"), 1, ("dropout",)),

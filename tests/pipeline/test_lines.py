@@ -139,10 +139,11 @@ def test_ten_of_many_faults_are_shown(read: Read, line: Line, tmp_path: Path) ->
 
 @pytest.mark.parametrize("read", [posts_jsonl, captions, types])
 def test_what_json_does_not_allow_is_refused(read: Read, tmp_path: Path) -> None:
+    deep = "not a Python literal" if read is captions else "not JSON: Recursion"  # captions are of either kind
     lines = ['{"id": "a", "id": "b"}', '{"id": NaN}', "[" * 60000, "[1]"]
     message = faults(read, tmp_path, "\n".join(lines).encode())
     for number, fault in enumerate(
-        ["not JSON: a key appears twice", "not JSON: NaN is not a JSON value", "not JSON: Recursion", "a row must be"]
+        ["not JSON: a key appears twice", "not JSON: NaN is not a JSON value", deep, "a row must be"]
     ):
         assert f":{number + 1}: {fault}" in message
 
