@@ -55,7 +55,8 @@ def test_a_run_ends_with_curves_a_summary_and_what_tensorboard_reads(tmp_path: P
     assert cost == summary.cost
     assert (cost["epochs"], cost["device"], cost["processes"]) == (2, "cpu", 1)
     assert cost["seconds"] == pytest.approx(sum(row["seconds"] for row in metrics), abs=1e-3)
-    assert cost["rows_per_second"] == pytest.approx(24 / cost["seconds"], rel=0.5)
+    rates = [row["rows_per_second"] for row in metrics]
+    assert cost["rows_per_second"] == pytest.approx(sum(rates) / 2, abs=0.1)
     assert 0 <= cost["seconds_waited"] < cost["seconds"] and 0 <= cost["share_waited"] < 1
     assert cost["peak_memory_bytes"] > 100e6, "torch alone takes more"
 
