@@ -37,7 +37,7 @@ class Sandbox:
         """Variables of a process that lives in such folders."""
         offline = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
         caches = {"XDG_CACHE_HOME": str(root / "home" / ".cache"), "HF_HOME": str(root / "home" / ".cache" / "hf")}
-        fonts = {"MPLCONFIGDIR": str(root / "matplotlib")}  # which matplotlib lists where a run's curves are drawn
+        fonts = {"MPLCONFIGDIR": f"{root}-fonts"}  # matplotlib lists them where a run's curves are drawn
         return {"HOME": str(root / "home"), "TMPDIR": str(root / "tmp"), **caches, **fonts, **offline}
 
     def write(self, files: Files) -> None:
