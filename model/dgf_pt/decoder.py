@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dgf.model.backbone import Backbone
@@ -110,7 +109,7 @@ class GenerativeDecoder(nn.Module):
         entities = torch.stack([branch.entities for branch in branches], 1)  # (B, F, 2, N)
         sentences = torch.stack([branch.sentence for branch in branches], 1)  # (B, F, N)
         fed = torch.cat([entities, sentences.unsqueeze(2)], 2)
-        fed = self.feed(F.layer_norm(fed, fed.shape[-1:]) * self.scale)  # (B, F, 3, N)
+        fed = self.feed(normalized(fed) * self.scale)  # (B, F, 3, N)
         rows, width = fed.shape[0], fed.shape[-1]
         query = self.query.expand(rows, count, 1, width)
         types: Tensor | None = None  # (B, F, 2, T), probabilities

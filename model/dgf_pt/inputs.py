@@ -3,13 +3,12 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dgf.model.backbone import Backbone
 from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.language_model import LanguageModel
-from dgf.model.pooling import cosines, masked_softmax
+from dgf.model.pooling import cosines, masked_softmax, normalized
 
 
 def identity(width: int) -> nn.Linear:
@@ -59,7 +58,7 @@ class VisualInput(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Project (B, S, D) -> (B, S * parts, N)."""
         features = features.to(self.fc.weight.dtype)  # shards hold float16
-        fed: Tensor = self.fc(F.layer_norm(features, features.shape[-1:]))
+        fed: Tensor = self.fc(normalized(features))
         return fed.reshape(len(fed), features.shape[1] * self.parts, -1)
 
 
