@@ -114,6 +114,9 @@ def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
     corpus = open_corpus(config, dataset, device)
     posts = {"train": draw_rows(corpus.split("train"), config), "val": corpus.split("val")}
     model = _build_model(config, corpus, settings.fetch).to(device)
+    if config.optim.adversarial and not model.language_model.embeddings.requires_grad:
+        message = "optim.adversarial: moves word embeddings that learn, and these are not trained"
+        raise UserError(message, "Set model.plm=full, or optim.adversarial=0.")
     weights = digest_of_weights(model.language_model.model) if first else ""
     store_frozen(model, device, config.precision, config.dtype)
     if config.checkpoint_activations:

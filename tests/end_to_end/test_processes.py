@@ -18,7 +18,14 @@ from support.small_world import write_posts, write_shards
 EPOCHS = 17  # of three steps: 51
 WORDS = (
     "language_model=random:gpt2?n_layer=1&n_embd=32&n_head=2&resid_pdrop=0.0&embd_pdrop=0.0&attn_pdrop=0.0",
-    *("model.dropout=0", "model.plm=full", "model.prefix_hidden=8", "optim.batch_size=4", f"optim.epochs={EPOCHS}"),
+    *(
+        "model.dropout=0",
+        "model.plm=full",
+        "model.prefix_hidden=8",
+        "optim.adversarial=0.5",
+        "optim.batch_size=4",
+        f"optim.epochs={EPOCHS}",
+    ),
     *("optim.learning_rate=2e-4", "optim.lm_learning_rate=5e-5"),
 )
 """The paper's rates. Dropout would draw other numbers in each process."""

@@ -3,7 +3,8 @@
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from dgf.model.adversarial import moved_against
 from dgf.model.checkpoint import save_model
 from dgf.pipeline.errors import UserError
 from dgf.workflows.data import epoch_batches, must_stream
@@ -96,7 +98,7 @@ def _train_epoch(trainer: Trainer, folder: RunFolder, progress: Progress, stop: 
 
     Its losses, summed over rows, and the time it took are left in `progress`.
     """
-    model, optim, device, processes = trainer.model, trainer.config.optim, trainer.device, trainer.processes
+    model, optim, processes = trainer.model, trainer.config.optim, trainer.processes
     epoch = progress.epoch + 1
     if not progress.step:
         seed_epoch(trainer, epoch)
@@ -123,16 +125,14 @@ def _train_epoch(trainer: Trainer, folder: RunFolder, progress: Progress, stop: 
         while (micro_batches := next(steps, None)) is not None:
             progress.waited += time.perf_counter() - started
 
-            # forward and backward, in the precision asked for, of one part of the rows after the other
+            # the step's gradient, half of it where the word embeddings are moved against the network if it is asked for
             trainer.optimizer.zero_grad(set_to_none=True)
-            for made in micro_batches:
-                part = made.to(device)
-                with autocast(device, trainer.config.precision):
-                    output = processes.gather(model(part.batch), part.counts)
-                    losses = model.loss(output, part.whole)
-                (losses["total"] * part.weight).backward()
-                for name, value in losses.items():
-                    sums[name] += value.detach().double() * len(part)
+            losses = _add_gradients(trainer, micro_batches)
+            for name, value in losses.items():
+                sums[name] += value
+            if optim.adversarial:
+                with _moved_embeddings(trainer):
+                    _add_gradients(trainer, micro_batches)
 
             # the gradient of all processes, cut to its largest norm
             processes.sum_gradients(parameters)
@@ -142,13 +142,13 @@ def _train_epoch(trainer: Trainer, folder: RunFolder, progress: Progress, stop: 
             trainer.optimizer.step()
             trainer.schedule.step()
             progress.step += 1
-            bar.update(sum(map(len, micro_batches)))
+            bar.update(size := sum(map(len, micro_batches)))
 
             # look at the loss now and then, and before anything is saved
             ended, due = processes.any(stop(), clock.tick())
             if ended or due or progress.step % LOOK_EVERY == 0:
                 _check_finite(norms, epoch)
-                bar.set_postfix(loss=f"{float(losses['total'].detach()):.3f}", refresh=False)
+                bar.set_postfix(loss=f"{float(losses['total']) / size:.3f}", refresh=False)
             now = time.perf_counter()
             progress.seconds, started = progress.seconds + now - started, now
 
@@ -162,6 +162,33 @@ def _train_epoch(trainer: Trainer, folder: RunFolder, progress: Progress, stop: 
         _check_finite(norms, epoch)  # which waits for the device's last step
         progress.seconds += time.perf_counter() - started
     progress.sums = {name: float(value) for name, value in sums.items()}
+
+
+def _add_gradients(trainer: Trainer, micro_batches: Sequence[MicroBatch]) -> dict[str, Tensor]:
+    """Add the gradient of a step's rows, one part of them after the other, to what the parameters have.
+
+    Returns:
+        The losses, summed over rows.
+    """
+    passes = 2 if trainer.config.optim.adversarial else 1
+    sums: dict[str, Tensor] = {}
+    for made in micro_batches:
+        part = made.to(trainer.device)
+        with autocast(trainer.device, trainer.config.precision):
+            output = trainer.processes.gather(trainer.model(part.batch), part.counts)
+            losses = trainer.model.loss(output, part.whole)
+        (losses["total"] * (part.weight / passes)).backward()
+        for name, value in losses.items():
+            summed = value.detach().double() * len(part)
+            sums[name] = sums[name] + summed if name in sums else summed
+    return sums
+
+
+def _moved_embeddings(trainer: Trainer) -> AbstractContextManager[None]:
+    """Move the word embeddings, while it lasts, along the gradient that all processes found."""
+    embeddings = trainer.model.language_model.embeddings
+    gradient = trainer.processes.summed(embeddings.grad)
+    return moved_against(embeddings, gradient, trainer.config.optim.adversarial)
 
 
 def _steps(trainer: Trainer, progress: Progress) -> Iterator[list[MicroBatch]]:

@@ -74,6 +74,16 @@ class Processes:
         for parameter, part in zip(shared, flat.split([p.numel() for p in shared]), strict=True):
             parameter.grad = part.view_as(parameter)
 
+    def summed(self, own: Tensor | None) -> Tensor:
+        """Return the sum of what all processes give of something that each of them has; `own` stays as it is."""
+        if own is None:
+            raise ValueError("there is nothing to sum")
+        if self.count == 1:
+            return own
+        whole = own.clone()
+        distributed.all_reduce(whole)
+        return whole
+
     def any(self, *claims: bool) -> list[bool]:
         """Say of each claim whether any process makes it."""
         if self.count == 1:

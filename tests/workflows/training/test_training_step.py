@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim import Optimizer
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from dgf.pipeline.errors import UserError
 from dgf.workflows.config import resolve_config
 from dgf.workflows.train import TrainSettings, train
 from support.small_world import RELATIONS, TINY, write_posts
@@ -75,3 +77,38 @@ def test_a_step_in_parts_meets_the_gradient_of_the_whole(tmp_path: Path) -> None
         )
         assert found.pop("identification") != pytest.approx(expected.pop("identification"), abs=1e-5)
         assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_half_of_an_adversarial_step_is_met_where_the_word_embeddings_are_moved(tmp_path: Path) -> None:
+    posts = write_posts(tmp_path / "posts")
+    words = [*STILL, "optim.epochs=1", "optim.clip_norm=1e9"]
+    tables: list[Tensor] = []
+
+    def note(module: nn.Module, _: Any) -> None:
+        if isinstance(module, nn.Embedding) and module.weight.requires_grad and module.training:
+            tables.append(module.weight.detach().clone())
+
+    handle = register_module_forward_pre_hook(note)
+    try:
+        met = gradients(posts, tmp_path / "run", *words, "optim.adversarial=0.5")
+    finally:
+        handle.remove()
+    tables = [table for table in tables if len(table) > 1024]  # of words, not of positions
+    assert len(tables) == 2 * len(met) == 6
+    for plain, moved in zip(tables[::2], tables[1::2], strict=True):
+        assert float((moved - plain).norm()) == pytest.approx(0.5, rel=1e-3)
+        torch.testing.assert_close(plain, tables[0])
+
+    plain_steps = gradients(posts, tmp_path / "plain", *words)
+    hardly = gradients(posts, tmp_path / "hardly", *words, "optim.adversarial=1e-6")
+    for step, found, close in zip(plain_steps, met, hardly, strict=True):
+        torch.testing.assert_close(close, step, rtol=1e-2, atol=1e-3)
+        assert not torch.allclose(found, step, rtol=1e-2, atol=1e-3)
+
+
+def test_embeddings_that_do_not_learn_are_not_moved(tmp_path: Path) -> None:
+    posts = write_posts(tmp_path / "posts")
+    with pytest.raises(UserError, match=r"optim.adversarial") as caught:
+        gradients(posts, tmp_path / "run", "model.plm=frozen", "optim.adversarial=0.5")
+    assert "model.plm=full" in caught.value.hint
+    assert not (tmp_path / "run").exists()
