@@ -1,6 +1,7 @@
 """Stage 2: tensors in, relation scores out."""
 
 __all__ = [
+    "adversarial",
     "attention",
     "backbone",
     "batch",
