@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dgf.workflows.demo.posts import write_posts
+from dgf.workflows.demo.world import write_world
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -45,7 +45,7 @@ def made_small(block: str) -> str:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `MNRE` and a photo of one's own in it."""
     folder = tmp_path_factory.mktemp("readme")
-    write_posts(folder / "MNRE", {"train": 6, "val": 3, "test": 3})
+    write_world(folder / "MNRE", {"train": 6, "val": 3, "test": 3})
     (folder / "photos").mkdir()
     shutil.copy(next((folder / "MNRE" / "img_org" / "test").iterdir()), folder / "photos" / "1.jpg")
     return folder

@@ -1,3 +1,3 @@
-"""A small world of drawn photos and posts, and the demo that runs on it."""
+"""The demo: a small world of drawn photos and posts, and the whole job on it."""
 
-__all__ = ["drawing", "posts", "run", "world"]
+__all__ = ["painting", "run", "world"]

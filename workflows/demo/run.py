@@ -13,7 +13,7 @@ from dgf.pipeline.photos.contact_sheet import Tile, write_sheet
 from dgf.pipeline.posts import Post, read_dataset
 from dgf.workflows.caption import caption_photos
 from dgf.workflows.config import resolve_config
-from dgf.workflows.demo.posts import write_posts
+from dgf.workflows.demo.world import write_world
 from dgf.workflows.evaluate import EvalSettings, evaluate
 from dgf.workflows.extract import extract_photos
 from dgf.workflows.scoring import table
@@ -60,7 +60,7 @@ def demo(settings: DemoSettings, say: Callable[[str], None], rows: dict[str, int
     say(WARNING)
 
     say(f"\n[1/5] {sum(rows.values())} posts about a small drawn world: {posts}")
-    write_posts(posts, rows)
+    write_world(posts, rows)
 
     detector = DEFAULT_DETECTOR if importlib.util.find_spec("detectron2") else TORCHVISION
     say(
