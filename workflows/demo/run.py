@@ -60,7 +60,8 @@ def demo(settings: DemoSettings, say: Callable[[str], None], rows: dict[str, int
     say(WARNING)
 
     say(f"\n[1/5] {sum(rows.values())} posts about a small drawn world: {posts}")
-    write_world(posts, rows)
+    best = write_world(posts, rows).population
+    say("      the best F1 there is: " + ", ".join(f"{view} {best[view].f1:.1f}" for view in best))
 
     detector = DEFAULT_DETECTOR if importlib.util.find_spec("detectron2") else TORCHVISION
     say(

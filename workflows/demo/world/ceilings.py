@@ -25,7 +25,7 @@ Rule = Mapping[Evidence, str]
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """What a rule scores: micro figures without None, as fields of percents."""
+    """What a rule scores: micro figures without None, in percent."""
 
     precision: float
     recall: float

@@ -13,6 +13,18 @@ CORES: Mapping[str, Sequence[str]] = {
         "{t} and {h} , [side by side|in one picture|all smiles]",
         "[here are|these are] {h} and {t} for you",
     ),
+    "old days": (
+        "{h} and {t} , [just like|still like] in the old days",
+        "[how young|so young] they were : {h} and {t}",
+        "[remember|who remembers] {h} and {t} back then",
+        "an old [picture|photo] of {t} with {h}",
+    ),
+    "loved ones": (
+        "{h} [thanks|hugs] {t} for being there",
+        "[so much|nothing but] love for {h} and {t}",
+        "{t} means [everything|the world] to {h}",
+        "happy [birthday|anniversary] {h} , [says|writes] {t}",
+    ),
     "gala": (
         "{h} and the {t} [last night|this evening|on Friday]",
         "[all eyes on|tonight is all about] {h} and the {t}",

@@ -28,7 +28,7 @@ class Thing:
 
     Args:
         kind: One of `WORLD_CLASSES`.
-        box: x0, y0, x1, y1 in pixels of the photo.
+        box: x0, y0, x1, y1 in pixels of the photo, of the whole thing, also where others hide it.
         colors: What its painter reads.
         look: Seed of its small variations.
         mirrored: Whether it looks to the other side.
