@@ -28,7 +28,7 @@ _LIGHTS = {
 }
 _PHRASINGS = (
     "{two} {place}{light}{more}",
-    "there is {two} {place}{light}{more}",
+    "here are {two} {place}{light}{more}",
     "a photo of {two} {place}{light}{more}",
     "{two}{more} {place}{light}",
     "we see {two} {place}{light}{more}",
