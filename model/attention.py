@@ -6,6 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.amp import custom_bwd, custom_fwd
 from transformers import AttentionInterface, AttentionMaskInterface, DynamicCache
 from transformers.masking_utils import eager_mask
 
@@ -14,6 +15,52 @@ OVER_MEMORY = "dgf_memory"
 
 #: The type of device where attention is plain products.
 PLAIN_ON = "cpu"
+
+#: What later passes say of a piece, in the order of their backward passes: (B, G, E, P) and (B, G, E, D), of which the
+#: gradient is the product.
+Ledger = list[tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Keys or values of one pass in one layer.
+
+    Args:
+        states: (B, G, P, D).
+        ledger: Where passes that read them later write what the gradient is made of; None where they are read at once,
+            or no gradient is wanted.
+    """
+
+    states: Tensor
+    ledger: Ledger | None = None
+
+    def compared(self, query: Tensor) -> Tensor:
+        """Multiply (B, G, E, D) queries with keys: (B, G, E, P)."""
+        if self.ledger is None:
+            return query @ self.states.transpose(2, 3)
+        compared: Tensor = _Compared.apply(query, self.states, self.ledger)
+        return compared
+
+    def mixed(self, weights: Tensor) -> Tensor:
+        """Multiply (B, G, E, P) weights with values: (B, G, E, D)."""
+        if self.ledger is None:
+            return weights @ self.states
+        mixed: Tensor = _Mixed.apply(weights, self.states, self.ledger)
+        return mixed
+
+
+def keep(states: Tensor) -> Piece:
+    """Keep keys or values for later passes.
+
+    The gradient of what a few later positions (E) attend to is as large as all that was read (P), in every layer, and
+    would wait there until the backward pass arrives. What it is the product of is small where E is, and waits instead.
+    """
+    learns = states.requires_grad and torch.is_grad_enabled()
+    if not learns or states.device.type != PLAIN_ON or torch.compiler.is_compiling():
+        return Piece(states)
+    ledger: Ledger = []
+    kept: Tensor = _Kept.apply(states, ledger)
+    return Piece(kept, ledger)
 
 
 @dataclass
@@ -27,18 +74,19 @@ class Memory:
         cache: The same of an architecture whose attention is its own.
     """
 
-    passes: list[dict[int, tuple[Tensor, Tensor]]] = field(default_factory=list)
+    passes: list[dict[int, tuple[Piece, Piece]]] = field(default_factory=list)
     cache: DynamicCache | None = None
 
-    def pieces(self, layer: int, turn: int, key: Tensor, value: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    def pieces(self, layer: int, turn: int, key: Tensor, value: Tensor) -> tuple[list[Piece], list[Piece]]:
         """Keep what pass number `turn` reads in a layer, and return it behind what the passes before it read."""
-        self.passes[turn].setdefault(layer, (key, value))  # kept once, also where the layer is computed again
+        if layer not in self.passes[turn]:  # kept once, also where the layer is computed again
+            self.passes[turn][layer] = keep(key), keep(value)
         before = [done[layer] for done in self.passes[:turn]]
-        return [*(k for k, _ in before), key], [*(v for _, v in before), value]
+        return [*(k for k, _ in before), Piece(key)], [*(v for _, v in before), Piece(value)]
 
 
 def attend(
-    query: Tensor, keys: list[Tensor], values: list[Tensor], seen: Tensor, scale: float, dropout: float = 0.0
+    query: Tensor, keys: list[Piece], values: list[Piece], seen: Tensor, scale: float, dropout: float = 0.0
 ) -> Tensor:
     """Attend in the way that is fast on the device: fused on a GPU, plain products on a CPU.
 
@@ -56,21 +104,21 @@ def attend(
     Returns:
         (B, H, S, D).
     """
-    shared = query.shape[1] // keys[0].shape[1]
+    shared = query.shape[1] // keys[0].states.shape[1]
     if query.device.type != PLAIN_ON:
-        key, value = (torch.cat(pieces, 2) if len(pieces) > 1 else pieces[0] for pieces in (keys, values))
+        key, value = (torch.cat([piece.states for piece in pieces], 2) for pieces in (keys, values))
         if shared > 1:
             key, value = key.repeat_interleave(shared, 1), value.repeat_interleave(shared, 1)
         return F.scaled_dot_product_attention(query, key, value, attn_mask=seen, dropout_p=dropout, scale=scale)
     heads = query.shape[:3]
-    grouped = (query * scale).reshape(query.shape[0], keys[0].shape[1], -1, query.shape[3])  # (B, G, H / G * S, D)
-    products = [grouped @ key.transpose(2, 3) for key in keys]
+    grouped = (query * scale).reshape(len(query), keys[0].states.shape[1], -1, query.shape[3])  # (B, G, H / G * S, D)
+    products = [key.compared(grouped) for key in keys]
     scores = (torch.cat(products, 3) if len(products) > 1 else products[0]).reshape(*heads, -1)  # (B, H, S, P)
-    weights = as_bias(seen, scores.dtype).add(scores).softmax(-1, dtype=torch.float32).to(values[0].dtype)
-    parts = F.dropout(weights, dropout).reshape(*grouped.shape[:3], -1).split([value.shape[2] for value in values], 3)
-    mixed: Tensor = sum(
-        (part @ value for part, value in zip(parts[1:], values[1:], strict=True)), start=parts[0] @ values[0]
-    )
+    weights = as_bias(seen, scores.dtype).add(scores).softmax(-1, dtype=torch.float32).to(values[0].states.dtype)
+    sizes = [value.states.shape[2] for value in values]
+    parts = F.dropout(weights, dropout).reshape(*grouped.shape[:3], -1).split(sizes, 3)
+    mixtures = [value.mixed(part) for part, value in zip(parts, values, strict=True)]
+    mixed: Tensor = sum(mixtures[1:], start=mixtures[0])
     return mixed.reshape(*heads, -1)
 
 
@@ -96,12 +144,68 @@ def attend_over_memory(
     """Be the attention of a transformers model, over what `memory` holds and what is new."""
     if query.device.type == PLAIN_ON:  # products would copy them, and the pass that goes on from here again
         key, value = key.contiguous(), value.contiguous()
-    keys, values = [key], [value]
+    keys, values = [Piece(key)], [Piece(value)]
     if memory is not None:
         keys, values = memory.pieces(int(module.layer_idx), turn, key, value)  # type: ignore[arg-type]
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     mixed = attend(query, keys, values, attention_mask, scale, dropout)
     return mixed.transpose(1, 2).contiguous(), None  # (B, S, H, D)
+
+
+class _Kept(torch.autograd.Function):
+    """The states themselves; backward, when all later passes have written into the ledger, multiplies it out."""
+
+    @staticmethod
+    @custom_fwd(device_type=PLAIN_ON)
+    def forward(ctx: Any, states: Tensor, ledger: Ledger) -> Tensor:
+        ctx.set_materialize_grads(False)
+        ctx.ledger = ledger
+        return states.view_as(states)
+
+    @staticmethod
+    @custom_bwd(device_type=PLAIN_ON)
+    def backward(ctx: Any, *_: None) -> tuple[Tensor, None]:
+        weights, others = zip(*ctx.ledger, strict=True)
+        ctx.ledger.clear()
+        return torch.cat(weights, 2).transpose(2, 3) @ torch.cat(others, 2), None  # (B, G, P, D)
+
+
+class _Compared(torch.autograd.Function):
+    """(B, G, E, D) queries times (B, G, P, D) keys; the gradient of the keys goes into the ledger."""
+
+    @staticmethod
+    @custom_fwd(device_type=PLAIN_ON)
+    def forward(ctx: Any, query: Tensor, keys: Tensor, ledger: Ledger) -> Tensor:
+        ctx.save_for_backward(query, keys)
+        ctx.ledger = ledger
+        return query @ keys.transpose(2, 3)
+
+    @staticmethod
+    @custom_bwd(device_type=PLAIN_ON)
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        [gradient] = gradients
+        query, keys = ctx.saved_tensors
+        ctx.ledger.append((gradient, query))
+        return gradient @ keys, None, None
+
+
+class _Mixed(torch.autograd.Function):
+    """(B, G, E, P) weights times (B, G, P, D) values; the gradient of the values goes into the ledger."""
+
+    @staticmethod
+    @custom_fwd(device_type=PLAIN_ON)
+    def forward(ctx: Any, weights: Tensor, values: Tensor, ledger: Ledger) -> Tensor:
+        ctx.save_for_backward(weights, values)
+        ctx.ledger = ledger
+        return weights @ values
+
+    @staticmethod
+    @custom_bwd(device_type=PLAIN_ON)
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        [gradient] = gradients
+        weights, values = ctx.saved_tensors
+        ctx.ledger.append((weights, gradient))
+        return gradient @ values.transpose(2, 3), None, None
 
 
 AttentionInterface.register(OVER_MEMORY, attend_over_memory)
