@@ -6,7 +6,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.amp import custom_bwd, custom_fwd
 from transformers import AttentionInterface, AttentionMaskInterface, DynamicCache
 from transformers.masking_utils import eager_mask
 
@@ -156,14 +155,12 @@ class _Kept(torch.autograd.Function):
     """The states themselves; backward, when all later passes have written into the ledger, multiplies it out."""
 
     @staticmethod
-    @custom_fwd(device_type=PLAIN_ON)
     def forward(ctx: Any, states: Tensor, ledger: Ledger) -> Tensor:
         ctx.set_materialize_grads(False)
         ctx.ledger = ledger
         return states.view_as(states)
 
     @staticmethod
-    @custom_bwd(device_type=PLAIN_ON)
     def backward(ctx: Any, *_: None) -> tuple[Tensor, None]:
         weights, others = zip(*ctx.ledger, strict=True)
         ctx.ledger.clear()
@@ -174,14 +171,13 @@ class _Compared(torch.autograd.Function):
     """(B, G, E, D) queries times (B, G, P, D) keys; the gradient of the keys goes into the ledger."""
 
     @staticmethod
-    @custom_fwd(device_type=PLAIN_ON)
     def forward(ctx: Any, query: Tensor, keys: Tensor, ledger: Ledger) -> Tensor:
-        ctx.save_for_backward(query, keys)
+        compared = query @ keys.transpose(2, 3)
+        ctx.save_for_backward(query.to(compared.dtype), keys.to(compared.dtype))  # in which autocast computes
         ctx.ledger = ledger
-        return query @ keys.transpose(2, 3)
+        return compared
 
     @staticmethod
-    @custom_bwd(device_type=PLAIN_ON)
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         [gradient] = gradients
         query, keys = ctx.saved_tensors
@@ -193,14 +189,13 @@ class _Mixed(torch.autograd.Function):
     """(B, G, E, P) weights times (B, G, P, D) values; the gradient of the values goes into the ledger."""
 
     @staticmethod
-    @custom_fwd(device_type=PLAIN_ON)
     def forward(ctx: Any, weights: Tensor, values: Tensor, ledger: Ledger) -> Tensor:
-        ctx.save_for_backward(weights, values)
+        mixed = weights @ values
+        ctx.save_for_backward(weights.to(mixed.dtype), values.to(mixed.dtype))
         ctx.ledger = ledger
-        return weights @ values
+        return mixed
 
     @staticmethod
-    @custom_bwd(device_type=PLAIN_ON)
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         [gradient] = gradients
         weights, values = ctx.saved_tensors
