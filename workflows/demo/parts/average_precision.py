@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 
 from dgf.pipeline.detectors import Detections, Detector
 from dgf.workflows.demo.parts.photos import HELD_OUT, DrawnPhoto, drawn_photos
@@ -17,6 +18,7 @@ SEEN = 0.3
 """Visible share of a thing that a detector must find; for the others it is neither praised nor blamed."""
 
 _OVERLAP = 0.5
+_Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,9 @@ def average_precision(scenes: Sequence[Scene], found: Sequence[Detections]) -> f
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    truth, said = COCO(), []
-    wanted = []
+    truth = COCO()
+    wanted: list[dict[str, object]] = []
+    said: list[dict[str, object]] = []
     for image, (scene, photo) in enumerate(zip(scenes, found, strict=True)):
         for thing in scene.things:
             x0, y0, x1, y1 = thing.box
@@ -106,9 +109,10 @@ def average_precision(scenes: Sequence[Scene], found: Sequence[Detections]) -> f
     return float(precision[precision > -1].mean())
 
 
-def _overlaps(box: tuple[float, float, float, float], others: np.ndarray) -> np.ndarray:
+def _overlaps(box: tuple[float, float, float, float], others: _Floats) -> _Floats:
     """IoU of a box with each of (n, 4) others, (n,)."""
     corner = np.maximum(others[:, :2], box[:2])
     sides = np.clip(np.minimum(others[:, 2:], box[2:]) - corner, 0, None)
     both = sides.prod(1)
-    return both / ((box[2] - box[0]) * (box[3] - box[1]) + (others[:, 2:] - others[:, :2]).prod(1) - both)
+    overlaps: _Floats = both / ((box[2] - box[0]) * (box[3] - box[1]) + (others[:, 2:] - others[:, :2]).prod(1) - both)
+    return overlaps

@@ -9,6 +9,7 @@ import logging
 import shutil
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ def train_detector(out: Path, say: Callable[[str], None], steps: int = STEPS, ba
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, _RATE, total_steps=steps, pct_start=min(0.3, _WARM_UP / steps), anneal_strategy="cos"
     )
-    started, sums = time.perf_counter(), {}
+    sums: dict[str, float] = defaultdict(float)
+    started = time.perf_counter()
     for step, photos in zip(range(1, steps + 1), batches_of_one_shape(drawn_photos(TRAINING), batch), strict=False):
         losses = _losses(network, clubs, [to_input(photo, size) for photo in photos])
         optimizer.zero_grad()
@@ -65,13 +67,13 @@ def train_detector(out: Path, say: Callable[[str], None], steps: int = STEPS, ba
         optimizer.step()
         schedule.step()
         for name, loss in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(loss.detach())
+            sums[name] += loss.item()
         if step % 50 == 0 or step == steps:
             means = ", ".join(
                 f"{name.removeprefix('loss_')} {value / ((step - 1) % 50 + 1):.3f}" for name, value in sums.items()
             )
             say(f"step {step} of {steps}, {time.perf_counter() - started:.0f} s: {means}")
-            sums = {}
+            sums.clear()
         if step % _SAVE_EVERY == 0 or step == steps:
             state = {name: value.half().contiguous() for name, value in network.state_dict().items()}
             kept = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
@@ -117,6 +119,7 @@ def _losses(network: Any, clubs: nn.Module, inputs: Sequence[dict[str, Any]]) ->
         images = network.preprocess_image(inputs)
         targets = [photo["instances"] for photo in inputs]
         maps = network.backbone(images.tensor)
+        losses: dict[str, Tensor]
         proposals, losses = network.proposal_generator(images, maps, targets)
         heads = network.roi_heads
         regions = heads.label_and_sample_proposals(proposals, targets)

@@ -162,9 +162,8 @@ def save_merged(features: nn.Sequential, path: Path) -> None:
     place = 0  # in torchvision's `vgg16`, which has no norms
     for layer, following in zip(features, [*features[1:], nn.Identity()], strict=True):
         if isinstance(layer, nn.Conv2d):
-            merged = fuse_conv_bn_eval(layer, following)
-            state[f"features.{place}.weight"] = merged.weight.detach().half().contiguous()
-            state[f"features.{place}.bias"] = merged.bias.detach().half().contiguous()
+            merged = fuse_conv_bn_eval(layer, following).state_dict()
+            state |= {f"features.{place}.{name}": value.half().contiguous() for name, value in merged.items()}
         place += not isinstance(layer, nn.BatchNorm2d)
     features.train()
     write_atomic(path, save(state))

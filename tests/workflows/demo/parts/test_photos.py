@@ -1,6 +1,6 @@
 """Photos to learn from: the same for the same seed, others for another, and none lost in batching."""
 
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 
@@ -23,4 +23,4 @@ def test_batches_hold_every_photo_once_beside_others_of_its_proportions() -> Non
         (min(shapes), max(shapes))
         for shapes in ([photo.scene.size[0] / photo.scene.size[1] for photo in batch] for batch in batches)
     )
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
