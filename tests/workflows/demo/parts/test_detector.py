@@ -52,7 +52,7 @@ def test_the_features_of_a_region_tell_clubs_apart(held_out: tuple[list[Scene], 
     assert len(wanted) > 20 and set(clubs) <= set(range(len(CLUB_COLORS)))
     table = table / np.linalg.norm(table, axis=1, keepdims=True)
     near = table @ table.T - 2 * np.eye(len(table))
-    assert (wanted[near.argmax(1)] == wanted).mean() >= 0.7  # of the nearest other region; chance is a sixth
+    assert (wanted[near.argmax(1)] == wanted).mean() >= 0.8  # of the nearest other region; chance is a sixth
 
 
 def test_it_names_the_kinds_of_the_world() -> None:
