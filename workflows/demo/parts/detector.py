@@ -5,9 +5,9 @@ learns, a linear layer learns to read a jersey's or a crest's club from the feat
 attention learned attributes: what models read later should tell one club from another. The layer is thrown away.
 """
 
+import argparse
 import logging
 import shutil
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -135,4 +135,6 @@ def _losses(network: Any, clubs: nn.Module, inputs: Sequence[dict[str, Any]]) ->
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train_detector(Path(sys.argv[1]), logging.info)
+    parser = argparse.ArgumentParser(description="Train the demo's Faster R-CNN on drawn photos.")
+    parser.add_argument("out", type=Path, help="a folder for config.yaml and model.safetensors")
+    train_detector(parser.parse_args().out, logging.info)

@@ -6,8 +6,8 @@ layers, thrown away at the end, say what there is to learn: one reads the kinds 
 mean of its 49 blocks, the other the kinds at each block from that block.
 """
 
+import argparse
 import logging
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -171,4 +171,6 @@ def save_merged(features: nn.Sequential, path: Path) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train_vgg(Path(sys.argv[1]), logging.info)
+    parser = argparse.ArgumentParser(description="Train the demo's VGG16 on drawn photos.")
+    parser.add_argument("out", type=Path, help="a folder for model.safetensors")
+    train_vgg(parser.parse_args().out, logging.info)
