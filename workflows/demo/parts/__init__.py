@@ -1,0 +1,3 @@
+"""The demo's trained parts: how each learned the drawn world, and under `weights/` what it learned."""
+
+__all__ = ["average_precision", "detector", "photos", "vgg"]
