@@ -1,0 +1,3 @@
+"""Trained parts of the demo, each with what made it."""
+
+__all__ = ["captioner", "language_model"]
