@@ -40,8 +40,8 @@ from dgf.pipeline.shards import to_float16
 from dgf.workflows.demo.world import WORLD_CLASSES, Scene, describe, draw_scene, training_scenes
 
 _WEIGHTS = Path(__file__).parent / "weights"
-CAPTIONER = _WEIGHTS / "captioner"
-"""Where the trained one lies."""
+CAPTIONER, DETECTOR = _WEIGHTS / "captioner", _WEIGHTS / "detector"
+"""Where the trained one lies, and the detector whose regions it reads."""
 
 CAPTION_LENGTH = 26
 """What the longest description takes in word pieces, with its start and its end."""
@@ -73,7 +73,7 @@ class Example:
     caption: str
 
 
-def train_captioner(out: Path, detector: Path = _WEIGHTS / "detector", scenes: int = _SCENES) -> None:
+def train_captioner(out: Path, detector: Path = DETECTOR, scenes: int = _SCENES) -> None:
     """Train a captioner and write it as Oscar's checkpoints are, in float16.
 
     Args:
@@ -117,7 +117,7 @@ def fit_captioner(examples: Sequence[Example], epochs: int) -> OscarCheckpoint:
     model = checkpoint.model
     steps = epochs * -(-len(examples) // _ROWS)
     optimizer = AdamW(model.parameters(), lr=_RATE, weight_decay=0.01)
-    schedule = LambdaLR(optimizer, lambda step: min(1, (step + 1) / 100) * (1 - step / steps))
+    schedule = LambdaLR(optimizer, lambda step: min(1, 20 * (step + 1) / steps) * (1 - step / steps))
     rng = random.Random(0)
     for epoch in range(1, epochs + 1):
         order = rng.sample(examples, len(examples))

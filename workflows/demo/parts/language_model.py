@@ -90,7 +90,7 @@ def train_language_model(out: Path, steps: int = _STEPS) -> None:
     # In evaluation mode, without dropout: of texts that are read once, nothing can be learned by heart.
     model.eval()
     optimizer = AdamW(model.parameters(), lr=_RATE, betas=(0.9, 0.95), weight_decay=0.01)
-    schedule = LambdaLR(optimizer, lambda step: min(1, (step + 1) / 100) * (1 - step / steps))
+    schedule = LambdaLR(optimizer, lambda step: min(1, 20 * (step + 1) / steps) * (1 - step / steps))
     total = 0.0
     for step, ids in enumerate(islice(batches_of(draw_texts(TEXT_SEED), tokenizer), steps), 1):
         loss = model(input_ids=ids, labels=ids).loss
