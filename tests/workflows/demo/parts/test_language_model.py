@@ -73,6 +73,7 @@ def test_no_text_tells_a_relation_but_by_the_sentence_of_a_post() -> None:
         assert texts[0] == texts[1] and texts[0][0] == sentence_of(post)
 
 
+@pytest.mark.slow
 def test_training_writes_a_folder_that_loads(tmp_path: Path) -> None:
     train_language_model(tmp_path, steps=2)
     loaded = load_language_model(str(tmp_path))
