@@ -61,7 +61,7 @@ _SIZES = {
     "use_img_layernorm": True,
     "initializer_range": 0.06,
 }
-_SCENES, _EPOCHS, _ROWS, _RATE = 3000, 24, 16, 2e-3
+_SCENES, _EPOCHS, _ROWS, _RATE = 2400, 16, 16, 2e-3
 _log = logging.getLogger(__name__)
 
 
