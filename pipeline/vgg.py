@@ -1,7 +1,11 @@
-"""VGG16: 49 image blocks of a photo, and its `fc7` features (paper, section 4.1.1)."""
+"""VGG16: 49 image blocks of a photo, and its `fc7` features (paper, section 4.1.1).
 
-from collections.abc import Sequence
+A file of weights may hold a narrower network: the same thirteen layers, each as wide as its weights say.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +14,13 @@ import torchvision
 from PIL import Image
 from torch import Tensor, nn
 
+from dgf.pipeline.errors import UserError
 from dgf.pipeline.weights import WeightSource, fill_network, identify_weights, read_weights, resolve_weights, seeded
 
 EDGE = 224
+PUBLISHED_WIDTHS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
+
+_CONVOLUTIONS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # places among torchvision's `features`
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,7 @@ class Blocks:
     """Features of B photos.
 
     Args:
-        blocks: (B, 49, 512) float32, the 7x7 map after the fifth block, row by row from the top left.
+        blocks: (B, 49, C) float32, the 7x7 map after the fifth block, row by row from the top left.
         fc7: (B, 4096) float32, or None where it was not asked for.
     """
 
@@ -60,19 +68,51 @@ def build_vgg(spec: VggSpec, device: str) -> "BlockExtractor":
     """Build VGG16 on a device.
 
     Raises:
-        UserError: The weights cannot be had or do not fit.
+        UserError: The weights cannot be had or do not fit, or have no fc7 although it is wanted.
     """
     source = _vgg_weights(spec)
     if isinstance(source, int):
         with seeded(source):
             network = torchvision.models.vgg16(weights=None)
     else:
-        with torch.device("meta"):
-            network = torchvision.models.vgg16(weights=None, init_weights=False)
-        network.to_empty(device="cpu")
-        fill_network(network, read_weights(source), source)
+        network = _read_network(source)
+    if spec.fc7 and not len(network.classifier):
+        raise UserError(f"{source}: these weights of VGG16 have no classifier, so there is no fc7", "Leave out --fc7.")
     head = network.classifier[:5] if spec.fc7 else None  # up to the second ReLU
     return BlockExtractor(network.features, head, device)
+
+
+def vgg_layers(widths: Sequence[int], *, batch_norm: bool = False) -> nn.Sequential:
+    """Build VGG16's thirteen convolutions, of these widths, as torchvision builds and numbers them."""
+    wide = iter(widths)
+    plan = ["M" if entry == "M" else next(wide) for entry in torchvision.models.vgg.cfgs["D"]]
+    layers: nn.Sequential = torchvision.models.vgg.make_layers(plan, batch_norm=batch_norm)
+    return layers
+
+
+def _read_network(path: Path) -> torchvision.models.VGG:
+    """Read a network as wide as its weights say, with a classifier where they have one."""
+    state = read_weights(path)
+    widths = _widths(state)
+    with torch.device("meta"):
+        network = torchvision.models.vgg16(weights=None, init_weights=False)
+        network.features = vgg_layers(widths)
+        if not any(name.startswith("classifier.") for name in state):
+            network.classifier = nn.Sequential()
+        elif widths[-1] != PUBLISHED_WIDTHS[-1]:
+            network.classifier[0] = nn.Linear(49 * widths[-1], network.classifier[0].out_features)
+    network.to_empty(device="cpu")
+    fill_network(network, state, path)  # which names whatever does not fit
+    return network
+
+
+def _widths(state: Mapping[str, Tensor]) -> list[int]:
+    """Read the width of every convolution; the published one where the state has no such convolution."""
+    weights = [state.get(f"features.{place}.weight") for place in _CONVOLUTIONS]
+    return [
+        published if weight is None or weight.ndim != 4 or not len(weight) else len(weight)
+        for weight, published in zip(weights, PUBLISHED_WIDTHS, strict=True)
+    ]
 
 
 def _vgg_weights(spec: VggSpec) -> WeightSource:
@@ -83,10 +123,15 @@ def _vgg_weights(spec: VggSpec) -> WeightSource:
 
 
 class BlockExtractor:
-    """VGG16 ready to read photos. Builder: `build_vgg`."""
+    """VGG16 ready to read photos. Builder: `build_vgg`.
+
+    Attributes:
+        block_dim: C, the numbers of a block.
+    """
 
     def __init__(self, features: nn.Module, head: nn.Module | None, device: str) -> None:
         self.device = torch.device(device)
+        self.block_dim = [layer.out_channels for layer in features.modules() if isinstance(layer, nn.Conv2d)][-1]
         self._features = features.eval().requires_grad_(False).to(self.device)
         self._features.to(memory_format=torch.channels_last)
         self._head = head.eval().requires_grad_(False).to(self.device) if head is not None else None
@@ -103,6 +148,10 @@ class BlockExtractor:
         """
         return np.array(Image.fromarray(photo).resize((EDGE, EDGE), Image.Resampling.BILINEAR))
 
+    def normalize(self, pixels: Tensor) -> Tensor:
+        """Bring (B, 224, 224, 3) uint8 into the network's scale, (B, 3, 224, 224) channels last."""
+        return (pixels.permute(0, 3, 1, 2) - self._mean) / self._std
+
     def extract_prepared(self, photos: Sequence[npt.NDArray[np.uint8]]) -> Blocks:
         """Run B photos of (224, 224, 3) uint8 in one forward."""
         pixels = torch.from_numpy(np.stack(photos))
@@ -110,8 +159,7 @@ class BlockExtractor:
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"),
         ):
-            images = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2)  # (B, 3, 224, 224) channels last
-            grid = self._features((images - self._mean) / self._std)  # (B, 512, 7, 7)
+            grid = self._features(self.normalize(pixels.to(self.device, non_blocking=True)))  # (B, C, 7, 7)
             fc7 = self._head(grid.flatten(1)) if self._head is not None else None  # (B, 4096)
             return Blocks(_numpy(grid.flatten(2).transpose(1, 2)), _numpy(fc7) if fc7 is not None else None)
 

@@ -11,5 +11,6 @@ __all__ = [
     "Prepared",
     "build_detector",
     "describe_detector",
+    "detectron2_config",
     "input_size",
 ]

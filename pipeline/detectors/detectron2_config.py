@@ -57,6 +57,8 @@ def require_detectron2(spec: DetectorSpec) -> None:
 def read_detectron2_config(spec: DetectorSpec) -> "CfgNode":
     """Resolve the configuration of a Faster R-CNN.
 
+    Beside detectron2's keys it may have `MODEL.ROI_HEADS.CLASS_NAMES`, a list.
+
     Raises:
         UserError: No such configuration, not a safe YAML file, or not a Faster R-CNN.
     """
@@ -65,6 +67,7 @@ def read_detectron2_config(spec: DetectorSpec) -> "CfgNode":
 
     path = _config_file(spec)
     config = get_cfg()
+    config.MODEL.ROI_HEADS.CLASS_NAMES = []
     try:
         _check_bases(path)
         config.merge_from_file(str(path), allow_unsafe=False)
@@ -87,6 +90,12 @@ def read_detectron2_config(spec: DetectorSpec) -> "CfgNode":
     if not all(type(size) is int and size > 0 for size in sizes):
         fault = f"INPUT.MIN_SIZE_TEST and MAX_SIZE_TEST are {sizes[0]!r} and {sizes[1]!r}"
         raise UserError(f"{path}: {fault}", "Give whole numbers of pixels.")
+    names = model.ROI_HEADS.CLASS_NAMES
+    if not names:
+        del model.ROI_HEADS["CLASS_NAMES"]  # as detectron2 prints it, so that descriptions of older folders stay true
+    elif len(names) != model.ROI_HEADS.NUM_CLASSES or not all(isinstance(name, str) for name in names):
+        fault = f"MODEL.ROI_HEADS.CLASS_NAMES are not {model.ROI_HEADS.NUM_CLASSES} words"
+        raise UserError(f"{path}: {fault}", "Name each of its NUM_CLASSES classes, by number.")
     model.MASK_ON = model.KEYPOINT_ON = False
     model.DEVICE, model.WEIGHTS = "cpu", ""
     config.INPUT.MIN_SIZE_TEST = spec.min_size or config.INPUT.MIN_SIZE_TEST
@@ -183,9 +192,11 @@ def tame_random_detectron2(network: nn.Module, config: "CfgNode") -> None:
 
 
 def detectron2_class_names(config: "CfgNode") -> tuple[str, ...]:
-    """Names of the classes of the data set that the configuration trains on, numbered where it is not known."""
+    """Names that the configuration gives its classes, or has the data set it trains on; numbered where neither does."""
     from detectron2.data import MetadataCatalog
 
+    if names := config.MODEL.ROI_HEADS.get("CLASS_NAMES"):
+        return tuple(names)
     count = config.MODEL.ROI_HEADS.NUM_CLASSES
     for dataset in config.DATASETS.TRAIN:
         if dataset in MetadataCatalog.list():

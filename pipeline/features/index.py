@@ -15,7 +15,6 @@ from torch import Tensor
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts import plain_path
 from dgf.pipeline.shards import (
-    BLOCKS,
     FC7,
     Layout,
     ShardFolder,
@@ -44,7 +43,7 @@ class Index:
         folder: Where.
         paths: The shards, by number.
         layout: Sizes they have in common.
-        shapes: Shape of a row of each array to read: objects (K, D), blocks (49, 512), fc7 (4096,).
+        shapes: Shape of a row of each array to read: objects (K, D), blocks (49, C), fc7 (4096,).
         offsets: Of each array, the byte at which its first row begins in each shard's file.
         firsts: (shards + 1,) row that each shard begins with; the last is the number of rows.
         image_ids: By row.
@@ -176,7 +175,7 @@ def read_index(path: Path, image: Literal["all", "blocks", "fc7"]) -> Index:
     failed |= {plain_path(image_id) for image_id in failed}
 
     kept = _arrays(layout, image, path)
-    shapes = {"objects": (layout.objects, layout.dim), "blocks": BLOCKS, "fc7": (FC7,)}
+    shapes = {"objects": (layout.objects, layout.dim), "blocks": layout.blocks, "fc7": (FC7,)}
     return Index(
         folder=path,
         paths=tuple(path / marker.file for marker in markers),

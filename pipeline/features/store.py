@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dgf.pipeline.features.index import Index, captions_by_row, read_index
-from dgf.pipeline.shards import BLOCKS
 
 Place = Literal["files", "host", "device"]
 
@@ -35,7 +34,7 @@ class Features:
     Args:
         objects: (B, K, D) float16.
         object_mask: (B, K) bool, which objects are there.
-        blocks: (B, 49, 512) float16; (B, 0, 512) where the store was opened without.
+        blocks: (B, 49, C) float16; (B, 0, C) where the store was opened without.
         fc7: (B, 4096) float16; (B, 0) where the shards lack it or the store was opened without.
     """
 
@@ -105,7 +104,7 @@ class FeatureStore:
     @property
     def block_shape(self) -> tuple[int, int]:
         """(M, C) of the image blocks."""
-        return BLOCKS
+        return self._index.layout.blocks
 
     @property
     def has_captions(self) -> bool:
@@ -149,7 +148,7 @@ class FeatureStore:
 
     def allocate(self, batch: int, *, pin: bool = False) -> Features:
         """Buffers for `gather`, not filled; in page-locked memory on request (copies to a GPU then need not wait)."""
-        every = {"objects": (0, 0), "blocks": (0, BLOCKS[1]), "fc7": (0,), **self._index.shapes}
+        every = {"objects": (0, 0), "blocks": (0, self.block_shape[1]), "fc7": (0,), **self._index.shapes}
         sizes = [batch * int(np.prod(shape)) for shape in every.values()]
         # One piece, and from NumPy, which asks for huge pages: a fifth faster to fill than pages of 4 KiB.
         pinned = torch.empty(sum(sizes), dtype=torch.float16, pin_memory=True) if pin else None

@@ -65,9 +65,10 @@ class FeatureSpec:
     def build_networks(self, device: str) -> Networks:
         """Build both networks with their weights."""
         detector = build_detector(self.detector, device)
-        classes = tuple(detector.class_names)
-        layout = Layout(self.objects, self.detector.regions, detector.feature_dim, self.vgg.fc7, classes)
-        return Networks(detector, build_vgg(self.vgg, device), layout)
+        vgg = build_vgg(self.vgg, device)
+        sizes = (self.objects, self.detector.regions, detector.feature_dim)
+        layout = Layout(*sizes, self.vgg.fc7, tuple(detector.class_names), vgg.block_dim)
+        return Networks(detector, vgg, layout)
 
 
 @dataclass(frozen=True, slots=True)

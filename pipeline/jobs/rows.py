@@ -36,7 +36,7 @@ class Rows:
     def add(self, photo: Photo, found: Detections, blocks: _Floats, fc7: _Floats | None) -> bool:
         """Fill the next row, unless a number is not finite (False).
 
-        The first R regions found are kept, the first K of them are the objects; blocks (49, 512), fc7 (4096,).
+        The first R regions found are kept, the first K of them are the objects; blocks (49, C), fc7 (4096,).
         """
         values = [found.features, found.boxes, found.scores, blocks, *([] if fc7 is None else [fc7])]
         if not all(np.isfinite(value).all() for value in values):

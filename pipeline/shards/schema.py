@@ -13,7 +13,7 @@ Feature shard (N rows, K objects, R regions, D features)
     /objects/scores     float32 (N, K)
     /objects/classes    int32   (N, K)         index into the attribute `class_names`, -1 where there is none
     /objects/count      int8    (N,)           rows beyond it are zeros
-    /image/blocks       float16 (N, 49, 512)   VGG16's fifth block, the 7x7 map row by row
+    /image/blocks       float16 (N, 49, C)     VGG16's fifth block, the 7x7 map row by row
     /image/fc7          float16 (N, 4096)      only where the attribute `fc7` is true
     /regions/features   float16 (N, R, D + 6)  what Oscar reads: features, then x1/W y1/H x2/W y2/H w/W h/H
     /regions/tags       int32   (N, R)         index into `class_names`, -1 where there is none
@@ -22,7 +22,8 @@ Caption shard (same index and plan as the feature shard)
     /image_id           str
     /caption            str
     /logprob            float32 (N,)
-Attributes: kind, schema, fingerprint, versions (JSON); in feature shards also K, D, R, fc7 and class_names (JSON list).
+Attributes: kind, schema, fingerprint, versions (JSON); in feature shards also K, D, R, C (512 where there is none),
+fc7 and class_names (JSON list).
 """
 
 import contextlib
@@ -41,6 +42,7 @@ from dgf.pipeline.shards.marker import damaged_file
 
 SCHEMA = 1
 BLOCKS = (49, 512)
+"""Of the published VGG16, and of shards that do not say their C."""
 FC7 = 4096
 BOX_FEATURES = 6
 FLOAT16_MAX = float(np.finfo(np.float16).max)
@@ -53,13 +55,22 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The sizes a folder of feature shards has in common: K objects, R regions (K <= R <= 127) of D numbers each."""
+    """The sizes a folder of feature shards has in common.
+
+    K objects, R regions (K <= R <= 127) of D numbers each, and 49 blocks of C, `block_dim`.
+    """
 
     objects: int
     regions: int
     dim: int
     fc7: bool
     class_names: tuple[str, ...]
+    block_dim: int = BLOCKS[1]
+
+    @property
+    def blocks(self) -> tuple[int, int]:
+        """Shape of a photo's blocks."""
+        return BLOCKS[0], self.block_dim
 
     def columns(self) -> dict[str, tuple[type[np.generic], tuple[int, ...]]]:
         """Type and shape of a row of every numeric array, by its name in the file."""
@@ -72,7 +83,7 @@ class Layout:
             "objects/scores": (np.float32, (k,)),
             "objects/classes": (np.int32, (k,)),
             "objects/count": (np.int8, ()),
-            "image/blocks": (np.float16, BLOCKS),
+            "image/blocks": (np.float16, self.blocks),
             "regions/features": (np.float16, (r, d + BOX_FEATURES)),
             "regions/tags": (np.int32, (r,)),
             "regions/count": (np.int8, ()),
@@ -111,7 +122,7 @@ def write_features(
         file.create_dataset(name, data=arrays[name], track_times=False)
     _write_attributes(file, "features", fingerprint, versions)
     file.attrs["K"], file.attrs["D"], file.attrs["R"] = layout.objects, layout.dim, layout.regions
-    file.attrs["fc7"] = layout.fc7
+    file.attrs["C"], file.attrs["fc7"] = layout.block_dim, layout.fc7
     file.attrs["class_names"] = json.dumps(layout.class_names, ensure_ascii=False)
 
 
@@ -150,7 +161,7 @@ def read_layout(file: h5py.File) -> Layout:
     with reading(file):
         objects, regions, dim = (int(file.attrs[name]) for name in ("K", "R", "D"))
         names = tuple(str(name) for name in json.loads(file.attrs["class_names"]))
-        return Layout(objects, regions, dim, bool(file.attrs["fc7"]), names)
+        return Layout(objects, regions, dim, bool(file.attrs["fc7"]), names, int(file.attrs.get("C", BLOCKS[1])))
 
 
 def read_text(file: h5py.File, name: str) -> list[str]:

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from skimage import data
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.vgg import BlockExtractor, VggSpec, build_vgg, describe_vgg
+from dgf.pipeline.vgg import BlockExtractor, VggSpec, build_vgg, describe_vgg, vgg_layers
 from support.detecting import extract
 
 
@@ -65,3 +65,65 @@ def test_weights_of_a_file(tmp_path: Path) -> None:
 def test_description() -> None:
     assert describe_vgg(VggSpec("random"))["weights"] == "random:0"
     assert describe_vgg(VggSpec("random:1")) != describe_vgg(VggSpec("random:1", fc7=True))
+
+
+NARROW = (2, 2, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6)
+
+
+def narrow_state(*, classifier: bool = False) -> dict[str, torch.Tensor]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        state = {f"features.{name}": value for name, value in vgg_layers(NARROW).state_dict().items()}
+        if classifier:
+            sizes = {0: (4096, 49 * NARROW[-1]), 3: (4096, 4096), 6: (1000, 4096)}
+            state |= {f"classifier.{place}.weight": torch.randn(size) / 64 for place, size in sizes.items()}
+            state |= {f"classifier.{place}.bias": torch.zeros(size[0]) for place, size in sizes.items()}
+    return state
+
+
+def test_a_file_says_how_wide_its_layers_are(tmp_path: Path) -> None:
+    state = narrow_state()
+    save_file({name: value.half() for name, value in state.items()}, tmp_path / "vgg.safetensors")
+    built = build_vgg(VggSpec(str(tmp_path / "vgg.safetensors")), "cpu")
+    assert built.block_dim == 6
+    found = extract(built, [data.coffee()])
+    assert found.blocks.shape == (1, 49, 6) and found.fc7 is None
+    hidden = torch.from_numpy(built.prepare(data.coffee())).permute(2, 0, 1)[None] / 255
+    hidden = torchvision.transforms.functional.normalize(hidden, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    weights = iter([value.half().float() for value in state.values()])
+    for layers in (2, 2, 3, 3, 3):
+        for _ in range(layers):
+            hidden = torch.conv2d(hidden, next(weights), next(weights), padding=1).relu()
+        hidden = torch.max_pool2d(hidden, 2)
+    np.testing.assert_allclose(found.blocks[0], hidden[0].flatten(1).T, atol=1e-5)
+
+
+def test_fc7_is_there_where_the_file_has_a_classifier(tmp_path: Path) -> None:
+    spec = VggSpec(str(tmp_path / "vgg.safetensors"), fc7=True)
+    save_file(narrow_state(classifier=True), tmp_path / "vgg.safetensors")
+    fc7 = extract(build_vgg(spec, "cpu"), [data.coffee()]).fc7
+    assert fc7 is not None and fc7.shape == (1, 4096)
+    save_file(narrow_state(), tmp_path / "vgg.safetensors")
+    with pytest.raises(UserError, match=r"vgg\.safetensors.*no classifier.*no fc7"):
+        build_vgg(spec, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        ("features.5.weight", torch.zeros(3, 9, 3, 3), r"features\.5\.weight \(3, 9, 3, 3\) instead of \(3, 2, 3, 3\)"),
+        ("features.5.weight", torch.zeros(0, 2, 3, 3), r"features\.5\.weight \(0, 2, 3, 3\) instead of"),
+        ("features.5.weight", torch.zeros(7), r"features\.5\.weight \(7,\) instead of"),
+        ("features.5.weight", None, r"missing: features\.5\.weight"),
+        ("features.28.bias", torch.zeros(5), r"features\.28\.bias \(5,\) instead of \(6,\)"),
+        ("features.29.weight", torch.zeros(5), r"left over: features\.29\.weight"),
+        ("classifier.0.weight", torch.zeros(5), r"missing: classifier\.0\.bias"),
+    ],
+)
+def test_widths_that_do_not_fit_together_are_refused(
+    tmp_path: Path, name: str, value: torch.Tensor | None, fault: str
+) -> None:
+    state = {key: kept for key, kept in (narrow_state() | {name: value}).items() if kept is not None}
+    save_file(state, tmp_path / "vgg.safetensors")
+    with pytest.raises(UserError, match=rf"vgg\.safetensors.*{fault}"):
+        build_vgg(VggSpec(str(tmp_path / "vgg.safetensors")), "cpu")

@@ -9,14 +9,16 @@ import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from safetensors.torch import save_file
 
 from dgf.cli.main import cli
 from dgf.pipeline.detectors import DetectorSpec, build_detector
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.files import file_digest
 from dgf.pipeline.photos import decode
 from dgf.pipeline.shards import Plan, check_schema
-from dgf.pipeline.vgg import VggSpec, build_vgg
+from dgf.pipeline.vgg import VggSpec, build_vgg, vgg_layers
 from dgf.workflows.extract import extract_photos
 from dgf.workflows.settings import ExtractSettings
 from support.detecting import detect, extract
@@ -204,3 +206,24 @@ def test_the_command_prints_a_summary_and_its_exit_code(copy: ExtractSettings) -
     assert CliRunner().invoke(cli, [*arguments, "--scheduler", "tcp://x:1", "--workers", "2"]).exit_code == 2
     shown = CliRunner().invoke(cli, ["extract-features", "--help"])
     assert shown.exit_code == 0 and "Examples:" in shown.stdout
+
+
+def test_a_narrow_vgg_leaves_narrow_blocks_in_shards_and_store(photos: tuple[Path, list[str]], tmp_path: Path) -> None:
+    root, names = photos
+    weights, out = tmp_path / "vgg.safetensors", tmp_path / "features"
+    layers = vgg_layers((2, 2, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6))
+    save_file({f"features.{name}": value for name, value in layers.state_dict().items()}, weights)
+    data = posts_of(root, names[:2])
+    extract_photos(
+        ExtractSettings(
+            data, out, detector=DETECTOR, weights="random", vgg_weights=str(weights), top_k=3, regions=8, device="cpu"
+        )
+    )
+    with h5py.File(out / "shard-00000.h5") as file:
+        check_schema(file, "features")
+        assert file.attrs["C"] == 6
+    store = FeatureStore.open(out)
+    assert store.block_shape == (49, 6)
+    pixels = decode((root / store.image_ids[1]).read_bytes())
+    blocks = extract(build_vgg(VggSpec(str(weights)), "cpu"), [pixels]).blocks
+    np.testing.assert_allclose(store.gather([1]).blocks.float().numpy(), blocks, atol=1e-3)

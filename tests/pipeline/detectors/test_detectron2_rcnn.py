@@ -162,6 +162,31 @@ def test_a_configuration_file_is_read_without_unsafe_yaml(tmp_path: Path) -> Non
             input_size(DetectorSpec(f"detectron2:{file}"))
 
 
+def test_a_configuration_file_may_name_its_classes(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    head = f"_BASE_: {configs._config_file(SMALL)}\nMODEL:\n  ROI_HEADS:\n    NUM_CLASSES: 2\n"
+    spec = DetectorSpec(f"detectron2:{file}")
+    file.write_text(head)
+    unnamed = describe_detector(spec)
+    assert configs.detectron2_class_names(configs.read_detectron2_config(spec)) == ("class 0", "class 1")
+    file.write_text(head + "    CLASS_NAMES: [crest, trophy]\n")
+    assert configs.detectron2_class_names(configs.read_detectron2_config(spec)) == ("crest", "trophy")
+    assert describe_detector(spec)["config"] != unnamed["config"]
+    for names in ("[crest]", "[crest, 3]"):
+        file.write_text(head + f"    CLASS_NAMES: {names}\n")
+        with pytest.raises(UserError, match=r"mine\.yaml: MODEL\.ROI_HEADS\.CLASS_NAMES are not 2 words"):
+            configs.read_detectron2_config(spec)
+
+
+def test_a_configuration_without_names_is_described_as_before_there_were_any() -> None:
+    from detectron2.config import get_cfg
+
+    read = configs.read_detectron2_config(DetectorSpec(R50_FPN))
+    own = get_cfg()
+    own.merge_from_file(str(configs._config_file(SMALL)))
+    assert sorted(read.MODEL.ROI_HEADS) == sorted(own.MODEL.ROI_HEADS)
+
+
 def test_missing_library_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     import builtins
 

@@ -42,9 +42,9 @@ class Made:
     arrays: dict[str, list[np.ndarray[Any, Any]]] = field(default_factory=dict)
 
 
-def make(root: Path, *, fc7: bool = False, settings: dict[str, Any] | None = None) -> Made:
+def make(root: Path, *, fc7: bool = False, settings: dict[str, Any] | None = None, block_dim: int = 512) -> Made:
     made = Made(root / "features", root / "captions")
-    layout = Layout(K, K, D, fc7, ("cat", "dog"))
+    layout = Layout(K, K, D, fc7, ("cat", "dog"), block_dim)
     rng = np.random.default_rng(0)
     numbers = iter(range(100))
     shards = [[_photo(next(numbers)) for _ in range(max(size, 1))] for size in SIZES]
@@ -429,3 +429,16 @@ def test_photos_that_an_older_folder_knows_with_a_dot_are_found(tmp_path: Path) 
     store = FeatureStore.open(tmp_path / "features")
     assert store.image_ids[0].startswith("./")
     assert store.row(["train-0.png"]) == store.row(["./train-0.png"]) >= 0
+
+
+def test_blocks_are_as_wide_as_the_shards_say(tmp_path: Path) -> None:
+    made = make(tmp_path, block_dim=6)
+    store = FeatureStore.open(made.features)
+    assert store.block_shape == (49, 6)
+    blocks = np.concatenate(made.arrays["image/blocks"])
+    found = store.gather([3, -1, 0]).blocks.numpy()
+    assert found.shape == (3, 49, 6) and not found[1].any()
+    np.testing.assert_array_equal(found[[0, 2]], blocks[[3, 0]])
+    assert FeatureStore.open(make(tmp_path / "more", fc7=True, block_dim=6).features, image="fc7").gather(
+        [0]
+    ).blocks.shape == (1, 0, 6)

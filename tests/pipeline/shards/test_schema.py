@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,16 @@ LAYOUT = Layout(objects=10, regions=50, dim=8, fc7=True, class_names=("person", 
 IDS = ("train/a b.jpg", "val/größe.png", "x")
 
 
-def arrays(rows: int) -> dict[str, Any]:
+def arrays(rows: int, layout: Layout = LAYOUT) -> dict[str, Any]:
     return {
         name: np.full((rows, *shape), number, dtype)
-        for number, (name, (dtype, shape)) in enumerate(LAYOUT.columns().items())
+        for number, (name, (dtype, shape)) in enumerate(layout.columns().items())
     }
 
 
-def write(folder: Path, ids: tuple[str, ...] = IDS) -> Path:
+def write(folder: Path, ids: tuple[str, ...] = IDS, layout: Layout = LAYOUT) -> Path:
     def fill(file: h5py.File) -> None:
-        write_features(file, LAYOUT, ids, arrays(len(ids)), "print", {"torch": "2"})
+        write_features(file, layout, ids, arrays(len(ids), layout), "print", {"torch": "2"})
 
     return folder / ShardFolder(folder, "features", "print").commit(0, fill, ShardStats(len(ids))).file
 
@@ -54,9 +55,29 @@ def test_plain_h5py_finds_the_promised_schema(tmp_path: Path) -> None:
             "regions/tags": ("int32", (3, 50)),
         }
         assert {name: (str(file[name].dtype), file[name].shape) for name in expected} == expected
-        assert {name: file.attrs[name] for name in ("K", "D", "R", "schema", "fingerprint", "kind")} == {
-            "K": 10, "D": 8, "R": 50, "schema": 1, "fingerprint": "print", "kind": "features",
+        assert {name: file.attrs[name] for name in ("K", "D", "R", "C", "schema", "fingerprint", "kind")} == {
+            "K": 10, "D": 8, "R": 50, "C": 512, "schema": 1, "fingerprint": "print", "kind": "features",
         }  # fmt: skip
+        check_schema(file, "features")
+        assert read_layout(file) == LAYOUT
+
+
+def test_a_shard_says_how_many_numbers_a_block_has(tmp_path: Path) -> None:
+    narrow = replace(LAYOUT, block_dim=6)
+    path = write(tmp_path, layout=narrow)
+    with h5py.File(path) as file:
+        assert file["image/blocks"].shape == (3, 49, 6) and file.attrs["C"] == 6
+        check_schema(file, "features")
+        assert read_layout(file) == narrow
+    with h5py.File(path, "r+") as file:
+        file.attrs["C"] = 7
+        with pytest.raises(UserError, match=r"image/blocks is float16 \(3, 49, 6\)"):
+            check_schema(file, "features")
+
+
+def test_a_shard_from_before_it_said_so_has_the_published_networks_blocks(tmp_path: Path) -> None:
+    with h5py.File(write(tmp_path), "r+") as file:
+        del file.attrs["C"]
         check_schema(file, "features")
         assert read_layout(file) == LAYOUT
 

@@ -1,3 +1,3 @@
-"""Trained parts of the demo, each with what made it."""
+"""The demo's trained parts: how each learned the drawn world, and under `weights/` what it learned."""
 
-__all__ = ["captioner", "language_model"]
+__all__ = ["average_precision", "captioner", "detector", "language_model", "photos", "vgg"]
