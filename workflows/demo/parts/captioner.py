@@ -3,7 +3,6 @@
 `python -m dgf.workflows.demo.parts.captioner OUT` makes it again.
 """
 
-import io
 import logging
 import random
 import re
@@ -35,19 +34,19 @@ from dgf.pipeline.captioners.oscar import (
 from dgf.pipeline.detectors import Detector, DetectorSpec, build_detector
 from dgf.pipeline.files import write_atomic, write_json
 from dgf.pipeline.jobs.rows import box_features
-from dgf.pipeline.photos import decode
 from dgf.pipeline.shards import to_float16
-from dgf.workflows.demo.world import WORLD_CLASSES, Scene, describe, draw_scene, training_scenes
+from dgf.workflows.demo.parts.detector import DETECTOR_FOLDER
+from dgf.workflows.demo.parts.photos import DrawnPhoto, drawn_photos
+from dgf.workflows.demo.world import WORLD_CLASSES, describe
 
-_WEIGHTS = Path(__file__).parent / "weights"
-CAPTIONER, DETECTOR = _WEIGHTS / "captioner", _WEIGHTS / "detector"
-"""Where the trained one lies, and the detector whose regions it reads."""
+CAPTIONER = Path(__file__).with_name("weights") / "captioner"
+"""Where the trained one lies."""
 
 CAPTION_LENGTH = 26
 """What the longest description takes in word pieces, with its start and its end."""
 
 SCENE_SEED, HELD_OUT_SCENE_SEED = 1_000_000, 2_000_000
-"""Of the scenes that train and measure it."""
+"""Of the scenes that train and measure it; the detector has learned from others, and is surer of those."""
 
 REGIONS_SHOWN = 10
 """Of a photo that it learns from."""
@@ -73,40 +72,36 @@ class Example:
     caption: str
 
 
-def train_captioner(out: Path, detector: Path = DETECTOR, scenes: int = _SCENES) -> None:
+def train_captioner(out: Path, scenes: int = _SCENES) -> None:
     """Train a captioner and write it as Oscar's checkpoints are, in float16.
 
     Args:
         out: Folder, of which files of the same names are replaced.
-        detector: Folder of the detector whose regions it reads: `config.yaml` and `model.safetensors`.
         scenes: How many photos it learns from.
     """
-    network = load_regions_of(detector)
+    detector = load_regions()
     examples = []
-    for scene in islice(training_scenes(SCENE_SEED), scenes):
-        examples.append(Example(read_scene(scene, network, random.Random(scene.look)), describe(scene)))
-        if len(examples) % 500 == 0:
-            _log.info("%d photos drawn and read", len(examples))
-    checkpoint = fit_captioner(examples, _EPOCHS)
-    save_captioner(checkpoint, out)
+    for photo in islice(drawn_photos(SCENE_SEED), scenes):
+        examples.append(Example(read_photo(photo, detector), describe(photo.scene)))
+        if len(examples) % 200 == 0:
+            _log.info("%d of %d photos drawn and read", len(examples), scenes)
+    save_captioner(fit_captioner(examples, _EPOCHS), out)
 
 
-def load_regions_of(folder: Path) -> Detector:
-    """Load a detector that keeps as many regions as the captioner learns from."""
-    spec = DetectorSpec(f"detectron2:{folder / 'config.yaml'}", str(folder / "model.safetensors"), REGIONS_SHOWN)
-    return build_detector(spec, "cpu")
+def load_regions() -> Detector:
+    """Load the demo's detector, to keep as many regions as the captioner learns from."""
+    config, weights = (str(DETECTOR_FOLDER / name) for name in ("config.yaml", "model.safetensors"))
+    return build_detector(DetectorSpec(f"detectron2:{config}", weights, REGIONS_SHOWN), "cpu")
 
 
-def read_scene(scene: Scene, detector: Detector, rng: random.Random) -> CaptionInput:
-    """Draw a scene, save it as posts' photos are saved, and read it as `dgf extract-features` reads photos."""
-    file = io.BytesIO()
-    draw_scene(scene).save(file, "JPEG", quality=rng.randint(70, 92))
-    pixels = decode(file.getvalue())
-    (found,) = detector.detect_prepared([detector.prepare(pixels)])
-    boxes = box_features(found.boxes, pixels.shape[:2])
-    regions = np.concatenate([to_float16(found.features), boxes.astype(np.float16)], axis=1)
+def read_photo(photo: DrawnPhoto, detector: Detector) -> CaptionInput:
+    """Read a photo as `dgf extract-features` and `dgf caption` read it."""
+    (found,) = detector.detect_prepared([detector.prepare(photo.pixels)])
+    height, width = photo.pixels.shape[:2]
+    boxes = box_features(found.boxes, (height, width)).astype(np.float16)
     tags = tuple(detector.class_names[kind] for kind in found.classes)
-    return CaptionInput(("drawn",), regions, tags, lambda: pixels)
+    regions = np.concatenate([to_float16(found.features), boxes], axis=1)
+    return CaptionInput(("drawn",), regions, tags, lambda: photo.pixels)
 
 
 def fit_captioner(examples: Sequence[Example], epochs: int) -> OscarCheckpoint:

@@ -19,7 +19,9 @@ def said(things: Sequence[Thing], shift: float = 0.0, kind: str | None = None) -
     boxes = np.array([thing.box for thing in things], np.float32).reshape(-1, 4)
     boxes[:, [0, 2]] += shift * (boxes[:, 2:3] - boxes[:, :1])
     classes = np.array([WORLD_CLASSES.index(kind or thing.kind) for thing in things], np.int32)
-    return Detections(np.zeros((len(things), 1), np.float32), boxes, np.linspace(0.9, 0.5, len(things), dtype=np.float32), classes)
+    return Detections(
+        np.zeros((len(things), 1), np.float32), boxes, np.linspace(0.9, 0.5, len(things), dtype=np.float32), classes
+    )
 
 
 def visible(scene: Scene) -> list[Thing]:

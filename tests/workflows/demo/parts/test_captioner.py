@@ -1,6 +1,5 @@
 """The demo's captioner is read as any published Oscar, and says what is largest in photos that it has not seen."""
 
-import random
 from collections import Counter
 from itertools import islice, pairwise
 from pathlib import Path
@@ -23,16 +22,16 @@ from dgf.pipeline.captioners.oscar import (
 from dgf.workflows.demo.parts.captioner import (
     CAPTION_LENGTH,
     CAPTIONER,
-    DETECTOR,
     HELD_OUT_SCENE_SEED,
     SCENE_SEED,
     Example,
     caption_loss,
     fit_captioner,
-    load_regions_of,
-    read_scene,
+    load_regions,
+    read_photo,
     save_captioner,
 )
+from dgf.workflows.demo.parts.photos import drawn_photos
 from dgf.workflows.demo.world import WORLD_CLASSES, Scene, describe, largest_things, named_things, training_scenes
 
 WIDTH = len(WORLD_CLASSES) + 6
@@ -112,17 +111,16 @@ def captions_of(checkpoint: OscarCheckpoint, shown: list[CaptionInput]) -> list[
 
 def test_it_reads_the_regions_of_the_detector() -> None:
     pytest.importorskip("detectron2")
-    assert load_oscar(CAPTIONER).model.config.img_feature_dim == load_regions_of(DETECTOR).feature_dim + 6
+    assert load_oscar(CAPTIONER).model.config.img_feature_dim == load_regions().feature_dim + 6
 
 
 def test_it_names_the_two_largest_things_of_scenes_that_it_has_not_seen() -> None:
     pytest.importorskip("detectron2")
-    detector = load_regions_of(DETECTOR)
-    scenes = list(islice(training_scenes(HELD_OUT_SCENE_SEED), 40))
-    shown = [read_scene(scene, detector, random.Random(scene.look)) for scene in scenes]
-    captions = captions_of(load_oscar(CAPTIONER), shown)
+    detector = load_regions()
+    photos = list(islice(drawn_photos(HELD_OUT_SCENE_SEED), 40))
+    captions = captions_of(load_oscar(CAPTIONER), [read_photo(photo, detector) for photo in photos])
     named = 0
-    for scene, caption in zip(scenes, captions, strict=True):
-        wanted = Counter(thing.kind for thing in largest_things(scene)[:2])
+    for photo, caption in zip(photos, captions, strict=True):
+        wanted = Counter(thing.kind for thing in largest_things(photo.scene)[:2])
         named += (wanted & named_things(caption)).total()
-    assert named >= 0.8 * 2 * len(scenes)
+    assert named >= 0.8 * 2 * len(photos)
