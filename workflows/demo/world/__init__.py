@@ -2,7 +2,7 @@
 
 from dgf.workflows.demo.painting import WORLD_CLASSES
 from dgf.workflows.demo.world.ceilings import Ceiling, Ceilings
-from dgf.workflows.demo.world.describe import NOUNS, describe, largest_things
+from dgf.workflows.demo.world.describe import NOUNS, describe, largest_things, named_things
 from dgf.workflows.demo.world.posts import (
     WORLD_RELATIONS,
     WORLD_ROWS,
@@ -28,6 +28,7 @@ __all__ = [
     "draw_posts",
     "draw_scene",
     "largest_things",
+    "named_things",
     "random_scene",
     "training_scenes",
     "write_world",

@@ -1,6 +1,7 @@
 """A sentence in English about what a photo shows, from which a captioner learns."""
 
 import random
+import re
 from collections import Counter
 
 from dgf.workflows.demo.painting import WORLD_CLASSES
@@ -54,11 +55,24 @@ def describe(scene: Scene) -> str:
     return phrasing.format(two=two, place=_PLACES[scene.backdrop], light=_LIGHTS[scene.light], more=more)
 
 
+def named_things(description: str) -> Counter[str]:
+    """Count what a description names, kind by kind."""
+    named: Counter[str] = Counter()
+    for kind in WORLD_CLASSES:
+        named[kind] += len(re.findall(rf"\b{kind}\b", description))
+        named[kind] += 2 * len(re.findall(rf"\btwo {_plural(kind)}\b", description))
+    return +named
+
+
+def _plural(kind: str) -> str:
+    return _PLURALS.get(kind, f"{kind}s")
+
+
 def _name_two(things: list[Thing]) -> str:
     kinds = Counter(thing.kind for thing in things)
     if len(kinds) < len(things):
         kind = things[0].kind
-        both = f"two {_PLURALS.get(kind, f'{kind}s')}"
+        both = f"two {_plural(kind)}"
         if kind != "player":
             return both
         return f"{both} in {'the same' if things[0].colors[2:] == things[1].colors[2:] else 'different'} jerseys"

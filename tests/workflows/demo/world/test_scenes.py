@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from dgf.workflows.demo.painting import CLUTTER, WORLD_CLASSES
-from dgf.workflows.demo.world import NOUNS, Scene, Thing, describe, draw_scene, random_scene, training_scenes
+from dgf.workflows.demo.world import (
+    NOUNS,
+    Scene,
+    Thing,
+    describe,
+    draw_scene,
+    named_things,
+    random_scene,
+    training_scenes,
+)
 from dgf.workflows.demo.world.describe import largest_things
 from dgf.workflows.demo.world.scene import with_visible_shares
 from dgf.workflows.demo.world.staging import SHOWS, stage_scene
@@ -84,6 +93,14 @@ def test_a_description_names_the_two_largest_first() -> None:
         else:
             assert f"{NOUNS[one]} and {NOUNS[two]}" in sentence
     assert len({describe(scene).split()[0] for scene in islice(training_scenes(0), 50)}) > 3
+
+
+def test_what_a_description_names_is_counted() -> None:
+    for scene in islice(training_scenes(0), 200):
+        largest = Counter(thing.kind for thing in largest_things(scene)[:2])
+        assert not largest - named_things(describe(scene))
+        assert not named_things(describe(scene)) - Counter(thing.kind for thing in scene.things)
+    assert named_things("two people, with a personal car and a bus") == {"person": 2, "car": 1, "bus": 1}
 
 
 def test_a_description_tells_jerseys_apart() -> None:
