@@ -335,6 +335,7 @@ class DemoSettings:
     out: Annotated[Path, Doc("Folder for everything the demo makes; a second run continues from what is there.")] = (
         Path("demo-run")
     )
+    seed: Annotated[int, Ge(0), Doc("Of the world, of weights and of the order of rows.")] = 0
 
 
 @dataclass(frozen=True, slots=True)

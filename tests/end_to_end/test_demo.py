@@ -10,24 +10,32 @@ from dgf.cli.main import cli
 from dgf.workflows.demo.run import demo
 from dgf.workflows.settings import DemoSettings
 
-FEW = {"train": 6, "val": 3, "test": 3}
+FEW = {"train": 24, "val": 8, "test": 12}
 
 
 @pytest.mark.slow
 def test_the_demo_ends_with_a_report_and_a_second_run_goes_on_from_it(tmp_path: Path) -> None:
+    pytest.importorskip("detectron2", reason="the demo's detector is detectron2's")
     settings = DemoSettings(("optim.epochs=1",), tmp_path / "demo")
     said: list[str] = []
     summary = demo(settings, said.append, FEW)
-    assert "RANDOM" in said[0]
-    assert sum(line.strip().startswith(f"[{step}/5]") for line in said for step in range(1, 6)) == 5
-    report = json.loads((summary.report / "report.json").read_text(encoding="utf-8"))
-    assert report["rows"] == 3 and report["captioner"] and report["text_only_rows"] == 0
-    assert summary.picture.stat().st_size > 10_000
+    assert sum(line.strip().startswith(f"[{step}/6]") for line in said for step in range(1, 7)) == 6
+    assert [side.name for side in summary.sides] == [
+        "text alone",
+        "everything",
+        "without gates",
+        "with photos that mean nothing",
+    ]
+    report = json.loads((summary.run / "eval-test/report.json").read_text(encoding="utf-8"))
+    assert report["rows"] == 12 and report["captioner"] and report["text_only_rows"] == 0
+    page = summary.page.read_bytes()
+    assert b"data:image/jpeg" in page
 
-    before = (summary.report / "predictions.jsonl").read_bytes()
     weights = (summary.run / "model.safetensors").read_bytes()
+    figures = (tmp_path / "demo/figures.json").read_bytes()
     again = demo(settings, said.append, FEW)
-    assert (again.report / "predictions.jsonl").read_bytes() == before
+    assert again.page.read_bytes() == page
+    assert (tmp_path / "demo/figures.json").read_bytes() == figures
     assert (again.run / "model.safetensors").read_bytes() == weights
     assert again.seconds < summary.seconds
 

@@ -1,47 +1,56 @@
-"""`dgf demo`: the whole job on the drawn world, with networks whose weights are random."""
+"""`dgf demo`: the whole job on the drawn world with the parts trained for it, beside the best F1 that there is."""
 
-import importlib.util
-import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.photos import decode, read_bytes
-from dgf.pipeline.photos.contact_sheet import Tile, write_sheet
-from dgf.pipeline.posts import Post, read_dataset
+from dgf.pipeline.features import FeatureStore
+from dgf.pipeline.files import write_json
 from dgf.workflows.caption import caption_photos
 from dgf.workflows.config import resolve_config
-from dgf.workflows.demo.world import write_world
-from dgf.workflows.evaluate import EvalSettings, evaluate
+from dgf.workflows.demo.attributed import Attributed, judge_attributions, read_lines, read_seen
+from dgf.workflows.demo.page import Reading, write_page
+from dgf.workflows.demo.parts.places import find_parts
+from dgf.workflows.demo.world import SIDE_FILE, WORLD_ROWS, write_with_irrelevant_photos, write_world
+from dgf.workflows.evaluate import EvalSettings, Evaluation, evaluate
 from dgf.workflows.extract import extract_photos
-from dgf.workflows.scoring import table
-from dgf.workflows.settings import DEFAULT_DETECTOR, CaptionSettings, DemoSettings, ExtractSettings
+from dgf.workflows.settings import CaptionSettings, DemoSettings, ExtractSettings
 from dgf.workflows.train import TrainSettings, train
 
-DEMO_ROWS = {"train": 36, "val": 12, "test": 12}
-RANDOM = "random:0"
-TORCHVISION = "torchvision:fasterrcnn_resnet50_fpn"
-MIN_SIZE = 160  # of the photos' 360: the features mean nothing either way
-REGIONS = 20
-WARNING = """\
-NOTE: every weight of the detector, VGG16, Oscar and the language model is RANDOM (seeded): no published weights are
-fetched. This shows that the parts work together; its figures say nothing about the method."""
+TEXT_ALONE, EVERYTHING, NO_GATES, OTHERS = "text alone", "everything", "without gates", "with photos that mean nothing"
+
+RUNS: Mapping[str, tuple[str, ...]] = {
+    EVERYTHING: (),
+    NO_GATES: ("model.fusion=false",),
+    TEXT_ALONE: (),
+}
+"""What is trained, and how it differs from the preset."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoSummary:
-    """Where to look."""
+    """What came out, and where to look.
+
+    Args:
+        posts: The drawn data set.
+        run: The run that reads everything.
+        page: The report.
+        sides: F1 of each run beside the best that there is.
+        attributed: What the attributions of `run` are worth.
+        seconds: How long it took.
+    """
 
     posts: Path
     run: Path
-    report: Path
-    picture: Path
+    page: Path
+    sides: Sequence[Reading]
+    attributed: Attributed
     seconds: float
 
 
-def demo(settings: DemoSettings, say: Callable[[str], None], rows: dict[str, int] = DEMO_ROWS) -> DemoSummary:
+def demo(settings: DemoSettings, say: Callable[[str], None], rows: Mapping[str, int] = WORLD_ROWS) -> DemoSummary:
     """Draw posts, then extract, caption, train and evaluate; tell each step as the command that does the same.
 
     Args:
@@ -50,69 +59,84 @@ def demo(settings: DemoSettings, say: Callable[[str], None], rows: dict[str, int
         rows: Posts of each split.
 
     Raises:
-        UserError: If `out` holds something else.
+        UserError: If `out` holds something else, or detectron2 is not installed.
     """
     started = time.perf_counter()
-    out = settings.out
-    posts, features, captions, run = (out / name for name in ("posts", "features", "captions", "run"))
+    out, seed = settings.out, settings.seed
+    posts, features, captions = (out / name for name in ("posts", "features", "captions"))
     if out.exists() and not (out.is_dir() and (posts.is_dir() or not any(out.iterdir()))):
         raise UserError(f"{out}: holds something that is not a demo", "Name another --out.")
-    say(WARNING)
+    parts = find_parts()
 
-    say(f"\n[1/5] {sum(rows.values())} posts about a small drawn world: {posts}")
-    best = write_world(posts, rows).population
+    say(f"[1/6] {sum(rows.values())} posts about a drawn world: {posts}")
+    ceilings = write_world(posts, rows, seed)
+    best = ceilings.population
     say("      the best F1 there is: " + ", ".join(f"{view} {best[view].f1:.1f}" for view in best))
 
-    detector = DEFAULT_DETECTOR if importlib.util.find_spec("detectron2") else TORCHVISION
     say(
-        f"\n[2/5] dgf extract-features {posts} --out {features} --detector {detector} --weights {RANDOM} "
-        f"--vgg-weights {RANDOM} --min-size {MIN_SIZE} --regions {REGIONS}"
+        f"\n[2/6] dgf extract-features {posts} --out {features} --detector {parts.detector} --weights "
+        f"{parts.detector_weights} --vgg-weights {parts.vgg} --regions {parts.regions} --threads 1 --workers 2"
     )
     extracted = extract_photos(
         ExtractSettings(
             posts,
             features,
-            detector=detector,
-            weights=RANDOM,
-            vgg_weights=RANDOM,
-            min_size=MIN_SIZE,
-            regions=REGIONS,
+            detector=parts.detector,
+            weights=parts.detector_weights,
+            vgg_weights=parts.vgg,
+            regions=parts.regions,
+            threads=1,
+            workers=2,
         )
     )
     say(f"      {extracted.rows} photos")
 
-    say(f"\n[3/5] dgf caption {posts} --features {features} --out {captions} --oscar {RANDOM} --beams 1")
-    caption_photos(CaptionSettings(posts, features, captions, oscar=RANDOM, beams=1))
+    say(
+        f"\n[3/6] dgf caption {posts} --features {features} --out {captions} --oscar {parts.captioner} --beams 1 "
+        f"--length {parts.length} --threads 1 --workers 2"
+    )
+    caption_photos(
+        CaptionSettings(
+            posts, features, captions, oscar=parts.captioner, beams=1, length=parts.length, threads=1, workers=2
+        )
+    )
 
-    words = " ".join(("--preset demo", *settings.overrides))
-    say(f"\n[4/5] dgf train {posts} --features {features} --captions {captions} --out {run} {words}")
-    data = {"path": str(posts), "features": str(features), "captions": str(captions)}
-    config = resolve_config("demo", overrides=settings.overrides, data=data)
-    trained = train(TrainSettings(config, run, resume=True))
-    say(f"      {trained.epochs} epochs, the best was {trained.best_epoch}")
+    evaluations: dict[str, Evaluation] = {}
+    shown = ("--features", str(features), "--captions", str(captions))
+    for number, (name, changes) in enumerate(RUNS.items(), start=4):
+        run = out / "runs" / name.replace(" ", "-")
+        words = [f"language_model={parts.language_model}", f"seed={seed}", *changes, *settings.overrides]
+        reads = ("--missing-images", "text-only") if name == TEXT_ALONE else shown
+        say(f"\n[{number}/6] {name}: dgf train {posts} {' '.join(reads)} --out {run} --preset demo {' '.join(words)}")
+        data = {"path": str(posts), "missing_images": "text-only"}
+        if name != TEXT_ALONE:
+            data |= {"features": str(features), "captions": str(captions), "missing_images": "error"}
+        config = resolve_config("demo", overrides=words, data=data)
+        trained = train(TrainSettings(config, run, resume=True, fetch=False))
+        explain = name == EVERYTHING
+        say(f"      {trained.epochs} epochs, the best was {trained.best_epoch}; dgf eval {run}{' --explain' * explain}")
+        evaluations[name] = evaluate(EvalSettings(run, explain=explain))
 
-    say(f"\n[5/5] dgf eval {run}\n")
-    evaluation = evaluate(EvalSettings(run))
-    say(table(evaluation.report, evaluation.scores))
+    # the same run on posts whose photos mean nothing
+    whole = evaluations[EVERYTHING]
+    elsewhere = out / "posts-with-other-photos"
+    write_with_irrelevant_photos(elsewhere, rows, seed)
+    run = Path(whole.report["run"])
+    evaluations[OTHERS] = evaluate(EvalSettings(run, out=out / "eval-other-photos", data={"path": str(elsewhere)}))
 
-    picture = out / "predictions.png"
-    draw_predictions(posts, evaluation.out / "predictions.jsonl", picture)
-    return DemoSummary(posts, run, evaluation.out, picture, time.perf_counter() - started)
-
-
-def draw_predictions(posts: Path, predictions: Path, picture: Path) -> None:
-    """Draw every test photo with its post above and the predicted relation below it."""
-    dataset = read_dataset(posts)
-    by_id = {post.id: post for post in dataset.splits["test"]}
-    tiles = []
-    for line in predictions.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        post = by_id[row["id"]]
-        photo = decode(read_bytes(dataset.image_root, post.image_ids[0]))
-        tiles.append(Tile(" ".join(post.tokens), photo, text=_verdict(post, row["relation"], row["probability"])))
-    write_sheet(tiles, picture, columns=3)
-
-
-def _verdict(post: Post, predicted: str, probability: float) -> str:
-    shown = f"{post.head.text} | {post.tail.text}: {predicted} ({probability:.0%})"
-    return shown if predicted == post.relation else f"{shown}, labeled {post.relation}"
+    test = ceilings.splits["test"]
+    sides = [
+        Reading(name, 100 * scores.f1, test["text" if name in (TEXT_ALONE, OTHERS) else "both"].f1)
+        for name in (TEXT_ALONE, EVERYTHING, NO_GATES, OTHERS)
+        if (scores := evaluations[name].scores)
+    ]
+    known = read_lines(posts / SIDE_FILE)
+    answers = {line["id"]: line for line in read_lines(whole.out / "predictions.jsonl")}
+    objects = read_seen(features)
+    attributed = judge_attributions(known, answers, objects)
+    store = FeatureStore.open(features, captions=captions)
+    told = {image_id: store.captions([store.row([image_id])])[0] for image_id in objects}
+    page = out / "report.html"
+    write_page(page, posts, sides, attributed, known, answers, objects, told)
+    write_json(out / "figures.json", {"runs": [asdict(side) for side in sides], "attributions": asdict(attributed)})
+    return DemoSummary(posts, run, page, sides, attributed, time.perf_counter() - started)

@@ -6,5 +6,6 @@ __all__ = [
     "detector",
     "language_model",
     "photos",
+    "places",
     "vgg",
 ]

@@ -4,11 +4,13 @@ from dgf.workflows.demo.painting import WORLD_CLASSES
 from dgf.workflows.demo.world.ceilings import Ceiling, Ceilings
 from dgf.workflows.demo.world.describe import NOUNS, describe, largest_things, named_things
 from dgf.workflows.demo.world.posts import (
+    SIDE_FILE,
     WORLD_RELATIONS,
     WORLD_ROWS,
     DrawnPost,
     draw_posts,
     training_scenes,
+    write_with_irrelevant_photos,
     write_world,
 )
 from dgf.workflows.demo.world.scene import Scene, Thing, draw_scene
@@ -16,6 +18,7 @@ from dgf.workflows.demo.world.staging import random_scene
 
 __all__ = [
     "NOUNS",
+    "SIDE_FILE",
     "WORLD_CLASSES",
     "WORLD_RELATIONS",
     "WORLD_ROWS",
@@ -31,5 +34,6 @@ __all__ = [
     "named_things",
     "random_scene",
     "training_scenes",
+    "write_with_irrelevant_photos",
     "write_world",
 ]

@@ -103,12 +103,31 @@ def write_world(folder: Path, rows: Mapping[str, int] = WORLD_ROWS, seed: int = 
         for post in drawn:
             draw_scene(post.scene).save(photos / str(post.row["img_id"]), quality=post.quality)
         write_atomic(folder / "txt" / f"ours_{split}.txt", "".join(f"{post.row}\n" for post in drawn).encode())
-    write_json(folder / "ours_rel2id.json", {relation: index for index, relation in enumerate(WORLD_RELATIONS)})
+    _write_relations(folder)
     lines = [json.dumps(post.known()) + "\n" for drawn in posts.values() for post in drawn]
     write_atomic(folder / SIDE_FILE, "".join(lines).encode())
     ceilings = find_ceilings({split: [post.case for post in drawn] for split, drawn in posts.items()})
     write_json(folder / CEILING_FILE, asdict(ceilings))
     return ceilings
+
+
+def write_with_irrelevant_photos(folder: Path, rows: Mapping[str, int] = WORLD_ROWS, seed: int = 0) -> None:
+    """Write the posts of `write_world` once more, each with a photo of its split that means nothing.
+
+    No photo is copied: what was extracted from the world has them all, under the same ids.
+    """
+    (folder / "txt").mkdir(parents=True, exist_ok=True)
+    for split, drawn in draw_posts(rows, seed).items():
+        empty = [post.row["img_id"] for post in drawn if post.case.photo_role == "irrelevant"]
+        lines = (
+            [str({**post.row, "img_id": empty[i % len(empty)]}) + "\n" for i, post in enumerate(drawn)] if empty else []
+        )
+        write_atomic(folder / "txt" / f"ours_{split}.txt", "".join(lines).encode())
+    _write_relations(folder)
+
+
+def _write_relations(folder: Path) -> None:
+    write_json(folder / "ours_rel2id.json", {relation: index for index, relation in enumerate(WORLD_RELATIONS)})
 
 
 def find_ceilings(drawn: Mapping[str, list[Case]]) -> Ceilings:
