@@ -25,8 +25,8 @@ def demo_command(out: Path, seed: int, overrides: tuple[str, ...]) -> None:
 
     summary = demo(DemoSettings(overrides, out, seed), click.echo)
     click.echo(f"\n{'test posts':<34}{'micro F1':>9}{'best possible':>15}")
-    for side in summary.sides:
-        click.echo(f"{side.name:<34}{side.f1:9.1f}{side.best:15.1f}")
+    for reading in summary.readings:
+        click.echo(f"{reading.name:<34}{reading.f1:9.1f}{reading.best:15.1f}")
     told_apart, found = summary.attributed.told_apart, summary.attributed.found
     if told_apart is not None:
         click.echo(f"\nphotos that help and photos that mean nothing, told apart by effect: AUC {told_apart:.2f}")

@@ -20,7 +20,7 @@ def test_the_demo_ends_with_a_report_and_a_second_run_goes_on_from_it(tmp_path: 
     said: list[str] = []
     summary = demo(settings, said.append, FEW)
     assert sum(line.strip().startswith(f"[{step}/6]") for line in said for step in range(1, 7)) == 6
-    assert [side.name for side in summary.sides] == [
+    assert [reading.name for reading in summary.readings] == [
         "text alone",
         "everything",
         "without gates",

@@ -30,9 +30,11 @@ class Card:
     """One post as the page shows it.
 
     Args:
-        before: The sentence up to the first mention, `first` that mention, and so on to its end.
-        role: Of the photo.
+        pieces: Each word of the sentence, and `head`, `tail` or nothing for the mention it is in.
+        role: Of the photo: helpful, irrelevant or misleading.
         right: Whether the prediction is the post's relation.
+        effect: What the photo did for the prediction, as a difference of log-probabilities.
+        photo: The JPEG in base64, `size` its width and height.
         boxes: Left, top, width, height, class, and how much the object did, 0 to 1.
     """
 
@@ -53,7 +55,7 @@ class Card:
 def write_page(
     path: Path,
     posts: Path,
-    sides: Sequence[Reading],
+    readings: Sequence[Reading],
     attributed: Attributed,
     known: Sequence[Mapping[str, Any]],
     answers: Mapping[str, Mapping[str, Any]],
@@ -65,7 +67,7 @@ def write_page(
     Args:
         path: Where to.
         posts: The data set.
-        sides: What was trained.
+        readings: What was trained.
         attributed: What the attributions are worth.
         known: Lines of the world's side file.
         answers: Lines of `predictions.jsonl` with effects, by post.
@@ -79,7 +81,7 @@ def write_page(
         _card(by_id[line["id"]], line, answers[line["id"]], objects[image_id_of(line)], captions, dataset.image_root)
         for line in _chosen(known, answers)
     ]
-    page = environment.get_template("report.html").render(sides=sides, attributed=attributed, cards=cards)
+    page = environment.get_template("report.html").render(readings=readings, attributed=attributed, cards=cards)
     write_atomic(path, page.encode())
 
 

@@ -24,10 +24,10 @@ def page_of(folder: Path) -> str:
         if line["id"].startswith("test:")
     }
     objects = {image_id_of(line): SeenObjects(np.array([[1, 2, 31, 42]], np.float32), ("ball",)) for line in known}
-    sides = [Reading("text alone", 61.0, 66.7), Reading("everything", 95.4, 98.6)]
+    readings = [Reading("text alone", 61.0, 66.7), Reading("everything", 95.4, 98.6)]
     captions = dict.fromkeys(objects, f"a ball {SCRIPT}")
     page = folder / "report.html"
-    write_page(page, posts, sides, Attributed(0.86, None), known, answers, objects, captions)
+    write_page(page, posts, readings, Attributed(0.86, None), known, answers, objects, captions)
     return page.read_text(encoding="utf-8")
 
 
