@@ -114,15 +114,15 @@ def write_world(folder: Path, rows: Mapping[str, int] = WORLD_ROWS, seed: int = 
 def write_with_irrelevant_photos(folder: Path, rows: Mapping[str, int] = WORLD_ROWS, seed: int = 0) -> None:
     """Write the posts of `write_world` once more, each with a photo of its split that means nothing.
 
-    No photo is copied: what was extracted from the world has them all, under the same ids.
+    No photo is copied: what was extracted from the world has them all, under the same ids. A split without such a photo
+    is left out.
     """
     (folder / "txt").mkdir(parents=True, exist_ok=True)
     for split, drawn in draw_posts(rows, seed).items():
         empty = [post.row["img_id"] for post in drawn if post.case.photo_role == "irrelevant"]
-        lines = (
-            [str({**post.row, "img_id": empty[i % len(empty)]}) + "\n" for i, post in enumerate(drawn)] if empty else []
-        )
-        write_atomic(folder / "txt" / f"ours_{split}.txt", "".join(lines).encode())
+        if empty:
+            lines = [str({**post.row, "img_id": empty[i % len(empty)]}) + "\n" for i, post in enumerate(drawn)]
+            write_atomic(folder / "txt" / f"ours_{split}.txt", "".join(lines).encode())
     _write_relations(folder)
 
 

@@ -1,5 +1,6 @@
 """The world on disk: the same for the same seed, readable as MNRE, and only its evidence gives a relation away."""
 
+import ast
 import io
 import json
 import random
@@ -16,7 +17,16 @@ from sklearn.tree import DecisionTreeClassifier
 
 from dgf.pipeline.photos import find_image
 from dgf.pipeline.posts import NONE, read_dataset
-from dgf.workflows.demo.world import WORLD_RELATIONS, DrawnPost, draw_posts, draw_scene, training_scenes, write_world
+from dgf.workflows.demo.world import (
+    SIDE_FILE,
+    WORLD_RELATIONS,
+    DrawnPost,
+    draw_posts,
+    draw_scene,
+    training_scenes,
+    write_with_irrelevant_photos,
+    write_world,
+)
 from dgf.workflows.demo.world.evidence import list_cases
 from dgf.workflows.demo.world.grammar import CORES, write_sentence
 from dgf.workflows.demo.world.names import Names
@@ -163,3 +173,18 @@ def test_no_name_is_made_twice() -> None:
     made = [names.entity(kind, random.Random(0)) for kind in ("per", "org", "loc", "misc") for _ in range(20)]
     made += [names.handle(random.Random(0)) for _ in range(20)]
     assert len(set(made)) == len(made)
+
+
+def test_posts_with_irrelevant_photos_differ_in_their_photos_alone(tmp_path: Path) -> None:
+    rows = {"train": 30, "val": 1, "test": 30}
+    write_world(tmp_path / "world", rows)
+    write_with_irrelevant_photos(tmp_path / "others", rows)
+    known = {line["photo"]: line for line in map(json.loads, (tmp_path / "world" / SIDE_FILE).read_text().splitlines())}
+    for split in ("train", "test"):
+        texts = [(tmp_path / name / f"txt/ours_{split}.txt").read_text().splitlines() for name in ("world", "others")]
+        before, after = ([ast.literal_eval(line) for line in lines] for lines in texts)
+        shown = {row["img_id"] for row in after}
+        assert len(shown) > 1 and all(known[photo]["photo_role"] == "irrelevant" for photo in shown)
+        assert [row | {"img_id": ""} for row in before] == [row | {"img_id": ""} for row in after]
+    assert known["drawn_val_0000.jpg"]["photo_role"] != "irrelevant"
+    assert not (tmp_path / "others/txt/ours_val.txt").exists()  # which would hold no row
