@@ -3,6 +3,7 @@
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dgf.model.backbone import Backbone
@@ -32,7 +33,9 @@ class TextInput(nn.Module):
         size = backbone.vocab_size
         embedded = backbone.embed(tokens.clamp(max=size - 1))
         if self.markers is not None:
-            marked = self.markers[(tokens - size).clamp(0, 3)]
+            marked = F.embedding(
+                (tokens - size).clamp(0, 3), self.markers
+            )  # an index's gradient does not repeat on threads
             embedded = torch.where((tokens >= size).unsqueeze(-1), marked, embedded)
         fed: Tensor = self.fc(embedded)
         return fed
