@@ -105,7 +105,10 @@ def attend(
     """
     shared = query.shape[1] // keys[0].states.shape[1]
     if query.device.type != PLAIN_ON:
-        key, value = (torch.cat([piece.states for piece in pieces], 2) for pieces in (keys, values))
+        key, value = (
+            torch.cat([piece.states for piece in pieces], 2) if len(pieces) > 1 else pieces[0].states
+            for pieces in (keys, values)
+        )
         if shared > 1:
             key, value = key.repeat_interleave(shared, 1), value.repeat_interleave(shared, 1)
         return F.scaled_dot_product_attention(query, key, value, attn_mask=seen, dropout_p=dropout, scale=scale)

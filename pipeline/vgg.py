@@ -18,7 +18,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.weights import WeightSource, fill_network, identify_weights, read_weights, resolve_weights, seeded
 
 EDGE = 224
-PUBLISHED_WIDTHS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
+PUBLISHED_WIDTHS = tuple(int(entry) for entry in torchvision.models.vgg.cfgs["D"] if entry != "M")
 
 _CONVOLUTIONS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # places among torchvision's `features`
 

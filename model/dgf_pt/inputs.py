@@ -33,9 +33,8 @@ class TextInput(nn.Module):
         size = backbone.vocab_size
         embedded = backbone.embed(tokens.clamp(max=size - 1))
         if self.markers is not None:
-            marked = F.embedding(
-                (tokens - size).clamp(0, 3), self.markers
-            )  # an index's gradient does not repeat on threads
+            # an index would do the same, but its gradient does not repeat on several threads
+            marked = F.embedding((tokens - size).clamp(0, 3), self.markers)
             embedded = torch.where((tokens >= size).unsqueeze(-1), marked, embedded)
         fed: Tensor = self.fc(embedded)
         return fed

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torchvision.ops import box_iou
 
 from dgf.pipeline.shards import ShardFolder, read_layout, read_rows, read_text
 
@@ -90,10 +92,11 @@ def image_id_of(post: Mapping[str, Any]) -> str:
 
 def shows_what_matters(box: Sequence[float], things: Sequence[Mapping[str, Any]]) -> bool:
     """Say whether the drawn thing that a detected box (left, top, right, bottom) shows best is one that matters."""
-    overlap, matters = max(
-        ((_overlap(box, thing["box"]), bool(thing["matters"])) for thing in things), default=(0, False)
-    )
-    return matters and overlap >= SAME_THING
+    if not things:
+        return False
+    overlaps = box_iou(torch.tensor([[*box]]), torch.tensor([thing["box"] for thing in things]))[0]  # (n,)
+    best = int(overlaps.argmax())
+    return bool(things[best]["matters"]) and float(overlaps[best]) >= SAME_THING
 
 
 def area_under_curve(larger: Sequence[float], smaller: Sequence[float]) -> float:
@@ -105,16 +108,3 @@ def area_under_curve(larger: Sequence[float], smaller: Sequence[float]) -> float
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Read JSON Lines that this project wrote."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def _overlap(one: Sequence[float], other: Sequence[float]) -> float:
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return float(shared / (_area(one) + _area(other) - shared))
-
-
-def _area(box: Sequence[float]) -> float:
-    return float((box[2] - box[0]) * (box[3] - box[1]))

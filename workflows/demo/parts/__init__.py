@@ -7,5 +7,6 @@ __all__ = [
     "language_model",
     "photos",
     "places",
+    "rebuild",
     "vgg",
 ]

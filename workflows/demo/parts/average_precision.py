@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
+import torch
+from torchvision.ops import box_iou
 
 from dgf.pipeline.detectors import Detections, Detector
 from dgf.workflows.demo.parts.photos import HELD_OUT, DrawnPhoto, drawn_photos
@@ -18,7 +19,6 @@ SEEN = 0.3
 """Visible share of a thing that a detector must find; for the others it is neither praised nor blamed."""
 
 _OVERLAP = 0.5
-_Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ def score_detections(scenes: Sequence[Scene], found: Sequence[Detections], objec
             if thing.visible < SEEN:
                 continue
             things[thing.kind] += 1
-            near = np.flatnonzero(_overlaps(thing.box, boxes) >= _OVERLAP)  # by descending score
+            overlaps = box_iou(torch.tensor([thing.box]), torch.from_numpy(boxes))[0].numpy()  # (n,)
+            near = np.flatnonzero(overlaps >= _OVERLAP)  # by descending score
             hits[thing.kind] += bool((classes[near] == WORLD_CLASSES.index(thing.kind)).any())
             if len(near):
                 confusions[thing.kind, WORLD_CLASSES[classes[near[0]]]] += 1
@@ -107,12 +108,3 @@ def average_precision(scenes: Sequence[Scene], found: Sequence[Detections]) -> f
         evaluation.accumulate()
     precision = evaluation.eval["precision"][0, :, :, 0, -1]  # (101, kinds), -1 for a kind that is not there
     return float(precision[precision > -1].mean())
-
-
-def _overlaps(box: tuple[float, float, float, float], others: _Floats) -> _Floats:
-    """IoU of a box with each of (n, 4) others, (n,)."""
-    corner = np.maximum(others[:, :2], box[:2])
-    sides = np.clip(np.minimum(others[:, 2:], box[2:]) - corner, 0, None)
-    both = sides.prod(1)
-    overlaps: _Floats = both / ((box[2] - box[0]) * (box[3] - box[1]) + (others[:, 2:] - others[:, :2]).prod(1) - both)
-    return overlaps

@@ -6,7 +6,6 @@
 import logging
 import random
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -37,6 +36,7 @@ from dgf.pipeline.jobs.rows import box_features
 from dgf.pipeline.shards import to_float16
 from dgf.workflows.demo.parts.detector import DETECTOR_FOLDER
 from dgf.workflows.demo.parts.photos import DrawnPhoto, drawn_photos
+from dgf.workflows.demo.parts.rebuild import rebuild
 from dgf.workflows.demo.world import WORLD_CLASSES, describe
 
 CAPTIONER = Path(__file__).with_name("weights") / "captioner"
@@ -187,5 +187,4 @@ def save_captioner(checkpoint: OscarCheckpoint, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train_captioner(Path(sys.argv[1]))
+    rebuild("captioner", train_captioner)

@@ -5,7 +5,6 @@ learns, a linear layer learns to read a jersey's or a crest's club from the feat
 attention learned attributes: what models read later should tell one club from another. The layer is thrown away.
 """
 
-import argparse
 import logging
 import shutil
 import time
@@ -24,13 +23,12 @@ from dgf.pipeline.detectors import DetectorSpec, InputSize
 from dgf.pipeline.detectors.detectron2_config import detectron2_input_size, read_detectron2_config
 from dgf.pipeline.files import write_atomic
 from dgf.workflows.demo.painting import CLUB_COLORS
-from dgf.workflows.demo.parts.photos import TRAINING, DrawnPhoto, batches_of_one_shape, drawn_photos
+from dgf.workflows.demo.parts.photos import LEAST_VISIBLE, TRAINING, DrawnPhoto, batches_of_one_shape, drawn_photos
+from dgf.workflows.demo.parts.rebuild import rebuild
 from dgf.workflows.demo.world import WORLD_CLASSES, Thing
 
 DETECTOR_FOLDER = Path(__file__).with_name("weights") / "detector"
 STEPS, BATCH = 1800, 8
-LEAST_VISIBLE = 0.25
-"""Of a thing to be learned: of less, nobody could say what it is."""
 
 _RATE, _WARM_UP = 2e-3, 150
 _CLUBS = 0.3  # weight of the loss on clubs
@@ -134,7 +132,4 @@ def _losses(network: Any, clubs: nn.Module, inputs: Sequence[dict[str, Any]]) ->
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    parser = argparse.ArgumentParser(description="Train the demo's Faster R-CNN on drawn photos.")
-    parser.add_argument("out", type=Path, help="a folder for config.yaml and model.safetensors")
-    train_detector(parser.parse_args().out, logging.info)
+    rebuild("Faster R-CNN", lambda out: train_detector(out, logging.info))

@@ -6,7 +6,6 @@
 import logging
 import math
 import random
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -20,6 +19,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from dgf.workflows.data import train_tokenizer
+from dgf.workflows.demo.parts.rebuild import rebuild
 from dgf.workflows.demo.world import DrawnPost, describe, draw_posts
 
 LANGUAGE_MODEL = Path(__file__).parent / "weights" / "language_model"
@@ -143,5 +143,4 @@ def unigram_bits(tokenizer: PreTrainedTokenizerBase, known: Sequence[str], texts
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train_language_model(Path(sys.argv[1]))
+    rebuild("language model", train_language_model)

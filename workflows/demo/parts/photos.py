@@ -15,6 +15,9 @@ from dgf.workflows.demo.world import Scene, draw_scene, training_scenes
 TRAINING, HELD_OUT = 0, 1
 """Seeds of the scenes that the parts learn from, and of those that they are measured on."""
 
+LEAST_VISIBLE = 0.25
+"""Of a thing to be learned: of less, nobody could say what it is."""
+
 _QUALITIES = (60, 95)
 
 

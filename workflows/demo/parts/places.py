@@ -1,11 +1,11 @@
 """Where the trained parts lie, each as an option of a command takes it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from dgf.workflows.demo.parts.captioner import CAPTION_LENGTH, REGIONS_SHOWN
-
-_WEIGHTS = Path(__file__).parent / "weights"
+from dgf.workflows.demo.parts.captioner import CAPTION_LENGTH, CAPTIONER, REGIONS_SHOWN
+from dgf.workflows.demo.parts.detector import DETECTOR_FOLDER
+from dgf.workflows.demo.parts.language_model import LANGUAGE_MODEL
+from dgf.workflows.demo.parts.vgg import VGG_WEIGHTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class Parts:
 
 
 def find_parts() -> Parts:
-    """Find the parts beside this file."""
+    """Find the parts that came with the package."""
     return Parts(
-        detector=f"detectron2:{_WEIGHTS / 'detector' / 'config.yaml'}",
-        detector_weights=str(_WEIGHTS / "detector" / "model.safetensors"),
-        vgg=str(_WEIGHTS / "vgg" / "model.safetensors"),
-        captioner=str(_WEIGHTS / "captioner"),
-        language_model=str(_WEIGHTS / "language_model"),
+        detector=f"detectron2:{DETECTOR_FOLDER / 'config.yaml'}",
+        detector_weights=str(DETECTOR_FOLDER / "model.safetensors"),
+        vgg=str(VGG_WEIGHTS),
+        captioner=str(CAPTIONER),
+        language_model=str(LANGUAGE_MODEL),
         regions=REGIONS_SHOWN,
         length=CAPTION_LENGTH,
     )

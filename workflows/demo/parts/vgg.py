@@ -6,7 +6,6 @@ layers, thrown away at the end, say what there is to learn: one reads the kinds 
 mean of its 49 blocks, the other the kinds at each block from that block.
 """
 
-import argparse
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -23,7 +22,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from dgf.pipeline.files import write_atomic
 from dgf.pipeline.vgg import BlockExtractor, vgg_layers
 from dgf.workflows.demo.painting import BACKDROPS
-from dgf.workflows.demo.parts.photos import HELD_OUT, TRAINING, DrawnPhoto, drawn_photos
+from dgf.workflows.demo.parts.photos import HELD_OUT, LEAST_VISIBLE, TRAINING, DrawnPhoto, drawn_photos
+from dgf.workflows.demo.parts.rebuild import rebuild
 from dgf.workflows.demo.world import WORLD_CLASSES, Scene
 
 VGG_WEIGHTS = Path(__file__).with_name("weights") / "vgg" / "model.safetensors"
@@ -33,7 +33,6 @@ WIDTHS = (8, 8, 16, 16, 32, 32, 32, 64, 64, 64, 128, 128, 128)
 PHOTOS = 12_800
 _BATCH, _RATE = 16, 3e-3
 _SIDE = 7
-_LEAST_VISIBLE = 0.25
 _PLACES = tuple(BACKDROPS)
 
 
@@ -142,7 +141,7 @@ def label_scenes(scenes: Sequence[Scene]) -> Labels:
     for index, scene in enumerate(scenes):
         width, height = scene.size
         for thing in scene.things:
-            if thing.visible < _LEAST_VISIBLE:
+            if thing.visible < LEAST_VISIBLE:
                 continue
             number = WORLD_CLASSES.index(thing.kind)
             kinds[index, number] = 1
@@ -170,7 +169,4 @@ def save_merged(features: nn.Sequential, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    parser = argparse.ArgumentParser(description="Train the demo's VGG16 on drawn photos.")
-    parser.add_argument("out", type=Path, help="a folder for model.safetensors")
-    train_vgg(parser.parse_args().out, logging.info)
+    rebuild("VGG16", lambda out: train_vgg(out, logging.info))
