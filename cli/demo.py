@@ -34,5 +34,6 @@ def demo_command(out: Path, seed: int, overrides: tuple[str, ...]) -> None:
         click.echo(f"where the photo decides, the object with the largest effect matters: {found:.0%}")
     click.echo(f"\nDone in {summary.seconds:.0f} s. Look at")
     click.echo(f"  {summary.page}  posts, boxes, captions, predictions and what the photo did for them")
-    click.echo(f"  {summary.run}  the run that reads everything: dgf predict {summary.run} POSTS ...")
+    run = summary.run if summary.kept is None else "demo"
+    click.echo(f"  {summary.run}  the run that reads everything: dgf predict {run} POSTS ...")
     click.echo(f"  {summary.posts}/  the data set in MNRE's layout")

@@ -18,6 +18,7 @@ from dgf.pipeline.posts import Dataset, read_dataset
 from dgf.workflows.caption import caption
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import OF_FILES, caption_files, open_corpus, text_only_words
+from dgf.workflows.demo.kept import find_run
 from dgf.workflows.devices import choose_device
 from dgf.workflows.extract import check_photos, extract
 from dgf.workflows.scoring import answer, check_answers_place
@@ -41,6 +42,7 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
     Raises:
         UserError: If the run, the posts or the weights do not serve.
     """
+    settings = replace(settings, run=find_run(settings.run))
     folder = RunFolder(settings.run)
     config = folder.finished_config()
     _check_places(settings)

@@ -14,9 +14,13 @@ FEW = {"train": 24, "val": 8, "test": 12}
 
 
 @pytest.mark.slow
-def test_the_demo_ends_with_a_report_and_a_second_run_goes_on_from_it(tmp_path: Path) -> None:
+def test_the_demo_ends_with_a_report_and_a_second_run_goes_on_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("detectron2", reason="the demo's detector is detectron2's")
-    settings = DemoSettings(("optim.epochs=1",), tmp_path / "demo")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)  # where no folder is called demo
+    settings = DemoSettings((), tmp_path / "demo-run")
     said: list[str] = []
     summary = demo(settings, said.append, FEW)
     assert sum(line.strip().startswith(f"[{step}/6]") for line in said for step in range(1, 7)) == 6
@@ -32,12 +36,20 @@ def test_the_demo_ends_with_a_report_and_a_second_run_goes_on_from_it(tmp_path: 
     assert b"data:image/jpeg" in page
 
     weights = (summary.run / "model.safetensors").read_bytes()
-    figures = (tmp_path / "demo/figures.json").read_bytes()
+    figures = (tmp_path / "demo-run/figures.json").read_bytes()
     again = demo(settings, said.append, FEW)
     assert again.page.read_bytes() == page
-    assert (tmp_path / "demo/figures.json").read_bytes() == figures
+    assert (tmp_path / "demo-run/figures.json").read_bytes() == figures
     assert (again.run / "model.safetensors").read_bytes() == weights
     assert again.seconds < summary.seconds
+
+    # what it kept answers for posts in which photos are seen, as the run itself did for them
+    posts = summary.posts / "txt/ours_test.txt"
+    result = CliRunner().invoke(cli, ["predict", "demo", str(posts)])
+    assert result.exit_code == 0, result.stderr
+    answers = {line["id"]: line["relation"] for line in map(json.loads, result.stdout.splitlines())}
+    lines = (summary.run / "eval-test/predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert list(answers.values()) == [json.loads(line)["relation"] for line in lines]
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from dgf.pipeline.files import write_json
 from dgf.workflows.caption import caption_photos
 from dgf.workflows.config import resolve_config
 from dgf.workflows.demo.attributed import Attributed, judge_attributions, read_lines, read_seen
+from dgf.workflows.demo.kept import keep_run
 from dgf.workflows.demo.page import Reading, write_page
 from dgf.workflows.demo.parts.places import Parts, find_parts
 from dgf.workflows.demo.world import SIDE_FILE, WORLD_ROWS, write_with_irrelevant_photos, write_world
@@ -44,7 +45,8 @@ class DemoSummary:
 
     Args:
         posts: The drawn data set.
-        run: The run that reads everything.
+        run: The run that reads everything, and `kept` the copy of it that `dgf predict demo` takes; None of a demo
+            that was told to train otherwise.
         page: The report.
         readings: F1 of each run beside the best that there is.
         attributed: What the attributions of `run` are worth.
@@ -53,6 +55,7 @@ class DemoSummary:
 
     posts: Path
     run: Path
+    kept: Path | None
     page: Path
     readings: Sequence[Reading]
     attributed: Attributed
@@ -106,7 +109,8 @@ def demo(settings: DemoSettings, say: Callable[[str], None], rows: Mapping[str, 
     page = out / "report.html"
     write_page(page, made.posts, readings, attributed, known, answers, objects, told)
     write_json(out / "figures.json", {"runs": list(map(asdict, readings)), "attributions": asdict(attributed)})
-    return DemoSummary(made.posts, run, page, readings, attributed, time.perf_counter() - started)
+    kept = None if settings.overrides else keep_run(run)
+    return DemoSummary(made.posts, run, kept, page, readings, attributed, time.perf_counter() - started)
 
 
 def _read_photos(made: Made, parts: Parts, say: Callable[[str], None]) -> None:
