@@ -3,17 +3,9 @@
 from dgf.workflows.scoring.answers import Answers, Predictions, answer, predict
 from dgf.workflows.scoring.effects import summarize_effects
 from dgf.workflows.scoring.metrics import RelationScores, Scores, score
-from dgf.workflows.scoring.report import (
-    check_answers_place,
-    check_report_place,
-    comparison_line,
-    over_seeds,
-    seeds_table,
-    table,
-    write_predictions,
-    write_report,
-)
+from dgf.workflows.scoring.record import check_answers_place, check_report_place, write_predictions, write_report
 from dgf.workflows.scoring.significance import Comparison, compare
+from dgf.workflows.scoring.tables import comparison_line, over_seeds, seeds_table, table
 
 __all__ = [
     "Answers",

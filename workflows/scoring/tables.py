@@ -1,74 +1,15 @@
-"""What `dgf eval` writes and shows: report.json, predictions.jsonl, a table for the terminal."""
+"""What `dgf eval` shows: figures of one run, of several, and of two systems, laid out for the terminal."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
-from dgf.pipeline.errors import UserError
-from dgf.pipeline.files import write_atomic, write_json
 from dgf.workflows.data import text_only_words
-from dgf.workflows.scoring.answers import ALWAYS, SOMETIMES
 from dgf.workflows.scoring.effects import effects_table
 from dgf.workflows.scoring.metrics import Scores
 from dgf.workflows.scoring.significance import FEWEST_RUNS, Comparison
 
-_FOREIGN = "is there, and dgf did not write it: it is not overwritten"
-
 FIGURES = ("accuracy", "precision", "recall", "f1", "macro_f1")
-
-
-def check_report_place(folder: Path) -> None:
-    """See that writing a report into a folder replaces nothing but an earlier report.
-
-    Raises:
-        UserError: A file of that name is there which `dgf eval` did not write.
-    """
-    report = folder / "report.json"
-    if report.exists() and not _is_report(report):
-        raise UserError(f"{report}: {_FOREIGN}", "Name another folder as --out.")
-    check_answers_place(folder / "predictions.jsonl", "Name another folder as --out.")
-
-
-def check_answers_place(file: Path, hint: str) -> None:
-    """See that writing answers to a file replaces nothing but earlier answers.
-
-    Raises:
-        UserError: The file is there, and `dgf` did not write it.
-    """
-    if file.exists() and not _are_answers(file):
-        raise UserError(f"{file}: {_FOREIGN}", hint)
-
-
-def _is_report(file: Path) -> bool:
-    try:
-        content = file.read_text(encoding="utf-8")
-        return not content or {"run", "protocol", "metric", "scores"} <= json.loads(content).keys()
-    except (OSError, ValueError, AttributeError, RecursionError):
-        return False
-
-
-def _are_answers(file: Path) -> bool:
-    """Whether every line holds the keys of an answer and no others; an empty file has nothing to lose."""
-    try:
-        with file.open(encoding="utf-8") as lines:
-            rows = [json.loads(line).keys() for line in lines]
-    except (OSError, ValueError, AttributeError, RecursionError):
-        return False
-    return all(row >= ALWAYS and row <= ALWAYS | SOMETIMES for row in rows)
-
-
-def write_report(folder: Path, report: Mapping[str, Any], scores: Scores | None) -> None:
-    """Write `report.json`: how it was measured, then the figures (None where no row has a relation)."""
-    write_json(folder / "report.json", {**report, "scores": asdict(scores) if scores else None})
-
-
-def write_predictions(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write `predictions.jsonl`, one object a row; it holds no gold relation, so labels cannot change a byte of it."""
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    write_atomic(folder / "predictions.jsonl", lines.encode())
 
 
 def table(report: Mapping[str, Any], scores: Scores | None) -> str:
