@@ -2,6 +2,8 @@
 
 from dgf.workflows.scoring.answers import Answers, Predictions, answer, predict
 from dgf.workflows.scoring.effects import summarize_effects
+from dgf.workflows.scoring.groups import group_rows
+from dgf.workflows.scoring.intervals import Intervals, estimate_intervals, f1_interval
 from dgf.workflows.scoring.metrics import RelationScores, Scores, score
 from dgf.workflows.scoring.record import check_answers_place, check_report_place, write_predictions, write_report
 from dgf.workflows.scoring.significance import Comparison, compare
@@ -10,6 +12,7 @@ from dgf.workflows.scoring.tables import comparison_line, over_seeds, seeds_tabl
 __all__ = [
     "Answers",
     "Comparison",
+    "Intervals",
     "Predictions",
     "RelationScores",
     "Scores",
@@ -18,6 +21,9 @@ __all__ = [
     "check_report_place",
     "compare",
     "comparison_line",
+    "estimate_intervals",
+    "f1_interval",
+    "group_rows",
     "over_seeds",
     "predict",
     "score",
