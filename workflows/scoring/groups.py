@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from dgf.pipeline.posts import Post
 
 Groups = NDArray[np.int64]
-"""(n,) number of the group of each row, from 0 on."""
+"""(n,) number of the group of each row."""
 
 
 def group_rows(posts: Sequence[Post]) -> Groups:
@@ -20,12 +20,13 @@ def group_rows(posts: Sequence[Post]) -> Groups:
     size = len(posts)
     links = coo_array((np.ones(size), (sentences, size + photos)), shape=(2 * size, 2 * size))
     _, found = connected_components(links, directed=False)
-    return np.asarray(np.unique(found[sentences], return_inverse=True)[1], np.int64)
+    return np.asarray(found[sentences], np.int64)
 
 
 def sum_groups(groups: Groups, *columns: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Sum (n,) columns over the rows of each group -> (G, C)."""
-    return np.stack([np.bincount(groups, column.astype(np.float64)) for column in columns], axis=1)
+    """Sum (n,) columns over the rows of each group that is there -> (G, C)."""
+    present = np.unique(groups, return_inverse=True)[1]
+    return np.stack([np.bincount(present, column.astype(np.float64)) for column in columns], axis=1)
 
 
 def _numbers(names: Iterable[Hashable]) -> NDArray[np.int64]:

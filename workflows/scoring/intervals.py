@@ -72,8 +72,7 @@ def f1_interval(
     gold: NDArray[np.int64], predicted: NDArray[np.int64], counted: NDArray[np.bool_], groups: Groups, seed: int = 0
 ) -> Interval | None:
     """Return the 95% interval of micro F1 over the `counted` relations alone; arguments as above."""
-    present = np.unique(groups, return_inverse=True)[1]
-    sums = sum_groups(present, (gold == predicted) & counted[gold], counted[predicted], counted[gold])
+    sums = sum_groups(groups, (gold == predicted) & counted[gold], counted[predicted], counted[gold])
     if len(sums) < FEWEST_GROUPS:
         return None
     hits, guessed, there = (_draw(len(sums), seed) @ sums).T
