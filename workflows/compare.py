@@ -21,7 +21,7 @@ from dgf.workflows.scoring import (
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class SystemRuns:
     """Runs that differ in their seed.
 
     Args:
@@ -47,14 +47,14 @@ def report_places(out: Path | None, runs: Sequence[Path]) -> list[Path | None]:
     return [out / f"{number}-{run.resolve().name}" for number, run in enumerate(runs, 1)]
 
 
-def side_of(runs: Sequence[Evaluation]) -> Side:
+def side_of(runs: Sequence[Evaluation]) -> SystemRuns:
     """Put runs together; those of different rows have a mean, and no interval."""
     scores = [run.scores for run in runs if run.scores is not None]
     first, known, interval = runs[0], runs[0].gold >= 0, None
     if known.any() and all(_alike(first, run) for run in runs):
         answers = [run.predicted[known] for run in runs]
         interval = mean_interval(first.gold[known], answers, first.labels.none, first.groups[known])
-    return Side(tuple(runs), over_seeds(scores) if scores else None, interval)
+    return SystemRuns(tuple(runs), over_seeds(scores) if scores else None, interval)
 
 
 def compare_runs(ours: Sequence[Evaluation], others: Sequence[Evaluation]) -> Comparison:
@@ -77,7 +77,7 @@ def compare_runs(ours: Sequence[Evaluation], others: Sequence[Evaluation]) -> Co
     return compare(first.gold[known], our_answers, other_answers, first.labels.none, first.groups[known])
 
 
-def record_comparison(out: Path, ours: Side, against: Side | None, test: Comparison | None) -> None:
+def record_comparison(out: Path, ours: SystemRuns, against: SystemRuns | None, test: Comparison | None) -> None:
     """Write `comparison.json` into a folder that `report_places` has looked at."""
     report = ours.runs[0].report
     content = {
@@ -91,7 +91,7 @@ def record_comparison(out: Path, ours: Side, against: Side | None, test: Compari
     write_comparison(out, content)
 
 
-def _recorded(side: Side) -> dict[str, Any]:
+def _recorded(side: SystemRuns) -> dict[str, Any]:
     said = ("run", "seed", "protocol", "protocols", "oracle")
     each = []
     for run in side.runs:

@@ -126,10 +126,13 @@ def test_a_report_has_the_keys_of_its_schema_also_without_relations(run: Path, t
     assert report["by_share"][-1]["f1"] == report["scores"]["f1"]
     assert "60% of the photos (3)" in done.out
     alone = dgf("eval", run, "--device", "cpu", "--image-share", 0, "--out", tmp_path / "text")
-    assert report_of(tmp_path / "text")["scores"]["f1"] == report["by_share"][0]["f1"] and "part" not in alone.out
+    assert (
+        report_of(tmp_path / "text")["scores"]["f1"] == report["by_share"][0]["f1"]
+        and "% of the photos (" not in alone.out
+    )
 
     # rows to be classified, of which nothing is known
-    rows = [json.loads(line) for line in (run.parent / "test.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (run.parent / "posts" / "test.jsonl").read_text().splitlines()]
     unknown = "".join(json.dumps({k: v for k, v in row.items() if k != "relation"}) + "\n" for row in rows)
     (tmp_path / "posts.jsonl").write_text(unknown)
     data = {"path": str(tmp_path / "posts.jsonl")}
@@ -164,7 +167,7 @@ def test_the_report_says_where_everything_came_from(run: Path, tmp_path: Path) -
 def test_given_types_are_named_with_their_digest_beside_every_figure(entity_types: str, tmp_path: Path) -> None:
     world = write_uneven_posts(tmp_path)
     write_splits(world)
-    rows = [json.loads(line) for s in ("train", "val", "test") for line in (tmp_path / f"{s}.jsonl").open()]
+    rows = [json.loads(line) for s in ("train", "val", "test") for line in (world.folder / f"{s}.jsonl").open()]
     types = tmp_path / "types.jsonl"
     types.write_text("".join(json.dumps({"id": row["id"], "head": "per", "tail": "org"}) + "\n" for row in rows))
     digest = hashlib.sha256(types.read_bytes()).hexdigest()
@@ -178,11 +181,13 @@ def test_given_types_are_named_with_their_digest_beside_every_figure(entity_type
 
     # types in the data set itself are a file like any other
     for split in ("train", "val", "test"):
-        file = tmp_path / f"{split}.jsonl"
+        file = world.folder / f"{split}.jsonl"
         rows = [json.loads(line) for line in file.read_text().splitlines()]
         file.write_text("".join(json.dumps({**row, "head": {**row["head"], "type": "per"}}) + "\n" for row in rows))
     report = evaluate(EvalSettings(tmp_path / "run", device="cpu", data={"types": None})).report
-    assert f"the posts of {tmp_path} (sha256 " in report["protocol"] and "no label reaches" not in report["protocol"]
+    assert (
+        f"the posts of {world.folder} (sha256 " in report["protocol"] and "no label reaches" not in report["protocol"]
+    )
 
 
 def test_several_runs_are_written_side_by_side(run: Path, tmp_path: Path) -> None:

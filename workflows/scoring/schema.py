@@ -65,7 +65,7 @@ class ReportRelations(TypedDict):
 
 
 @with_config(_STRICT)
-class Report(TypedDict):
+class EvalReport(TypedDict):
     """`report.json` of `dgf eval`: how it was measured, then the figures."""
 
     run: str
@@ -103,7 +103,7 @@ class Report(TypedDict):
 
 def report_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a report: the content of `report.schema.json`."""
-    schema = TypeAdapter(Report).json_schema(mode="serialization")
+    schema = TypeAdapter(EvalReport).json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "dgf report", **schema}
 
 
@@ -113,4 +113,4 @@ def check_report(text: str) -> Mapping[str, Any]:
     Raises:
         ValueError: It is not one; says what is wrong with it.
     """
-    return TypeAdapter(Report).validate_json(text)
+    return TypeAdapter(EvalReport).validate_json(text)
