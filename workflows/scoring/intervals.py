@@ -111,6 +111,6 @@ def _jackknife(
 
 
 def _macro(hits: Floats64, both: Floats64, there: Floats64) -> Floats64:
-    """Mean F1 over the relations with a gold row: (N, R) hits, rows given or gold, gold rows -> (N,)."""
-    figures: Floats64 = (2 * hits / np.maximum(both, 1)).sum(1, where=there > 0) / np.maximum((there > 0).sum(1), 1)
+    """Mean F1 over the relations with a gold row (F1 is 0 without): (N, R) hits, both sides, gold rows -> (N,)."""
+    figures: Floats64 = (2 * hits / np.maximum(both, 1)).sum(1) / np.maximum((there > 0).sum(1), 1)
     return figures
