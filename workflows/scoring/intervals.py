@@ -71,12 +71,16 @@ def estimate_intervals(
 def f1_interval(
     gold: NDArray[np.int64], predicted: NDArray[np.int64], counted: NDArray[np.bool_], groups: Groups, seed: int = 0
 ) -> Interval | None:
-    """Return the 95% interval of micro F1 over the `counted` relations alone; arguments as above."""
+    """Return the 95% interval of micro F1 over the `counted` relations alone; arguments as above.
+
+    None too where the groups are all right or all wrong, of which an interval would have no width and say nothing.
+    """
     sums = sum_groups(groups, (gold == predicted) & counted[gold], counted[predicted], counted[gold])
     if len(sums) < FEWEST_GROUPS:
         return None
     hits, guessed, there = (_draw(len(sums), seed) @ sums).T
-    return _percentiles(2 * hits / np.maximum(guessed + there, 1))
+    low, high = _percentiles(2 * hits / np.maximum(guessed + there, 1))
+    return (low, high) if low < high else None
 
 
 def _draw(groups: int, seed: int) -> Floats64:

@@ -25,7 +25,8 @@ class Slice:
         support: Those of them with a relation that counts.
         accuracy: Over these rows.
         f1: Micro F1 over these rows; by training rows, over the band's relations in all rows.
-        interval: 95%, of this F1; None where there are too few groups of rows.
+        interval: 95%, of this F1; None where there are too few groups of rows, or
+            all are wrong or all right.
     """
 
     by: str

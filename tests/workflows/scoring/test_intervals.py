@@ -67,6 +67,13 @@ def test_too_few_groups_have_no_interval() -> None:
     assert f1_interval(gold[2:], gold[2:], counted, few[2:]) is None
 
 
+def test_rows_that_are_all_right_or_all_wrong_have_no_interval_of_f1() -> None:
+    gold, counted, groups = np.array([0, 1] * 40), np.array([False, True]), np.arange(80)
+    for predicted in (gold, np.zeros(80, np.int64)):
+        assert f1_interval(gold, predicted, counted, groups) is None
+    assert f1_interval(gold, np.where(np.arange(80) < 5, 0, gold), counted, groups) is not None
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("sentences", "hardness"), [(SENTENCES, 1), (170, 1), (SENTENCES, 5)])
 def test_an_interval_holds_the_true_figure_in_about_95_percent_of_the_splits(sentences: int, hardness: float) -> None:
