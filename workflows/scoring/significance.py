@@ -67,8 +67,8 @@ def compare(
     2007) with each system's runs as its own readers. Seeds of the two systems are not paired, since the same seed makes
     no two networks alike; they are taken to scatter alike.
 
-    A test that only permutes rows takes the seeds that were run for all there are: where runs scatter by 0.8 F1
-    it finds a difference between systems that are alike in one case of five (`test_significance.py` measures both).
+    A test that only permutes rows takes the seeds that were run for all there are: where runs scatter by 1 F1 it
+    finds a difference between systems that are alike in one case of five.
 
     Args:
         gold: (n,) relation ids.
