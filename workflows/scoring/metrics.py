@@ -34,9 +34,9 @@ class BandScores:
 class Scores:
     """Figures of one evaluated split, each in [0, 1].
 
-    Accuracy counts every row. Micro precision, recall and F1 leave out the negative label: as gold for recall, as prediction for
-    precision. Macro F1 is the mean over the relations (that label left out) with at least one gold row, so that a relation
-    that the split lacks neither helps nor harms; `macro_relations` says how many those are.
+    Accuracy counts every row. Micro precision, recall and F1 leave out the negative label: as gold for recall, as
+    prediction for precision. Macro F1 is the mean over the other relations with at least one gold row, so that a
+    relation that the split lacks neither helps nor harms; `macro_relations` says how many those are.
     """
 
     rows: int
@@ -63,7 +63,7 @@ def score(
         gold: (n,) relation ids.
         predicted: (n,) relation ids.
         relations: Names in id order.
-        none: Id of the negative label, left out of micro and macro figures; None where the data set has no such relation.
+        none: Id of the negative label, left out of micro and macro figures; None where there is no such relation.
         training_rows: Rows of each relation in the training split, for the report by frequency.
 
     Raises:
