@@ -3,6 +3,7 @@
 __all__ = [
     "bench",
     "caption",
+    "compare",
     "config",
     "data",
     "demo",

@@ -1,8 +1,9 @@
 """`dgf eval`: a trained run over a split, to a report, predictions and a table."""
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,21 @@ from dgf.workflows.data import Corpus, open_corpus, read_configured
 from dgf.workflows.devices import choose_device
 from dgf.workflows.scoring import (
     Answers,
-    Comparison,
+    Groups,
+    Protocols,
     Scores,
+    ShareScores,
     answer,
+    assess,
+    assess_share,
     check_report_place,
-    compare,
-    score,
+    describe_protocols,
+    group_rows,
     summarize_effects,
     write_predictions,
     write_report,
 )
 from dgf.workflows.training.run_folder import RunFolder
-
-HONEST = "no label reaches a prediction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class EvalSettings:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         batch_size: Rows at once.
         explain: Whether to measure what photo, objects and caption did for each prediction.
+        photo_shares: Shares of the photos with which micro F1 is measured too, each a part of the next larger one.
         data: Changes to the run's `data` section (path, features, captions, types, missing_images, image_share, ...).
             Without `image_share`, all photos are shown, whatever the run was trained with.
     """
@@ -53,6 +57,7 @@ class EvalSettings:
     device: str = "auto"
     batch_size: int = 64
     explain: bool = False
+    photo_shares: tuple[float, ...] = ()
     data: Mapping[str, Any] | None = None
 
 
@@ -62,11 +67,12 @@ class Evaluation:
 
     Args:
         out: Where the report lies.
-        report: How it was measured.
-        scores: The figures; None where no row has a relation.
+        report: What `report.json` says: how it was measured, and everything that was.
+        scores: The figures alone; None where no row has a relation.
         ids: (n,) of the posts.
         gold: (n,) relation ids, -1 where none is known.
         predicted: (n,) relation ids.
+        groups: (n,) which rows are of one sentence or photo.
         labels: Whose ids these are.
     """
 
@@ -76,6 +82,7 @@ class Evaluation:
     ids: tuple[str, ...]
     gold: NDArray[np.int64]
     predicted: NDArray[np.int64]
+    groups: Groups
     labels: LabelSpace
 
 
@@ -98,54 +105,69 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     check_report_place(out)
     corpus = open_corpus(config, dataset, device)
     posts = corpus.split(settings.split)
+    if settings.photo_shares and corpus.store is None and corpus.captions is None:
+        raise UserError(f"--photo-shares: {folder.path} is evaluated without photos", "Give --features or --captions.")
     facts = folder.read_data()
     _check_relations(posts, facts["training_rows"], folder)
-    answers = answer(
-        folder,
-        config,
-        corpus,
-        posts,
-        device=device,
-        batch_size=settings.batch_size,
-        title=settings.split,
-        explain=settings.explain,
-    )
-    scores = _score(answers, facts["training_rows"])
-    report = _report(settings, config, corpus, answers, facts) | {"image_share_in_training": share}
+    read = partial(answer, folder, corpus=corpus, posts=posts, device=device, batch_size=settings.batch_size)
+    answers = read(config, title=settings.split, explain=settings.explain)
+
+    # the split as it is, then with each share of its photos
+    measured = assess(answers, facts["training_rows"])
+    by_share = _by_share(settings.photo_shares, config, read, settings.split) if measured else []
+
+    # where everything came from: what an audit of the types finds belongs into `protocols`
+    protocols = describe_protocols(folder, config, corpus, answers.split.placed)
+    report = {
+        **_report(settings, config, corpus, answers, facts, protocols),
+        "image_share_in_training": share,
+        "by_share": [asdict(scores) for scores in by_share] or None,
+        "scores": measured.figures() if measured else None,
+    }
     out.mkdir(parents=True, exist_ok=True)
     write_predictions(out, answers.rows())
-    write_report(out, report, scores)
+    write_report(out, report)
     examples = answers.split.batches.examples
     return Evaluation(
         out=out,
         report=report,
-        scores=scores,
+        scores=measured.scores if measured else None,
         ids=tuple(post.id for post in examples.posts),
         gold=examples.relations,
         predicted=answers.predictions.relations,
+        groups=group_rows(examples.posts),
         labels=answers.labels,
     )
 
 
-def compare_runs(ours: Sequence[Evaluation], others: Sequence[Evaluation]) -> Comparison:
-    """Compare two systems, each a run or several (seeds), on the rows that both were evaluated on.
+def parse_shares(text: str) -> tuple[float, ...]:
+    """Read shares such as `0,0.2,1`.
 
     Raises:
-        UserError: Their rows or relations differ, or no row has a relation.
-        ValueError: One has more runs than the other.
+        UserError: They are not numbers from 0 to 1.
     """
-    first = ours[0]
-    for other in (*ours, *others):
-        if other.labels != first.labels or other.ids != first.ids or (other.gold != first.gold).any():
-            raise UserError(
-                f"{other.report['run']}: was evaluated on other rows or relations than {first.report['run']}",
-                "Compare runs on one split of one data set, with the same --missing-images and --on-error.",
-            )
-    known = first.gold >= 0
-    if not known.any():
-        raise UserError(f"{first.report['data']}: no row has a relation, so that nothing can be compared")
-    our_answers, other_answers = ([run.predicted[known] for run in side] for side in (ours, others))
-    return compare(first.gold[known], our_answers, other_answers, first.labels.none)
+    try:
+        shares = tuple(float(word) for word in text.split(","))
+    except ValueError:
+        shares = (-1.0,)
+    if not all(0 <= share <= 1 for share in shares):
+        raise UserError(
+            f"--photo-shares {text}: not numbers from 0 to 1", "Such as --photo-shares 0,0.2,0.4,0.6,0.8,1."
+        )
+    return shares
+
+
+def _by_share(
+    shares: Sequence[float], config: TrainConfig, read: Callable[..., Answers], split: str
+) -> list[ShareScores]:
+    """Answer the split once for each share of the photos."""
+    found = (
+        assess_share(
+            read(change_data(config, {"image_share": share}), title=f"{split}, {100 * share:g}% of the photos"), share
+        )
+        for share in sorted(set(shares))
+    )
+    return [scores for scores in found if scores is not None]
 
 
 def _count_relations(dataset: Dataset) -> dict[str, Any]:
@@ -172,17 +194,13 @@ def _check_relations(posts: Sequence[Post], known: Container[str], folder: RunFo
         )
 
 
-def _score(answers: Answers, training_rows: Mapping[str, int]) -> Scores | None:
-    gold = answers.split.batches.examples.relations
-    known = gold >= 0
-    if not known.any():
-        return None
-    labels = answers.labels
-    return score(gold[known], answers.predictions.relations[known], labels.relations, labels.none, training_rows)
-
-
 def _report(
-    settings: EvalSettings, config: TrainConfig, corpus: Corpus, answers: Answers, facts: Mapping[str, Any]
+    settings: EvalSettings,
+    config: TrainConfig,
+    corpus: Corpus,
+    answers: Answers,
+    facts: Mapping[str, Any],
+    protocols: Protocols,
 ) -> dict[str, Any]:
     """Say how the figures came about: everything a reader must know before comparing them."""
     examples, placed = answers.split.batches.examples, answers.split.placed
@@ -192,10 +210,13 @@ def _report(
         "run": str(settings.run),
         "data": str(corpus.dataset.root),
         "split": settings.split,
-        "protocol": "; ".join(filter(None, (config.model.protocol or HONEST, config.control))),
+        "protocol": protocols.line,
+        "protocols": {name: getattr(protocols, name) for name in ("types", "photos", "captions", "selection")},
+        "oracle": protocols.oracle,
         "entity_types": config.model.reads.entity_types,
         "metric": "accuracy over all rows; micro precision, recall and F1 "
-        + (f"without {negative}" if negative else "over every relation"),
+        + (f"without {negative}" if negative else "over every relation")
+        + "; macro F1 over the relations among these that have a row in the split",
         "negative_label": negative,
         "rows": len(examples),
         "rows_without_relation": int((examples.relations < 0).sum()),

@@ -286,13 +286,18 @@ class EvalOptions:
     runs: Annotated[tuple[Path, ...], Positional("RUN...", many=True)]
     against: Annotated[tuple[Path, ...], Placeholder("RUN"), Doc("Compare with these runs; once for each.")] = ()
     split: Annotated[str, Doc("Which rows.")] = "test"
-    out: Annotated[Path | None, Doc("Folder of the report.  [default: RUN/eval-SPLIT]")] = None
+    out: Annotated[
+        Path | None, Doc("Folder of the report; of several runs also of comparison.json.  [default: RUN/eval-SPLIT]")
+    ] = None
     path: Annotated[Path | None, Spelled("--data"), Doc("Another data set than the run's.")] = None
     features: Annotated[Path | None, Doc("Its feature shards.")] = None
     captions: CaptionPaths = ()
     types: Types = None
     image_share: Annotated[
         float | None, Interval(ge=0, le=1), Doc("Share of the photos that is shown, drawn by the seed.  [default: 1.0]")
+    ] = None
+    photo_shares: Annotated[
+        str | None, Placeholder("0,0.2,...,1"), Doc("Also measure micro F1 with each of these shares of the photos.")
     ] = None
     missing_images: Annotated[Literal["error", "skip", "text-only"] | None, Doc("As for `dgf train`.")] = None
     on_error: Annotated[Literal["stop", "skip"] | None, Doc("As for `dgf train`.")] = None

@@ -1,11 +1,16 @@
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dgf.pipeline.errors import UserError
+from dgf.workflows.compare import compare_runs
 from dgf.workflows.config import TrainConfig, resolve_config
-from dgf.workflows.evaluate import EvalSettings, compare_runs, evaluate
+from dgf.workflows.evaluate import EvalSettings, evaluate
+from dgf.workflows.scoring import check_report
 from dgf.workflows.train import TrainSettings, train
 from support.command import dgf
 from support.small_world import TINY
@@ -100,3 +105,108 @@ def test_changes_of_the_data_section_are_checked(run: Path, tmp_path: Path) -> N
         evaluate(EvalSettings(run, out=tmp_path / "none", device="cpu", data=changes))
     assert dgf("eval", run, "--image-share", 1.5).code == 2
     assert not (tmp_path / "none").exists()
+
+
+def report_of(folder: Path) -> dict[str, Any]:
+    """A report as it was written, checked against the schema."""
+    text = (folder / "report.json").read_text()
+    check_report(text)
+    report: dict[str, Any] = json.loads(text)
+    return report
+
+
+def test_a_report_has_the_keys_of_its_schema_also_without_relations(run: Path, tmp_path: Path) -> None:
+    shares = ("--photo-shares", "0,0.6,1")
+    done = dgf("eval", run, "--device", "cpu", "--explain", *shares, "--out", tmp_path / "all")
+    assert done.code == 0, done.said
+    report = report_of(tmp_path / "all")
+    assert report["scores"]["confusion"]["relations"] and report["scores"]["calibration"]["bins"]
+    assert report["scores"]["intervals"] is None, "six rows are too few"
+    assert [(s["share"], s["photos"]) for s in report["by_share"]] == [(0, 0), (0.6, 3), (1, 5)]
+    assert report["by_share"][-1]["f1"] == report["scores"]["f1"]
+    assert "60% of the photos (3)" in done.out
+    alone = dgf("eval", run, "--device", "cpu", "--image-share", 0, "--out", tmp_path / "text")
+    assert (
+        report_of(tmp_path / "text")["scores"]["f1"] == report["by_share"][0]["f1"]
+        and "% of the photos (" not in alone.out
+    )
+
+    # rows to be classified, of which nothing is known
+    rows = [json.loads(line) for line in (run.parent / "posts" / "test.jsonl").read_text().splitlines()]
+    unknown = "".join(json.dumps({k: v for k, v in row.items() if k != "relation"}) + "\n" for row in rows)
+    (tmp_path / "posts.jsonl").write_text(unknown)
+    data = {"path": str(tmp_path / "posts.jsonl")}
+    evaluate(EvalSettings(run, "posts", tmp_path / "unknown", "cpu", photo_shares=(0.0,), data=data))
+    report = report_of(tmp_path / "unknown")
+    assert report["scores"] is None and report["by_share"] is None and report["rows_without_relation"] == 6
+
+
+def test_shares_that_are_none_are_refused(run: Path, tmp_path: Path) -> None:
+    done = dgf("eval", run, "--photo-shares", "0,half", "--out", tmp_path / "none")
+    assert done.code == 1 and "not numbers from 0 to 1" in done.err
+    data = {"features": None, "captions": None, "missing_images": "text-only"}
+    with pytest.raises(UserError, match="evaluated without photos"):
+        evaluate(EvalSettings(run, out=tmp_path / "none", device="cpu", photo_shares=(0.5,), data=data))
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_report_says_where_everything_came_from(run: Path, tmp_path: Path) -> None:
+    said = evaluate(EvalSettings(run, out=tmp_path / "a", device="cpu", data={"image_share": 0.4})).report
+    assert said["protocol"] == "no label reaches a prediction" and said["oracle"] is False
+    said = said["protocols"]
+    assert said["types"] == "are predicted by the network: no label reaches a prediction"
+    assert said["photos"].startswith("40% are shown, drawn by the seed 0, as features ")
+    assert said["captions"].startswith("each photo's own, of captioner ")
+    assert said["selection"] == "epoch 1 of 1 has the best micro F1 on the validation split"
+    data = {"features": None, "captions": None, "missing_images": "text-only"}
+    said = evaluate(EvalSettings(run, out=tmp_path / "b", device="cpu", data=data)).report["protocols"]
+    assert said["photos"] == said["captions"] == "none is read"
+
+
+@pytest.mark.parametrize("entity_types", ["file", "predicted", "none"])
+def test_given_types_are_named_with_their_digest_beside_every_figure(entity_types: str, tmp_path: Path) -> None:
+    world = write_uneven_posts(tmp_path)
+    write_splits(world)
+    rows = [json.loads(line) for s in ("train", "val", "test") for line in (world.folder / f"{s}.jsonl").open()]
+    types = tmp_path / "types.jsonl"
+    types.write_text("".join(json.dumps({"id": row["id"], "head": "per", "tail": "org"}) + "\n" for row in rows))
+    digest = hashlib.sha256(types.read_bytes()).hexdigest()
+    config = config_of(world, f"model.entity_types={entity_types}")
+    train(TrainSettings(replace(config, data=replace(config.data, types=str(types))), tmp_path / "run", "cpu"))
+    shown = dgf("eval", tmp_path / "run", tmp_path / "run", "--device", "cpu")
+    report = report_of(tmp_path / "run" / "eval-test")
+    assert report["types"]["sha256"] == digest
+    for text in (report["protocol"], report["protocols"]["types"], *shown.out.split("mean and deviation")):
+        assert f"{types} (sha256 {digest[:12]})" in text and "no label reaches" not in text
+
+    # types in the data set itself are a file like any other
+    for split in ("train", "val", "test"):
+        file = world.folder / f"{split}.jsonl"
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        file.write_text("".join(json.dumps({**row, "head": {**row["head"], "type": "per"}}) + "\n" for row in rows))
+    report = evaluate(EvalSettings(tmp_path / "run", device="cpu", data={"types": None})).report
+    assert (
+        f"the posts of {world.folder} (sha256 " in report["protocol"] and "no label reaches" not in report["protocol"]
+    )
+
+
+def test_several_runs_are_written_side_by_side(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "both"
+    done = dgf("eval", run, run, run, *["--against", run] * 3, "--device", "cpu", "--out", out)
+    assert done.code == 0, done.said
+    written = json.loads((out / "comparison.json").read_text())
+    assert written["test"]["difference"] == 0 and written["test"]["p_value"] == 1 and written["test"]["runs"] == 3
+    for number, entry in enumerate((*written["runs"]["each"], *written["against"]["each"]), 1):
+        report = report_of(out / f"{number}-run")
+        assert entry["report"] == str(out / f"{number}-run" / "report.json")
+        assert entry["figures"]["f1"] == report["scores"]["f1"] and entry["protocols"] == report["protocols"]
+    assert written["runs"]["figures"]["f1"] == {"mean": report["scores"]["f1"], "deviation": 0}
+    assert written["runs"]["f1_interval"] is not None and "95% interval" in done.out
+
+    # one system alone has no test; what dgf did not write is not overwritten
+    assert dgf("eval", run, run, "--device", "cpu", "--out", out).code == 0
+    written = json.loads((out / "comparison.json").read_text())
+    assert written["against"] is None is written["test"] and written["runs"]["f1_interval"] is None
+    (out / "comparison.json").write_text('{"mine": 1}')
+    refused = dgf("eval", run, run, "--device", "cpu", "--out", out)
+    assert refused.code == 1 and "not overwritten" in refused.err

@@ -1,4 +1,4 @@
-"""The field's figures: accuracy over all rows, micro precision, recall and F1 without None."""
+"""The field's figures: accuracy over all rows, micro precision, recall and F1 without the negative label."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,9 +34,9 @@ class BandScores:
 class Scores:
     """Figures of one evaluated split, each in [0, 1].
 
-    Accuracy counts every row. Micro precision, recall and F1 leave out None: as gold for recall, as prediction for
-    precision. Macro F1 is the mean over the relations (None left out) with at least one gold row, so that a relation
-    that the split lacks neither helps nor harms; `macro_relations` says how many those are.
+    Accuracy counts every row. Micro precision, recall and F1 leave out the negative label: as gold for recall, as
+    prediction for precision. Macro F1 is the mean over the other relations with at least one gold row, so that a
+    relation that the split lacks neither helps nor harms; `macro_relations` says how many those are.
     """
 
     rows: int
@@ -63,7 +63,7 @@ def score(
         gold: (n,) relation ids.
         predicted: (n,) relation ids.
         relations: Names in id order.
-        none: Id of None, left out of micro and macro figures; None where the data set has no such relation.
+        none: Id of the negative label, left out of micro and macro figures; None where there is no such relation.
         training_rows: Rows of each relation in the training split, for the report by frequency.
 
     Raises:
@@ -74,10 +74,10 @@ def score(
         raise ValueError(f"need as many predictions as gold relations, and at least one: {gold.size}, {predicted.size}")
     training_rows = training_rows or {}
     positive = [i for i in range(len(relations)) if i != none]
-    precision, recall, f1 = _micro(gold, predicted, positive)
+    precision, recall, f1 = micro_figures(gold, predicted, positive)
     per_relation = {
         relations[i]: RelationScores(
-            *_micro(gold, predicted, [i]), int((gold == i).sum()), training_rows.get(relations[i], 0)
+            *micro_figures(gold, predicted, [i]), int((gold == i).sum()), training_rows.get(relations[i], 0)
         )
         for i in positive
     }
@@ -95,8 +95,8 @@ def score(
     )
 
 
-def _micro(gold: np.ndarray, predicted: np.ndarray, labels: list[int]) -> tuple[float, float, float]:
-    """Return precision, recall and F1 over some relations, each 0 where nothing decides it.
+def micro_figures(gold: np.ndarray, predicted: np.ndarray, labels: list[int]) -> tuple[float, float, float]:
+    """Return micro precision, recall and F1 over the relations of some ids, each 0 where nothing decides it.
 
     A test holds them equal to scikit-learn's, whose import takes longer than a small evaluation.
     """
@@ -107,16 +107,39 @@ def _micro(gold: np.ndarray, predicted: np.ndarray, labels: list[int]) -> tuple[
     return precision, recall, 2 * hits / sum(counts) if sum(counts) else 0.0
 
 
+def frequency_bands(names: Sequence[str], training_rows: Mapping[str, int]) -> dict[str, set[str]]:
+    """Sort relations into the bands of their training rows, named `10-49`; bands without one are left out."""
+    bands: dict[str, set[str]] = {}
+    for low, high in FREQUENCY_BANDS:
+        inside = {
+            n for n in names if low <= training_rows.get(n, 0) and (high is None or training_rows.get(n, 0) < high)
+        }
+        if inside:
+            bands[f"{low}+" if high is None else f"{low}-{high - 1}"] = inside
+    return bands
+
+
 def _by_training_rows(
     gold: np.ndarray, predicted: np.ndarray, relations: Sequence[str], scores: Mapping[str, RelationScores]
 ) -> tuple[BandScores, ...]:
-    bands = []
-    for low, high in FREQUENCY_BANDS:
-        inside = {
-            n: r for n, r in scores.items() if low <= r.training_rows and (high is None or r.training_rows < high)
-        }
-        if inside:
-            f1 = _micro(gold, predicted, [i for i, name in enumerate(relations) if name in inside])[2]
-            name = f"{low}+" if high is None else f"{low}-{high - 1}"
-            bands.append(BandScores(name, len(inside), sum(r.support for r in inside.values()), f1))
-    return tuple(bands)
+    found = []
+    for band, names in frequency_bands(list(scores), {name: r.training_rows for name, r in scores.items()}).items():
+        f1 = micro_figures(gold, predicted, [i for i, name in enumerate(relations) if name in names])[2]
+        found.append(BandScores(band, len(names), sum(scores[name].support for name in names), f1))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Rows by gold relation (down) and predicted relation (across); relations with neither are left out."""
+
+    relations: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+def count_confusion(gold: np.ndarray, predicted: np.ndarray, relations: Sequence[str]) -> Confusion:
+    """Count which relation was taken for which, in id order."""
+    present = np.union1d(gold, predicted)
+    counts = np.zeros((len(present), len(present)), np.int64)
+    np.add.at(counts, (np.searchsorted(present, gold), np.searchsorted(present, predicted)), 1)
+    return Confusion(tuple(relations[i] for i in present), tuple(tuple(row) for row in counts.tolist()))

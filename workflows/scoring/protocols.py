@@ -1,0 +1,116 @@
+"""Where everything that a figure rests on came from, in the sentences that stand beside it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dgf.pipeline.files import canonical_digest
+from dgf.workflows.config import TrainConfig
+from dgf.workflows.data import OF_FILES, Corpus, Placed, types_of_posts
+from dgf.workflows.training.run_folder import RunFolder
+
+HONEST = "no label reaches a prediction"
+"""Said where it is proved: types are predicted or not used, and nobody gave any."""
+
+_DIGITS = 12
+"""Of a digest in a sentence; reports have the whole of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocols:
+    """A sentence on each source.
+
+    Args:
+        types: Where entity types came from.
+        photos: Which photos were seen, and through which features.
+        captions: Whose captions were read.
+        selection: How the epoch was chosen.
+        oracle: Whether something among these gives the label away, so that figures are no results.
+        line: What must stand beside every figure.
+    """
+
+    types: str
+    photos: str
+    captions: str
+    selection: str
+    oracle: bool
+    line: str
+
+
+def describe_protocols(folder: RunFolder, config: TrainConfig, corpus: Corpus, placed: Placed) -> Protocols:
+    """Say where everything came from that a run read of a split.
+
+    Args:
+        folder: The run.
+        config: The run's configuration, its `data` section that of the evaluated posts.
+        corpus: What was read.
+        placed: The rows, and the outcome of looking for their photos.
+    """
+    facts = folder.read_data()
+    oracle = config.model.protocol
+    sources = _type_sources(corpus, facts)
+    types = _types(config, sources)
+    return Protocols(
+        types=types,
+        photos=_photos(config, corpus, placed),
+        captions=_captions(config, corpus),
+        selection=_selection(folder),
+        oracle=oracle is not None,
+        line="; ".join(filter(None, (oracle or (f"types {types}" if sources else HONEST), config.control))),
+    )
+
+
+def _type_sources(corpus: Corpus, facts: Mapping[str, Any]) -> list[str]:
+    """Name what gives types, with its digest: the file, that of training where it was another, and the posts."""
+    files = [facts.get("types_file")]
+    if corpus.type_file is not None:
+        files.append({"file": corpus.type_file.file, "sha256": corpus.type_file.sha256})
+    named = {given["sha256"]: f"{given['file']} (sha256 {given['sha256'][:_DIGITS]})" for given in files if given}
+    if own := types_of_posts(corpus.dataset.posts):
+        digest = canonical_digest({post: list(pair) for post, pair in own.items()})
+        named[digest] = f"the posts of {corpus.dataset.root} (sha256 {digest[:_DIGITS]} of their types)"
+    return list(named.values())
+
+
+def _types(config: TrainConfig, sources: list[str]) -> str:
+    kind = config.model.reads.entity_types
+    given = " and ".join(sources)
+    if kind == "gold":
+        return "are read out of the gold relation's name"
+    if kind == "file":
+        return f"are given by {given}" if sources else "are predicted where none is given, and none is"
+    said = "are predicted by the network" if kind == "predicted" else "are not used"
+    return f"{said}; there are some in {given}, which training may have used" if sources else f"{said}: {HONEST}"
+
+
+def _photos(config: TrainConfig, corpus: Corpus, placed: Placed) -> str:
+    reads, share = config.model.reads, config.data.image_share
+    if corpus.store is None or not (reads.objects or reads.image):
+        return "none is read"
+    shown = "all are shown" if share == 1 else f"{100 * share:g}% are shown, drawn by the seed {config.data_seed}"
+    missing = f"; {len(placed.missing)} rows lack theirs" if placed.missing else ""
+    skipped = f"; {len(placed.skipped)} rows without theirs are left out" if placed.skipped else ""
+    return f"{shown}, as features {corpus.store.fingerprint[:_DIGITS]}{missing}{skipped}"
+
+
+def _captions(config: TrainConfig, corpus: Corpus) -> str:
+    captioner = corpus.captioner
+    if captioner is None or not config.model.reads.captions:
+        return "none is read"
+    whose = "each photo's own" if config.data.captions_of == "own" else "those of other photos (control)"
+    if captioner.startswith(OF_FILES):
+        return f"{whose}, of files (sha256 {captioner.removeprefix(OF_FILES)[:_DIGITS]})"
+    return f"{whose}, of captioner {captioner[:_DIGITS]}"
+
+
+def _selection(folder: RunFolder) -> str:
+    """Name the epoch that training kept, the first with the best validation F1, where the run's metrics say it."""
+    chosen = "has the best micro F1 on the validation split"
+    try:
+        lines = (folder.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        epochs = [json.loads(line) for line in lines]
+        best = max(epochs, key=lambda epoch: float(epoch["val"]["f1"]))
+        return f"epoch {int(best['epoch'])} of {len(epochs)} {chosen}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"the epoch {chosen}"
