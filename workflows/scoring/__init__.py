@@ -3,7 +3,7 @@
 from dgf.workflows.scoring.answers import Answers, Predictions, answer, predict
 from dgf.workflows.scoring.effects import summarize_effects
 from dgf.workflows.scoring.metrics import RelationScores, Scores, score
-from dgf.workflows.scoring.report import (
+from dgf.workflows.scoring.record import (
     check_answers_place,
     check_report_place,
     comparison_line,
