@@ -2,12 +2,15 @@ import ast
 import html
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from dgf.workflows.demo.attributed import Attributed, SeenObjects, image_id_of, read_lines
 from dgf.workflows.demo.page import Reading, write_page
 from dgf.workflows.demo.world import SIDE_FILE, write_world
+from support.browser import DESK, PHONE, open_page
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -56,3 +59,12 @@ def test_mentions_are_marked_where_they_are(tmp_path: Path) -> None:
         for mention, where in ((row["h"], "head"), (row["t"], "tail")):
             for word in mention["name"].split():
                 assert f'<span class="{where}">{word}</span>' in page
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_a_browser_shows_the_page_without_complaint(tmp_path: Path, browser: Any, width: int) -> None:
+    page_of(tmp_path)
+    opened = open_page(browser, tmp_path / "report.html", width)
+    assert opened.page.locator("svg image").count() == 12
+    assert (opened.complaints, opened.requests, opened.dialogs) == ([], [], [])
+    assert (opened.missing_pictures(), opened.beyond(), opened.too_small()) == (0, 0, [])
