@@ -20,7 +20,8 @@ UNREADABLE = """() => {
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
         const holder = walker.currentNode.parentElement;
-        if (!walker.currentNode.data.trim() || !holder.checkVisibility() || holder.closest("title, script, style")) continue;
+        if (!walker.currentNode.data.trim() || !holder.checkVisibility()) continue;
+        if (holder.closest("title, script, style")) continue;
         const scale = holder instanceof SVGElement ? Math.abs(holder.getScreenCTM().d) : 1;
         const size = parseFloat(getComputedStyle(holder).fontSize) * scale;
         if (size < LEAST - 0.01) small.push(`${size.toFixed(1)} px: ${walker.currentNode.data.trim()}`);
@@ -28,8 +29,7 @@ UNREADABLE = """() => {
     return small;
 }""".replace("LEAST", str(SMALLEST_TEXT))
 
-MISSING = """() => [...document.images].filter(image => !image.complete || image.naturalWidth === 0).length
-    + [...document.querySelectorAll("svg image")].filter(image => image.getBBox().width === 0).length"""
+MISSING = "() => [...document.images].filter(image => !image.complete || image.naturalWidth === 0).length"
 
 BEYOND = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 

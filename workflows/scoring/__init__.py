@@ -28,6 +28,7 @@ __all__ = [
     "comparison_line",
     "over_seeds",
     "predict",
+    "report",
     "score",
     "seeds_table",
     "summarize_effects",
