@@ -14,6 +14,8 @@ LONGEST_WAIT = 20_000
 """Milliseconds, for what a page does at once."""
 
 SMALLEST_TEXT = 12
+LEAST_CONTRAST = 4.5
+"""Of text with what is behind it, as WCAG 2 asks at level AA."""
 
 UNREADABLE = """() => {
     const small = [];
@@ -28,6 +30,40 @@ UNREADABLE = """() => {
     }
     return small;
 }""".replace("LEAST", str(SMALLEST_TEXT))
+
+FAINT = """() => {
+    const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+    const channels = (color) => {
+        canvas.clearRect(0, 0, 1, 1);
+        canvas.fillStyle = color;
+        canvas.fillRect(0, 0, 1, 1);
+        return canvas.getImageData(0, 0, 1, 1).data;
+    };
+    const luminance = (color) => {
+        const [r, g, b] = [...channels(color)].slice(0, 3).map(part => part / 255)
+            .map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const behind = (element) => {
+        for (let holder = element; holder; holder = holder.parentElement) {
+            const color = getComputedStyle(holder).backgroundColor;
+            if (channels(color)[3] > 250) return color;
+        }
+        return "white";
+    };
+    const faint = [];
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const holder = walker.currentNode.parentElement;
+        if (!walker.currentNode.data.trim() || !holder.checkVisibility()) continue;
+        if (holder.closest("title, script, style, :disabled, option")) continue;
+        const style = getComputedStyle(holder);
+        const inks = [holder instanceof SVGElement ? style.fill : style.color, behind(holder)].map(luminance);
+        const ratio = (Math.max(...inks) + 0.05) / (Math.min(...inks) + 0.05);
+        if (ratio < LEAST) faint.push(`${ratio.toFixed(2)}: ${walker.currentNode.data.trim()}`);
+    }
+    return faint;
+}""".replace("LEAST", str(LEAST_CONTRAST))
 
 MISSING = "() => [...document.images].filter(image => !image.complete || image.naturalWidth === 0).length"
 
@@ -59,6 +95,10 @@ class OpenedPage:
     def too_small(self) -> list[str]:
         """Texts that are smaller than `SMALLEST_TEXT` on the screen."""
         return list(self.page.evaluate(UNREADABLE))
+
+    def too_faint(self) -> list[str]:
+        """Texts whose contrast is below `LEAST_CONTRAST`."""
+        return list(self.page.evaluate(FAINT))
 
     def missing_pictures(self) -> int:
         return int(self.page.evaluate(MISSING))

@@ -8,6 +8,8 @@ from dgf.workflows.scoring.report.shown import ShownPost
 
 _SIDE = 1000
 """Boxes are in thousandths of the photo's width and height."""
+_LEAST_EFFECT = 0.05
+"""Of the strongest object, as a difference of log-probabilities: below it none is drawn as one that counted."""
 
 
 def post_data(shown: Sequence[ShownPost], pictures: Pictures) -> dict[str, Any]:
@@ -61,8 +63,9 @@ def _boxes(row: ShownPost, kinds: Mapping[str, int], attributions: Mapping[str, 
         return None
     count = len(row.objects.names)
     values: list[float | None] = [None] * count
+    least = 0.0
     if "objects" in (effects := attributions.get("effects", {})):
-        values = list(effects["objects"][:count])
+        values, least = list(effects["objects"][:count]), _LEAST_EFFECT
     elif looked := attributions.get("alpha", attributions.get("relevance")):
         values = [(head + tail) / 2 for head, tail in zip(looked["head"], looked["tail"], strict=True)][:count]
     most = max((value for value in values if value is not None), default=0.0)
@@ -70,6 +73,6 @@ def _boxes(row: ShownPost, kinds: Mapping[str, int], attributions: Mapping[str, 
     boxes = []
     for (x0, y0, x1, y1), name, value in zip(row.objects.boxes.tolist(), row.objects.names, values, strict=True):
         place = [_SIDE * x0 / width, _SIDE * y0 / height, _SIDE * (x1 - x0) / width, _SIDE * (y1 - y0) / height]
-        strength = 0 if value is None or most <= 0 else max(0, round(100 * value / most))
+        strength = 0 if value is None or most <= least else max(0, round(100 * value / most))
         boxes.append([*map(round, place), kinds[name], strength, None if value is None else round(value, 3)])
     return boxes

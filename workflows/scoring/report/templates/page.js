@@ -41,7 +41,7 @@ function read(id) {
   return JSON.parse(document.getElementById(id).textContent);
 }
 
-const percent = (share) => `${Math.round(100 * share)}%`;
+const percent = (share) => (share > 0 && share < 0.005 ? "<1%" : `${Math.round(100 * share)}%`);
 const signed = (value) => `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(2)}`;
 
 function drawPosts({ relations, classes, posts, oracle }, pictures) {
@@ -87,7 +87,7 @@ function drawPosts({ relations, classes, posts, oracle }, pictures) {
 
   function best(post) {
     const rows = post.best.map(([relation, probability]) => {
-      const bar = make("svg", { width: 100, height: 10, "aria-hidden": "true" }, make("rect", { width: 100 * probability, height: 10 }));
+      const bar = make("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, make("rect", { width: 100 * probability, height: 10 }));
       const row = make("tr", {}, make("td", {}, relations[relation]), make("td", {}, bar), make("td", { class: "number" }, percent(probability)));
       if (relation === post.gold) row.className = "is";
       return row;
