@@ -9,12 +9,15 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_atomic
 from dgf.workflows.scoring.report.pictures import BUDGET, Pictures, make_pictures
 from dgf.workflows.scoring.report.post_data import post_data
 from dgf.workflows.scoring.report.shown import ShownPost
 
 _HERE = "dgf.workflows.scoring.report"
+_OURS = b'<meta name="generator" content="dgf">'
+"""What every page says at its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,16 @@ class PostSection:
     def data(self) -> dict[str, Any]:
         """What the page's script reads."""
         return post_data(self.shown, self.pictures)
+
+
+def check_page_place(file: Path, hint: str) -> None:
+    """See that writing a page to a file replaces nothing but an earlier page.
+
+    Raises:
+        UserError: The file is there, and `dgf` did not write it.
+    """
+    if file.exists() and not (file.is_file() and _OURS in file.read_bytes()[:1000]):
+        raise UserError(f"{file}: is there, and dgf did not write it: it is not overwritten", hint)
 
 
 def write_page(path: Path, report: Mapping[str, Any], shown: Sequence[ShownPost], image_root: Path) -> None:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from dgf.pipeline.features import SeenObjects
 from dgf.workflows.scoring.report.pictures import Pictures
 from dgf.workflows.scoring.report.shown import ShownPost
 
@@ -69,10 +72,20 @@ def _boxes(row: ShownPost, kinds: Mapping[str, int], attributions: Mapping[str, 
     elif looked := attributions.get("alpha", attributions.get("relevance")):
         values = [(head + tail) / 2 for head, tail in zip(looked["head"], looked["tail"], strict=True)][:count]
     most = max((value for value in values if value is not None), default=0.0)
-    height, width = row.objects.size
-    boxes = []
-    for (x0, y0, x1, y1), name, value in zip(row.objects.boxes.tolist(), row.objects.names, values, strict=True):
-        place = [_SIDE * x0 / width, _SIDE * y0 / height, _SIDE * (x1 - x0) / width, _SIDE * (y1 - y0) / height]
-        strength = 0 if value is None or most <= least else max(0, round(100 * value / most))
-        boxes.append([*map(round, place), kinds[name], strength, None if value is None else round(value, 3)])
-    return boxes
+    return [
+        [*place, kinds[name], 0 if value is None or most <= least else max(0, round(100 * value / most)), _short(value)]
+        for place, name, value in zip(_places(row.objects), row.objects.names, values, strict=True)
+    ]
+
+
+def _places(objects: SeenObjects) -> list[list[int]]:
+    """Left, top, width and height of each box, inside the photo whatever the detector said."""
+    height, width = objects.size
+    edges = _SIDE * objects.boxes / np.maximum([width, height, width, height], 1)  # (n, 4)
+    edges = np.clip(np.nan_to_num(edges), 0, _SIDE)
+    start, end = edges[:, :2], edges[:, 2:]
+    return [[*map(round, box)] for box in np.hstack([start, np.maximum(end - start, 0)]).tolist()]
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts import NONE, Mention, Post, read_dataset
-from dgf.workflows.scoring.report import ShownPost, write_page
+from dgf.workflows.scoring.report import PostSection, ShownPost, check_page_place, render_page, write_page
 from support.browser import DESK, PHONE, OpenedPage, open_page
 from support.evaluated_posts import answer_posts, report_of, show
 
@@ -272,6 +273,27 @@ def test_rows_without_relations_are_predictions_only(photos: Path, shown: list[S
     assert all(text.startswith("predicted") for text in opened.page.locator(".verdict").all_inner_texts())
 
 
+def test_pictures_that_have_no_room_are_counted_and_the_posts_stay(
+    photos: Path, shown: list[ShownPost], browser: Any
+) -> None:
+    report = report_of([row.post for row in shown], [dict(row.answer) for row in shown])
+    section = PostSection.of(shown, photos, budget=100)
+    (photos / "full.html").write_bytes(render_page("report.html", report=report, section=section))
+    opened = open_page(browser, photos / "full.html")
+    note = opened.page.locator("#posts .note").inner_text()
+    assert "small: 3 of 3 photos" in note and "Cannot" not in note
+    assert opened.page.locator("article").count() == PAGE and opened.page.locator("article img").count() == 0
+
+
+def test_only_a_page_of_ours_is_replaced(photos: Path, opener: Opener, tmp_path: Path) -> None:
+    opener()
+    check_page_place(next(photos.glob("honest-*.html")), "")
+    check_page_place(tmp_path / "new.html", "")
+    (tmp_path / "mine.html").write_text("<p>mine</p>")
+    with pytest.raises(UserError, match=r"mine\.html: is there, and dgf did not write it"):
+        check_page_place(tmp_path / "mine.html", "")
+
+
 @pytest.mark.slow
 def test_the_page_of_all_test_posts_of_mnre_stays_small(tmp_path: Path, shared_dir: Path, browser: Any) -> None:
     dataset = read_dataset(shared_dir / "mnre")
@@ -288,6 +310,6 @@ def test_the_page_of_all_test_posts_of_mnre_stays_small(tmp_path: Path, shared_d
     assert page.stat().st_size < 15_000_000
     opened = open_page(browser, page, PHONE)
     assert len(posts) == 1614 and "1,614 posts" in opened.page.get_by_role("status").inner_text()
-    assert "left out" not in opened.page.locator("#posts .note").inner_text()
+    assert "Left out" not in opened.page.locator("#posts .note").inner_text()
     assert opened.page.locator("article img").count() == PAGE
     assert (opened.complaints, opened.missing_pictures(), opened.beyond(), opened.too_small()) == ([], 0, 0, [])

@@ -61,3 +61,8 @@ def test_without_effects_it_is_where_the_mentions_looked() -> None:
 def test_a_photo_that_the_model_was_not_shown_says_so() -> None:
     row = row_of({}, objects=None)
     assert row["unread"] and row["picture"] == 0 and "boxes" not in row
+
+
+def test_boxes_stay_inside_the_photo_whatever_the_detector_said() -> None:
+    odd = SeenObjects(np.array([[-10, 150, 50, 900], [60, 20, 40, np.nan]], np.float32), ("cat", "dog"), (200, 100))
+    assert [box[:4] for box in row_of({}, odd)["boxes"]] == [[0, 750, 500, 250], [600, 100, 0, 0]]
