@@ -23,7 +23,7 @@ def answer_posts(
     rng = np.random.default_rng(seed)
     answers = []
     for post in posts:
-        sure = float(rng.uniform(0.34, 1))
+        sure = float(rng.uniform(0.45, 1))
         others = [name for name in relations if name != post.relation]
         wrong = [others[i] for i in rng.permutation(len(others))[:2]]
         if post.relation != NONE and rng.random() < 0.5 and NONE in others:
