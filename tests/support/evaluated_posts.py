@@ -91,10 +91,10 @@ def report_of(posts: Sequence[Post], answers: Sequence[dict[str, Any]], *, oracl
     counts = np.zeros((len(relations), len(relations)), int)
     np.add.at(counts, (gold, found), 1)
     slices = []
-    for low, high in pairwise((0, 10, 20, 30, 1000)):
+    for low, high, name in ((0, 10, "up to 10"), (10, 20, "11 to 20"), (20, 1000, "over 20")):
         inside = (words > low) & (words <= high)
         if inside.any():
-            slices.append(part("words", f"{low + 1} to {high}" if high < 1000 else f"over {low}", inside))
+            slices.append(part("words", name, inside))
     photo = np.array([bool(post.image_ids) for post in posts])
     slices += [part("photo", name, at) for name, at in (("with", photo), ("without", ~photo)) if at.any()]
     slices += [

@@ -3,9 +3,11 @@
 // Tables whose heads are buttons: a click sorts by the column, another one the other way round.
 const collator = new Intl.Collator("en", { numeric: true });
 
-function valueOf(row, column) {
-  const cell = row.cells[column];
-  return cell.dataset.value ?? cell.textContent.trim();
+function compare(one, other, head) {
+  const [first, second] = [one, other].map((row) => row.cells[head.cellIndex]);
+  if (head.classList.contains("number")) return parseFloat(first.textContent) - parseFloat(second.textContent);
+  // rows of a slice know their own order
+  return collator.compare(first.dataset.value ?? first.textContent, second.dataset.value ?? second.textContent);
 }
 
 function sortBy(head) {
@@ -17,7 +19,7 @@ function sortBy(head) {
   head.ariaSort = order;
   const sign = order === "ascending" ? 1 : -1;
   const rows = [...body.rows];
-  rows.sort((one, two) => sign * collator.compare(valueOf(one, head.cellIndex), valueOf(two, head.cellIndex)));
+  rows.sort((one, other) => sign * compare(one, other, head));
   body.append(...rows);
 }
 
