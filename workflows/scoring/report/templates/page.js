@@ -1,13 +1,12 @@
 "use strict";
 
 // Tables whose heads are buttons: a click sorts by the column, another one the other way round.
-const collator = new Intl.Collator("en", { numeric: true });
+const collator = new Intl.Collator("en");
 
-function compare(one, other, head) {
-  const [first, second] = [one, other].map((row) => row.cells[head.cellIndex]);
-  if (head.classList.contains("number")) return parseFloat(first.textContent) - parseFloat(second.textContent);
+function compare(one, other, column) {
   // rows of a slice know their own order
-  return collator.compare(first.dataset.value ?? first.textContent, second.dataset.value ?? second.textContent);
+  const [first, second] = [one, other].map((row) => row.cells[column].dataset.value ?? row.cells[column].textContent);
+  return first - second || collator.compare(first, second); // as text where they are no numbers
 }
 
 function sortBy(head) {
@@ -19,7 +18,7 @@ function sortBy(head) {
   head.ariaSort = order;
   const sign = order === "ascending" ? 1 : -1;
   const rows = [...body.rows];
-  rows.sort((one, other) => sign * compare(one, other, head));
+  rows.sort((one, other) => sign * compare(one, other, head.cellIndex));
   body.append(...rows);
 }
 
