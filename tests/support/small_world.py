@@ -79,6 +79,7 @@ def write_shards(
                 for name, (dtype, shape) in LAYOUT.columns().items()
             }
             arrays["objects/count"][:] = 2
+            arrays["image_size"][:] = (6, 8)
             arrays["image_sha256"] = np.array([list(bytes.fromhex(photo.sha256)) for photo in photos], np.uint8)
             write = partial(
                 write_features,

@@ -8,26 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torchvision.ops import box_iou
 
-from dgf.pipeline.shards import ShardFolder, read_layout, read_rows, read_text
+from dgf.pipeline.features import SeenObjects
 
 SAME_THING = 0.3
 """Overlap (intersection over union) from which on a detected box shows a drawn thing."""
-
-
-@dataclass(frozen=True, slots=True)
-class SeenObjects:
-    """What the detector found in a photo, the surest first.
-
-    Args:
-        boxes: (n, 4) in pixels of the photo.
-        names: Class of each.
-    """
-
-    boxes: NDArray[np.float32]
-    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +27,6 @@ class Attributed:
 
     told_apart: float | None
     found: float | None
-
-
-def read_seen(features: Path) -> dict[str, SeenObjects]:
-    """Read the objects of every photo from a folder of feature shards, by image id."""
-    folder = ShardFolder.open(features, "features")
-    seen: dict[str, SeenObjects] = {}
-    for marker in folder.finished():
-        with folder.open_shard(marker) as file:
-            names = read_layout(file).class_names
-            columns = (read_rows(file, f"objects/{name}") for name in ("count", "boxes", "classes"))
-            for image_id, count, boxes, classes in zip(read_text(file, "image_id"), *columns, strict=True):
-                seen[image_id] = SeenObjects(boxes[:count], tuple(names[number] for number in classes[:count]))
-    return seen
 
 
 def judge_attributions(

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.features import FeatureStore
+from dgf.pipeline.features import FeatureStore, read_seen
 from dgf.pipeline.files import write_json
 from dgf.workflows.caption import caption_photos
 from dgf.workflows.config import resolve_config
-from dgf.workflows.demo.attributed import Attributed, judge_attributions, read_lines, read_seen
+from dgf.workflows.demo.attributed import Attributed, judge_attributions, read_lines
 from dgf.workflows.demo.kept import keep_run
-from dgf.workflows.demo.page import Reading, write_page
+from dgf.workflows.demo.page import DemoFindings, Reading, write_demo_page
 from dgf.workflows.demo.parts.places import Parts, find_parts
 from dgf.workflows.demo.world import SIDE_FILE, WORLD_ROWS, write_with_irrelevant_photos, write_world
 from dgf.workflows.evaluate import EvalSettings, Evaluation, evaluate
@@ -107,7 +107,8 @@ def demo(settings: DemoSettings, say: Callable[[str], None], rows: Mapping[str, 
     store = FeatureStore.open(made.features, captions=made.captions)
     told = {image_id: store.captions([store.row([image_id])])[0] for image_id in objects}
     page = out / "report.html"
-    write_page(page, made.posts, readings, attributed, known, answers, objects, told)
+    findings = DemoFindings(made.posts, readings, attributed, known, answers, objects, told)
+    write_demo_page(page, findings)
     write_json(out / "figures.json", {"runs": list(map(asdict, readings)), "attributions": asdict(attributed)})
     kept = None if settings.overrides else keep_run(run)
     return DemoSummary(made.posts, run, kept, page, readings, attributed, time.perf_counter() - started)

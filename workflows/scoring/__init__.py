@@ -54,6 +54,7 @@ __all__ = [
     "mean_interval",
     "over_seeds",
     "predict",
+    "report",
     "report_schema",
     "score",
     "seeds_table",

@@ -3,8 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dgf.pipeline.features import SeenObjects
 from dgf.workflows.demo.attributed import (
-    SeenObjects,
     area_under_curve,
     image_id_of,
     judge_attributions,
@@ -46,7 +46,7 @@ def test_a_box_shows_the_thing_that_it_overlaps_most() -> None:
 def test_effects_are_held_against_what_decides() -> None:
     known = [post(1, "helpful"), post(2, "helpful"), post(3, "irrelevant", "text"), post(4, "misleading", "text")]
     boxes = np.array([[0, 0, 98, 98], [120, 60, 160, 100]], np.float32)
-    objects = {image_id_of(line): SeenObjects(boxes, ("house", "cat")) for line in known}
+    objects = {image_id_of(line): SeenObjects(boxes, ("house", "cat"), (100, 100)) for line in known}
     answers = {
         "test:1": answered(2.0, 1.5, 0.1),
         "test:2": answered(0.5, 0.0, 0.4),
@@ -60,7 +60,7 @@ def test_effects_are_held_against_what_decides() -> None:
 
 def test_objects_that_pad_a_row_are_no_candidates() -> None:
     [line] = known = [post(1, "helpful")]
-    objects = {image_id_of(line): SeenObjects(np.array([[0, 0, 100, 100]], np.float32), ("house",))}
+    objects = {image_id_of(line): SeenObjects(np.array([[0, 0, 100, 100]], np.float32), ("house",), (100, 100))}
     assert judge_attributions(known, {"test:1": answered(1.0, -0.2, 0.0, 0.0)}, objects).found == 1
 
 
