@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import echo_json, examples, options_of
+from dgf.cli.options import echo_json, examples, exit_when_terminated, options_of
 from dgf.workflows.audit.settings import AuditOptions
 
 _FOUND = 3
@@ -85,8 +85,9 @@ def audit_command(
     if with_model is not None and work is not None:
         from dgf.workflows.audit.probe import ProbeSettings, probe_lines, probe_signal
 
-        asked = ProbeSettings(with_model, work, changes, signal, device)
-        probed = probe_signal(gathered, found, asked)
+        asked = ProbeSettings(with_model, work, changes, signal, device, given["negative_label"])
+        with exit_when_terminated(ctx):
+            probed = probe_signal(gathered, found, asked)
         report["probe"] = probed.to_json()
         if not as_json:
             click.echo("\n" + "\n".join(probe_lines(probed)))

@@ -12,6 +12,10 @@ P_VALUE = 0.01
 LEAK, SUSPICIOUS = 0.5, 0.25
 """Smallest effect, in [0, 1], that is called so."""
 
+TOO_GOOD = 0.75
+"""Smallest effect at which content that names the relation is suspicious. Of MNRE's test rows with a relation,
+captions of the photos have 0.14 and 0.18, pairs of types that a model predicted 0.54, those of the relations 0.84."""
+
 LEVELS: tuple[Level, ...] = ("no leak", "suspicious", "leak")
 
 
@@ -67,11 +71,12 @@ class Finding:
 
     @property
     def level(self) -> Level:
-        """The worse of both; what may rightly name the relation is looked at again where it does so well, no more."""
-        there, which = (told.level if told is not None else "no leak" for told in (self.there, self.which))
-        if self.content:
-            which = "suspicious" if which == "leak" else "no leak"
-        return worst([there, which])
+        """The worse of both; content that names the relation is at most suspicious, where it does so too well."""
+        levels = [told.level for told in (self.there, self.which) if told is not None]
+        if self.content and self.which is not None:
+            too_good = self.which.level == "leak" and self.which.effect >= TOO_GOOD
+            levels[-1] = "suspicious" if too_good else "no leak"
+        return worst(levels)
 
 
 @dataclass(frozen=True, slots=True)

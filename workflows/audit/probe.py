@@ -1,14 +1,15 @@
 """What a signal is worth to a model: one language model trained twice, with and without it before the sentence."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.files import write_atomic, write_json
+from dgf.pipeline.files import read_record, write_atomic, write_json, write_record
 from dgf.pipeline.posts import Dataset, Post
+from dgf.workflows.audit.examine import labeled
 from dgf.workflows.audit.findings import LEVELS
 from dgf.workflows.audit.run import Audit
 from dgf.workflows.audit.signals import Gathered, Signal
@@ -19,6 +20,9 @@ from dgf.workflows.training.run_folder import RunFolder
 
 _CHEAPER = ("optim.adversarial=0", "optim.epochs=2")
 """What differs from the preset `finetune`: the difference between the two is large, or it is none that matters."""
+
+_RECORD = "probe.json"
+"""Says of what a folder of two runs is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class ProbeSettings:
         changes: `key=value` words for the configuration of both runs.
         signal: Name of the signal; None takes the largest leak.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        negative_label: The relation that means that there is none; None finds it by its name.
     """
 
     language_model: str
@@ -38,6 +43,7 @@ class ProbeSettings:
     changes: tuple[str, ...] = ()
     signal: str | None = None
     device: str = "auto"
+    negative_label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,7 @@ def probe_signal(gathered: Gathered, found: Audit, settings: ProbeSettings) -> P
         raise UserError(
             f"{dataset.root}: no rows in a split called {lacking[0]!r}", "A model is trained on train, chosen by val."
         )
+    _claim(found, signal, settings)
     without, told = (_read_with(dataset, given, found.split, settings) for given in (None, signal))
     changes = (*_CHEAPER, *settings.changes)
     return Probe(signal.name, settings.language_model, found.split, changes, without, told)
@@ -114,39 +121,70 @@ def _chosen(signals: Sequence[Signal], found: Audit, name: str | None) -> Signal
     return known[name]
 
 
+def _claim(found: Audit, signal: Signal, settings: ProbeSettings) -> None:
+    """Begin the folder of the runs, or see that it is of the same probe.
+
+    Raises:
+        UserError: It holds something else.
+    """
+    asked = {
+        "data": str(found.data.absolute()),
+        "split": found.split,
+        "signal": signal.name,
+        "language_model": settings.language_model,
+        "changes": list(settings.changes),
+    }
+    record, folder = settings.work / _RECORD, settings.work
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: is a file", "Name a folder as --work.")
+    if record.exists():
+        try:
+            begun = read_record(record)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{record}: cannot be read: {error}", "Name another --work.") from None
+        if changed := [name for name, value in asked.items() if begun.get(name) != value]:
+            raise UserError(f"{folder}: was begun with another {', '.join(changed)}", "Name another --work.")
+    elif folder.is_dir() and (foreign := sorted(path.name for path in folder.iterdir())):
+        raise UserError(f"{folder}: holds {foreign[0]} and nothing of an audit", "Name another --work.")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_record(record, asked)
+
+
 def _read_with(dataset: Dataset, signal: Signal | None, split: str, settings: ProbeSettings) -> Outcome:
     """Train on one reading of the sentences, or go on with what is there, and score it."""
     name = "without" if signal is None else "with"
-    posts, run = settings.work / name, settings.work / f"run-{name}"
-    _write_posts(dataset, signal, posts)
+    folder, run = settings.work / name, settings.work / f"run-{name}"
+    posts = {of: labeled(dataset.splits[of]) for of in ("train", "val", split)}
+    file_of = {of: of if of in ("train", "val") else "test" for of in posts}
+    _write_posts(dataset.relations, {file_of[of]: rows for of, rows in posts.items()}, signal, folder)
     words = (f"language_model={settings.language_model}", *_CHEAPER, *settings.changes)
-    data = {"path": str(posts.absolute()), "missing_images": "text-only"}
-    config = resolve_config("finetune", None, words, data | {"negative_label": dataset.negative or ""})
+    data = {"path": str(folder.absolute()), "missing_images": "text-only", "negative_label": settings.negative_label}
+    config = resolve_config("finetune", None, words, data)
     trained = train(TrainSettings(config, run, settings.device, resume=RunFolder(run).begun))
-    evaluation = evaluate(EvalSettings(run, split=split, device=settings.device))
-    if (scores := evaluation.scores) is None:
-        raise UserError(f"{posts}: no row of {split} has a relation", "Name another --split.")
-    example = " ".join(_tokens(dataset.splits[split][0], signal))
+    scores = evaluate(EvalSettings(run, split=file_of[split], device=settings.device)).scores
+    if scores is None:  # an audit has scored these rows
+        raise RuntimeError(f"{folder}: no row of {split} has a relation")
+    example = " ".join(_tokens(posts[split][0], signal))
     figures = (scores.accuracy, scores.precision, scores.recall, scores.f1)
     return Outcome(run, f"{example[:40]} ...", trained.best_epoch, trained.best_f1, *figures)
 
 
-def _write_posts(dataset: Dataset, signal: Signal | None, folder: Path) -> None:
+def _write_posts(
+    relations: Sequence[str], splits: Mapping[str, Sequence[Post]], signal: Signal | None, folder: Path
+) -> None:
     """Write the posts without their photos, each sentence behind the value of the signal."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "relations.json", {name: number for number, name in enumerate(dataset.relations)})
-    for split, posts in dataset.splits.items():
+    folder.mkdir(exist_ok=True)
+    write_json(folder / "relations.json", {name: number for number, name in enumerate(relations)})
+    for split, posts in splits.items():
         rows = "".join(json.dumps(_row(post, signal), ensure_ascii=False) + "\n" for post in posts)
         write_atomic(folder / f"{split}.jsonl", rows.encode())
 
 
 def _row(post: Post, signal: Signal | None) -> dict[str, Any]:
-    before = len(_tokens(post, signal)) - len(post.tokens)
-    spans = {
-        name: {"text": mention.text, "span": [mention.start + before, mention.end + before]}
-        for name, mention in (("head", post.head), ("tail", post.tail))
-    }
-    return {"id": post.id, "tokens": _tokens(post, signal), **spans, "relation": post.relation}
+    tokens = _tokens(post, signal)
+    before = len(tokens) - len(post.tokens)
+    head, tail = ({"span": [of.start + before, of.end + before]} for of in (post.head, post.tail))
+    return {"id": post.id, "tokens": tokens, "head": head, "tail": tail, "relation": post.relation}
 
 
 def _tokens(post: Post, signal: Signal | None) -> list[str]:

@@ -57,8 +57,8 @@ def audit_types(dataset: Dataset, pairs: Mapping[str, TypePair], split: str = "t
         "no leak": "these types do not give the relation away",
     }[level]
     sentence = (
-        f"{said}: from {largest.signal.removeprefix('types: ')} alone, learned from {largest.fitted_on}, "
-        f"accuracy {100 * largest.accuracy:.1f} and F1 {100 * largest.f1:.1f} on {split} "
+        f"{said}: {largest.signal.removeprefix('types: ')} alone, learned from {largest.fitted_on}, "
+        f"has accuracy {100 * largest.accuracy:.1f} and F1 {100 * largest.f1:.1f} on {split} "
         f"(always {baseline.answer!r}: {100 * baseline.accuracy:.1f} and {100 * baseline.f1:.1f})"
     )
     return Verdict(level, sentence, tuple(findings))
