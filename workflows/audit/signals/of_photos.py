@@ -63,5 +63,7 @@ def _size_signals(sizes: Mapping[str, Size]) -> list[Signal]:
     return [
         Signal("photo: its exact size", "size", {post: f"{height} {width}" for post, (height, width) in sizes.items()}),
         number_signal("photo: how many pixels", "pixels", {post: h * w for post, (h, w) in sizes.items()}),
-        number_signal("photo: height by width", "shape", {post: round(100 * h / w) for post, (h, w) in sizes.items()}),
+        number_signal(
+            "photo: height by width", "shape", {post: round(100 * h / max(w, 1)) for post, (h, w) in sizes.items()}
+        ),
     ]
