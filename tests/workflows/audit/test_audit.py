@@ -223,6 +223,8 @@ def test_types_made_from_relations_are_a_leak_also_where_only_the_scored_split_h
     dataset = read_dataset(write_leaky(tmp_path, 0, planted=False)[0])
     verdict = audit_types(dataset, types_of(dataset, rows=given))
     assert verdict.level == "leak" and "these types give the relation away" in verdict.sentence
+    ways = {"the other half of test"} | ({"train"} if given == "" else set())
+    assert {finding.fitted_on for finding in verdict.findings} == ways
     assert json.loads(json.dumps(verdict.to_json()))["level"] == "leak"
 
 

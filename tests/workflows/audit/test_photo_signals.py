@@ -51,6 +51,14 @@ def test_types_inside_a_data_set_are_audited_too(tmp_path: Path) -> None:
     assert signals["types: the pair"].of(dataset.splits["train"][:1]) == ["per nothing"]
 
 
+def test_a_post_hears_of_the_relation_before_it_but_not_of_its_own_photos(tmp_path: Path) -> None:
+    posts = write_posts(tmp_path / "posts")  # two posts to a photo; relations in turn
+    gathered = gather(AuditSettings(posts))
+    heard = named(gathered.signals)["row order: relation of the post before"].of(gathered.dataset.splits["val"])
+    second, first = "/per/org/member_of", "None"
+    assert heard == [NOTHING, NOTHING, second, second, first, first]
+
+
 def test_many_numbers_fall_into_ranges_of_as_many_posts() -> None:
     signal = number_signal("n", "n", {str(number): float(number) for number in range(200)})
     _, counts = np.unique(list(signal.values.values()), return_counts=True)

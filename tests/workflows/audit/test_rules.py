@@ -26,6 +26,7 @@ def test_whether_there_is_a_relation_is_decided_over_all_of_them_together() -> N
 def test_without_a_negative_relation_every_one_may_be_the_answer() -> None:
     rule = LookupRule(["a", "b", "b"], np.array([0, 1, 1]), 2, None)
     assert rule.read(["a", "b"]).relation.tolist() == [0, 1]
+    assert rule.read(["new"]).answer.tolist() == rule.read(["new"]).relation.tolist() == [1]
 
 
 def test_words_are_weighed_as_by_multinomial_naive_bayes() -> None:
