@@ -35,11 +35,6 @@ class SignalRule(Protocol):
         ...
 
 
-def _log_odds(positive: RowScores, negative: RowScores) -> RowScores:
-    odds: RowScores = np.log(positive) - np.log(negative)
-    return odds
-
-
 class LookupRule:
     """The most frequent relation of each value; of a value that was not seen, that of all rows."""
 
@@ -47,13 +42,10 @@ class LookupRule:
         self._places = {value: place for place, value in enumerate(dict.fromkeys(values))}
         counts = np.zeros((len(self._places) + 1, relations))  # the last row answers for values that were not seen
         np.add.at(counts, (np.array([self._places[value] for value in values], dtype=np.int64), gold), 1)
-        total = counts.sum(0)
-        counts += (
-            total / total.sum()
-        )  # one row more of each value, spread as all rows are: it decides ties and the rest
+        counts += counts.sum(0) / counts.sum()  # a row more of each, spread as all rows are: decides ties and the rest
         positive = np.delete(counts, negative, 1).sum(1) if negative is not None else counts.sum(1)
         self._answer = counts.argmax(1)
-        self._evidence = _log_odds(positive + 1e-9, counts.sum(1) - positive + 1e-9)
+        self._evidence: RowScores = np.log(positive + 1e-9) - np.log(counts.sum(1) - positive + 1e-9)
         self._relation = without(counts, negative).argmax(1)
 
     def read(self, values: Sequence[object]) -> Readings:
