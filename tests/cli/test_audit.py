@@ -50,6 +50,25 @@ def test_a_leak_is_shown_and_counts_where_strict(tmp_path: Path) -> None:
     assert found["level"] == "leak" and found["findings"][0]["signal"] == "crops: how many"
 
 
+def test_what_splits_share_is_shown_without_its_control_characters(tmp_path: Path) -> None:
+    data, _ = write_leaky(tmp_path, 0, planted=False)
+    for split in ("train", "test"):
+        first, *rest = (data / f"{split}.jsonl").read_text().splitlines()
+        row = json.loads(first) | {"tokens": ["Ann", "met", "Bob", "\x1b[2J"]}
+        (data / f"{split}.jsonl").write_text("\n".join([json.dumps(row), *rest]))
+    done = dgf("audit", data)
+    assert "train and test share 1 sentence\n  train:0 and test:0: 'Ann met Bob \\x1b[2J'" in done.out
+    assert "\x1b" not in done.out
+
+
+def test_types_of_relations_without_types_are_refused(tmp_path: Path) -> None:
+    data, _ = write_leaky(tmp_path, 0, planted=False)
+    for file in (*data.glob("*.jsonl"), data / "relations.json"):
+        file.write_text(file.read_text().replace("/per/", "per ").replace("/loc/", "loc "))
+    done = dgf("audit", data, "--types", "labels")
+    assert done.code == 1 and "no relation's name carries types" in done.err
+
+
 def test_types_of_labels_say_that_they_are_an_oracle(tmp_path: Path) -> None:
     data, _ = write_leaky(tmp_path, 0, planted=False)
     done = dgf("audit", data, "--types", "labels")

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.faults import show_value
 from dgf.pipeline.posts import Dataset, Post, read_dataset, split_name
 from dgf.workflows.audit.claims import SplitCounts
 from dgf.workflows.audit.examine import Fold, examine, halves, labeled
 from dgf.workflows.audit.findings import Baseline, Finding, Level, worst
 from dgf.workflows.audit.signals import LABELS, AuditSettings, Gathered, gather
+
+_SHOWN = 120
+"""Characters of a sentence that is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,9 @@ def _shared(dataset: Dataset) -> list[Shared]:
         first, second = ({post.tokens: post for post in of_split} for of_split in posts)
         photos = [{tuple(sorted(post.image_ids)) for post in of_split if post.image_ids} for of_split in posts]
         both = [tokens for tokens in first if tokens in second]
-        examples = tuple(f"{first[tokens].id} and {second[tokens].id}: {' '.join(tokens)}" for tokens in both[:5])
+        examples = tuple(
+            f"{first[tokens].id} and {second[tokens].id}: {show_value(' '.join(tokens), _SHOWN)}" for tokens in both[:5]
+        )
         if both or photos[0] & photos[1]:
             found.append(Shared(one, other, len(both), len(photos[0] & photos[1]), examples))
     return found

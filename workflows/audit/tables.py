@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dgf.workflows.audit.findings import LEAK, P_VALUE, SUSPICIOUS, Finding, Told
+from dgf.workflows.audit.findings import LEAK, P_VALUE, SUSPICIOUS, TOO_GOOD, Finding, Told
 from dgf.workflows.audit.permutation import DRAWS
 from dgf.workflows.audit.run import Audit
 
@@ -41,11 +41,16 @@ def audit_lines(found: Audit) -> Iterator[str]:
         yield "  ".join([*cells, row[-1]]).rstrip()
     yield ""
     others = {finding.fitted_on for finding in found.findings} - {found.fitted_on}
+    yield f"each rule reads its signal alone and was learned from {found.fitted_on}" + (
+        f" (where that has none, from {', '.join(sorted(others))})" if others else ""
+    )
     yield (
-        f"each rule reads its signal alone and was learned from {found.fitted_on}"
-        + (f" (where that has none, from {', '.join(sorted(others))})" if others else "")
-        + f"; effects are 0 for nothing and 1 for all; p: {DRAWS} exchanges of whole photos and sentences, corrected "
-        f"for all questions; leak: p < {P_VALUE} and effect >= {LEAK}; suspicious: effect >= {SUSPICIOUS}"
+        f"effect: 0 tells nothing, 1 all; p: by {DRAWS} exchanges of labels between photos and sentences, corrected "
+        "for all questions"
+    )
+    yield (
+        f"leak: p < {P_VALUE} and effect >= {LEAK}; suspicious: effect >= {SUSPICIOUS} (of content that names the "
+        f"relation, as captions and types may: >= {TOO_GOOD})"
     )
     yield from _shared_lines(found)
     yield from ("", verdict_line(found))
@@ -85,11 +90,15 @@ def _shared_lines(found: Audit) -> Iterator[str]:
     if found.shared:
         yield ""
     for pair in found.shared:
-        photos = f" and {pair.photos} photos" if pair.photos else ""
-        yield f"{pair.one} and {pair.other} share {pair.sentences} sentences{photos}"
+        photos = f" and {_counted(pair.photos, 'photo')}" if pair.photos else ""
+        yield f"{pair.one} and {pair.other} share {_counted(pair.sentences, 'sentence')}{photos}"
         yield from (f"  {example}" for example in pair.examples[:_LISTED])
         if pair.sentences > len(pair.examples):
             yield f"  ... and {pair.sentences - len(pair.examples)} more"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" + "s" * (number != 1)
 
 
 def _percent(share: float) -> str:

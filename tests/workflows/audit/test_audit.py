@@ -41,7 +41,7 @@ def audited(mnre: Gathered) -> Audit:
 
 
 def permuted(dataset: Dataset, seed: int) -> Dataset:
-    """The same posts, with the relations of each split dealt out anew."""
+    """The same posts, with the relations of each split dealt out at random."""
     rng = np.random.default_rng(seed)
     splits = {}
     for name, posts in dataset.splits.items():

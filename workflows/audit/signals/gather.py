@@ -65,9 +65,10 @@ def gather(settings: AuditSettings) -> Gathered:
     dataset = corpus.dataset
     signals = post_signals(dataset)
     if settings.types is not None:
-        signals += type_signals(
-            types_of_labels(dataset) if settings.types == LABELS else read_types(Path(settings.types))
-        )
+        pairs = types_of_labels(dataset) if settings.types == LABELS else read_types(Path(settings.types))
+        if not pairs:
+            raise UserError(f"{dataset.root}: no relation's name carries types", "Give --types a file.")
+        signals += type_signals(pairs)
     if settings.crops is not None:
         crops = read_row_file(settings.crops, dataset)
         signals.append(number_signal("crops: how many", "crops", {post: len(names) for post, names in crops.items()}))
