@@ -1,7 +1,8 @@
 """Learn from each signal alone, and hold what it gives away against the majority and against chance."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,28 +106,44 @@ def _chances(
 ) -> list[dict[str, Chance]]:
     """How often the relations of other groups go with each rule's answers as well as the real ones do."""
     found: list[dict[str, Chance]] = [{} for _ in read]
-    rng, groups = np.random.default_rng(seed), groups_of(posts)
+    groups = groups_of(posts)
     positive = np.ones(len(gold), dtype=bool) if negative is None else gold != negative
+
+    # whether there is a relation: the sum of the ranks of rows with one, which decides the AUC
     if negative is not None and 0 < positive.sum() < len(gold):
         ranks = np.stack([midranks(readings.evidence) for readings in read], 1)  # (n, S)
-        real, as_good, draws = positive @ ranks, np.zeros(len(read), np.int64), 0
-        for orders in draw_orders(groups, rng):
-            as_good += (positive[orders].astype(np.float64) @ ranks >= real - 1e-6).sum(0)
-            draws += len(orders)
-        for named, number in zip(found, as_good.tolist(), strict=True):
-            named["there"] = Chance(number, draws)
+        chances = _compare(groups, seed, lambda orders: positive[orders].astype(np.float64) @ ranks)
+        for named, chance in zip(found, chances, strict=True):
+            named["there"] = chance
+
+    # which relation, among the rows that have one: how many are named rightly
     if positive.any():
-        gold, groups = gold[positive], np.unique(groups[positive], return_inverse=True)[1]
+        groups, named_gold = np.unique(groups[positive], return_inverse=True)[1], gold[positive]
         answers = [readings.relation[positive] for readings in read]
-        right = [int((answer == gold).sum()) for answer in answers]
-        as_good, draws = np.zeros(len(read), np.int64), 0
-        for orders in draw_orders(groups, rng):
-            drawn = gold[orders]
-            as_good += [int(((answer == drawn).sum(1) >= of).sum()) for answer, of in zip(answers, right, strict=True)]
-            draws += len(orders)
-        for named, number in zip(found, as_good.tolist(), strict=True):
-            named["which"] = Chance(number, draws)
+
+        def right(orders: Ids) -> NDArray[Any]:
+            drawn = named_gold[orders]
+            return np.stack([(answer == drawn).sum(1) for answer in answers], 1)
+
+        for named, chance in zip(found, _compare(groups, seed, right), strict=True):
+            named["which"] = chance
     return found
+
+
+def _compare(groups: Ids, seed: int, measure: Callable[[Ids], NDArray[Any]]) -> list[Chance]:
+    """Count the exchanges in which each of S rules does at least as well as on the real labels.
+
+    Args:
+        groups: (n,) of the rows.
+        seed: Of the exchanges.
+        measure: Orders of the rows' labels, (draws, n), to how well each rule does, (draws, S).
+    """
+    real, draws = measure(np.arange(len(groups))[None])[0], 0
+    as_good = np.zeros(len(real), np.int64)
+    for orders in draw_orders(groups, np.random.default_rng(seed)):
+        as_good += (measure(orders) >= real - 1e-6).sum(0)
+        draws += len(orders)
+    return [Chance(number, draws) for number in as_good.tolist()]
 
 
 def _finding(
