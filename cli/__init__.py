@@ -1,6 +1,7 @@
 """The `dgf` command: parse, call one workflow function, print."""
 
 __all__ = [
+    "audit",
     "bench",
     "caption",
     "demo",

@@ -20,6 +20,7 @@ COMMANDS = {
     "predict": "dgf.cli.predict",
     "validate": "dgf.cli.validate",
     "inspect": "dgf.cli.inspect",
+    "audit": "dgf.cli.audit",
     "bench": "dgf.cli.bench",
     "demo": "dgf.cli.demo",
     "env": "dgf.cli.env",

@@ -20,7 +20,14 @@ FORBIDDEN = {
     "cli": (),
 }
 
-LIGHT = ("click", "annotated_types", "typing_extensions", "dgf.cli", "dgf.workflows.settings")
+LIGHT = (
+    "click",
+    "annotated_types",
+    "typing_extensions",
+    "dgf.cli",
+    "dgf.workflows.settings",
+    "dgf.workflows.audit.settings",
+)
 """What the command line may import before a command runs, beside the standard library."""
 
 UNUSED_BY_EVALUATION = ("dask", "distributed", "matplotlib", "pandas", "peft", "sklearn", "tensorboard")

@@ -1,6 +1,7 @@
 """What a user does; the only place where pipeline and model meet."""
 
 __all__ = [
+    "audit",
     "bench",
     "caption",
     "compare",
