@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from dgf.model.labels import LabelSpace
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts import Dataset, Post, split_name
+from dgf.workflows.audit.type_pairs import audit_types
 from dgf.workflows.config import TrainConfig, change_data
 from dgf.workflows.data import Corpus, open_corpus, read_configured
 from dgf.workflows.devices import choose_device
 from dgf.workflows.scoring import (
     Answers,
+    AuditedTypes,
     Groups,
     Protocols,
     Scores,
@@ -32,7 +34,10 @@ from dgf.workflows.scoring import (
     write_predictions,
     write_report,
 )
+from dgf.workflows.scoring.report import check_page_place, show_posts, write_page
 from dgf.workflows.training.run_folder import RunFolder
+
+PAGE = "report.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,7 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     settings = replace(settings, split=_known_split(dataset, settings.split))
     out = settings.out or folder.path / f"eval-{settings.split}"
     check_report_place(out)
+    check_page_place(out / PAGE, "Name another folder as --out.")
     corpus = open_corpus(config, dataset, device)
     posts = corpus.split(settings.split)
     if settings.photo_shares and corpus.store is None and corpus.captions is None:
@@ -116,8 +122,8 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     measured = assess(answers, facts["training_rows"])
     by_share = _by_share(settings.photo_shares, config, read, settings.split) if measured else []
 
-    # where everything came from: what an audit of the types finds belongs into `protocols`
-    protocols = describe_protocols(folder, config, corpus, answers.split.placed)
+    # where everything came from, and whether types among it give relations away
+    protocols = describe_protocols(folder, config, corpus, answers.split.placed, _audit(corpus, settings.split))
     report = {
         **_report(settings, config, corpus, answers, facts, protocols),
         "image_share_in_training": share,
@@ -127,6 +133,7 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     out.mkdir(parents=True, exist_ok=True)
     write_predictions(out, answers.rows())
     write_report(out, report)
+    write_page(out / PAGE, report, show_posts(corpus, answers), corpus.dataset.image_root)
     examples = answers.split.batches.examples
     return Evaluation(
         out=out,
@@ -168,6 +175,14 @@ def _by_share(
         for share in sorted(set(shares))
     )
     return [scores for scores in found if scores is not None]
+
+
+def _audit(corpus: Corpus, split: str) -> AuditedTypes | None:
+    """Ask of the types that a file or the posts give whether they give relations away; None where none is given."""
+    if not corpus.types:
+        return None
+    verdict = audit_types(corpus.dataset, corpus.types, split)
+    return AuditedTypes(verdict.sentence, leak=verdict.level == "leak")
 
 
 def _count_relations(dataset: Dataset) -> dict[str, Any]:

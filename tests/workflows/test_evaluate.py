@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.posts import read_dataset
 from dgf.workflows.compare import compare_runs
 from dgf.workflows.config import TrainConfig, resolve_config
 from dgf.workflows.evaluate import EvalSettings, evaluate
 from dgf.workflows.scoring import check_report
 from dgf.workflows.train import TrainSettings, train
 from support.command import dgf
+from support.leaky_posts import write_leaky
 from support.small_world import TINY
 from support.uneven_posts import RELATIONS, UnevenPosts, write_uneven_posts
 
@@ -188,6 +190,29 @@ def test_given_types_are_named_with_their_digest_beside_every_figure(entity_type
     assert (
         f"the posts of {world.folder} (sha256 " in report["protocol"] and "no label reaches" not in report["protocol"]
     )
+
+
+@pytest.mark.parametrize("entity_types", ["file", "predicted"])
+def test_types_made_of_the_gold_relations_are_called_a_leak_wherever_figures_of_them_stand(
+    entity_types: str, tmp_path: Path
+) -> None:
+    posts, _ = write_leaky(tmp_path, seed=0, planted=False, sizes={"train": 60, "val": 20, "test": 60})
+    types = tmp_path / "types.jsonl"
+    with types.open("w") as file:
+        for post in read_dataset(posts).posts:
+            head, tail = str(post.relation).split("/")[1:3] if post.relation != "None" else (None, None)
+            file.write(json.dumps({"id": post.id, "head": head, "tail": tail}) + "\n")
+    data = {"path": str(posts), "types": str(types), "missing_images": "text-only"}
+    words = [*TINY, "optim.epochs=1", f"model.entity_types={entity_types}"]
+    train(TrainSettings(resolve_config("demo", None, words, data), tmp_path / "run", "cpu"))
+    shown = dgf("eval", tmp_path / "run", "--device", "cpu")
+    report = report_of(tmp_path / "run" / "eval-test")
+    page = (tmp_path / "run" / "eval-test" / "report.html").read_text(encoding="utf-8")
+    for text in (report["protocol"], report["protocols"]["types"], shown.out, page):
+        assert "these types give the relation away" in text and "no label reaches" not in text
+    # types that training alone reads reach no prediction
+    assert report["oracle"] is (entity_types == "file")
+    assert ("oracle-types (leak the label)" in shown.out) is (entity_types == "file")
 
 
 def test_several_runs_are_written_side_by_side(run: Path, tmp_path: Path) -> None:

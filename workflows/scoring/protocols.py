@@ -13,8 +13,24 @@ from dgf.workflows.training.run_folder import RunFolder
 HONEST = "no label reaches a prediction"
 """Said where it is proved: types are predicted or not used, and nobody gave any."""
 
+LEAKING = "oracle-types (leak the label)"
+"""Said of types from a file that give relations away, where predictions rest on them."""
+
 _DIGITS = 12
 """Of a digest in a sentence; reports have the whole of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedTypes:
+    """What an audit says of the types that were given (`dgf.workflows.audit.type_pairs`).
+
+    Args:
+        sentence: With its figures.
+        leak: Whether they give relations away.
+    """
+
+    sentence: str
+    leak: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +54,9 @@ class Protocols:
     line: str
 
 
-def describe_protocols(folder: RunFolder, config: TrainConfig, corpus: Corpus, placed: Placed) -> Protocols:
+def describe_protocols(
+    folder: RunFolder, config: TrainConfig, corpus: Corpus, placed: Placed, audited: AuditedTypes | None
+) -> Protocols:
     """Say where everything came from that a run read of a split.
 
     Args:
@@ -46,18 +64,22 @@ def describe_protocols(folder: RunFolder, config: TrainConfig, corpus: Corpus, p
         config: The run's configuration, its `data` section that of the evaluated posts.
         corpus: What was read.
         placed: The rows, and the outcome of looking for their photos.
+        audited: Of the types that files and posts give; None where none does.
     """
     facts = folder.read_data()
-    oracle = config.model.protocol
     sources = _type_sources(corpus, facts)
-    types = _types(config, sources)
+    types = _types(config, sources) + ("" if audited is None else f"; audited: {audited.sentence}")
+    # types that training alone reads reach no prediction, whatever they give away
+    leaking = audited is not None and audited.leak and config.model.reads.entity_types == "file"
+    given = f"{LEAKING}: types {types}" if leaking else f"types {types}"
+    line = config.model.protocol or (given if sources else HONEST)
     return Protocols(
         types=types,
         photos=_photos(config, corpus, placed),
         captions=_captions(config, corpus),
         selection=_selection(folder),
-        oracle=oracle is not None,
-        line="; ".join(filter(None, (oracle or (f"types {types}" if sources else HONEST), config.control))),
+        oracle=leaking or config.model.protocol is not None,
+        line="; ".join(filter(None, (line, config.control))),
     )
 
 
