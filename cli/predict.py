@@ -22,8 +22,9 @@ from dgf.workflows.settings import PredictSettings
 def predict_command(ctx: click.Context, /, **given: Any) -> None:
     """Relations of POSTS by a trained RUN, one JSON object a line.
 
-    `demo` in place of RUN is the model that the last `dgf demo` left. Photos are extracted and captioned as the run's own were; relations in POSTS are ignored. A run on captions from
-    files needs --captions of the posts' photos, unless POSTS is its own data or a file of it.
+    `demo` in place of RUN is the model that the last `dgf demo` left. Photos are extracted and captioned as the run's
+    own were; relations in POSTS are ignored. A run on captions from files needs --captions of the posts' photos,
+    unless POSTS is its own data or a file of it.
     """
     from dgf.workflows.predict import predict_posts
 

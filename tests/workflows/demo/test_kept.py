@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from dgf.pipeline.errors import UserError
 from dgf.workflows.demo.kept import find_run, keep_run
 
