@@ -57,10 +57,11 @@ def write_shards(
     prefix: str = "",
     drawn_by: int | None = None,
     said: str = "a picture of",
+    count: int = LAYOUT.objects,
 ) -> None:
     """Feature shards (and captions) of random numbers for every photo in the folder, known as `prefix` and its name.
 
-    `drawn_by` and `said` change what the shards hold under the same settings.
+    `drawn_by`, `said` and `count` (objects of a photo) change what the shards hold under the same settings.
     """
     images = sorted(prefix + path.name for path in posts.glob("*.png"))
     plan = make_plan(posts, images, shard_size=5, batch_size=2, resized=lambda h, w: (h, w))
@@ -78,7 +79,7 @@ def write_shards(
                 else rng.normal(size=(len(ids), *shape)).astype(dtype)
                 for name, (dtype, shape) in LAYOUT.columns().items()
             }
-            arrays["objects/count"][:] = 2
+            arrays["objects/count"][:] = count
             arrays["image_size"][:] = (6, 8)
             arrays["image_sha256"] = np.array([list(bytes.fromhex(photo.sha256)) for photo in photos], np.uint8)
             write = partial(

@@ -29,3 +29,9 @@ def test_only_the_photos_that_are_asked_for_are_read(tmp_path: Path) -> None:
     posts, features = write_posts(tmp_path / "posts"), tmp_path / "features"
     write_shards(posts, features)
     assert set(read_seen(features, {"test-1.png", "unknown.png"})) == {"test-1.png"}
+
+
+def test_rows_beyond_the_count_are_no_objects(tmp_path: Path) -> None:
+    posts, features = write_posts(tmp_path / "posts"), tmp_path / "features"
+    write_shards(posts, features, count=1)
+    assert {(found.boxes.shape, len(found.names)) for found in read_seen(features).values()} == {((1, 4), 1)}

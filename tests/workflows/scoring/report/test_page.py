@@ -47,7 +47,7 @@ def make_posts(folder: Path, count: int) -> list[Post]:
             Mention("Ada Lovelace", len(words) - 5, len(words) - 3),
             Mention(words[-1], len(words) - 1, len(words)),
         )
-        relation = RELATIONS[4 if i % 40 == 4 else i % 4]  # the last is rare
+        relation = RELATIONS[4 if i % 15 == 4 else i % 4]  # the last is rare
         images = tuple(names[i // 4 % 4 : i // 4 % 4 + 1])
         posts.append(Post(f"test:{i}", words, head, tail, images, relation))
     return posts
