@@ -189,7 +189,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     "demo": {
         "language_model": "random:gpt2?n_layer=2&n_embd=128&n_head=4",
-        "optim": {"epochs": 4, "batch_size": 16, "learning_rate": 2e-3, "lm_learning_rate": 1e-3},
+        "optim": {"epochs": 3, "batch_size": 16, "learning_rate": 1e-3, "lm_learning_rate": 5e-4},
     },
 }
 """Values that differ from the defaults, beside those of the model's own presets (`dgf.model.catalog`).

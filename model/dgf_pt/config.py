@@ -135,5 +135,12 @@ RECORDED_WITHOUT: Mapping[str, Any] = {"states": "raw"}
 MODEL_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {},
     "finetune": {"plm": "full", "prefix_depth": "input", "markers": True, "dropout": 0.1, "type_weight": 0.9},
-    "demo": {"prefix_hidden": 32, "dropout": 0.3, "plm": "full", "markers": True, "type_weight": 0.9},
+    "demo": {
+        "prefix_hidden": 32,
+        "dropout": 0.3,
+        "photo_dropout": 0.15,
+        "plm": "full",
+        "markers": True,
+        "type_weight": 0.9,
+    },
 }

@@ -16,7 +16,7 @@ from dgf.workflows.demo.world.names import Names
 from dgf.workflows.demo.world.scene import Scene, draw_scene
 from dgf.workflows.demo.world.staging import random_scene, stage_scene
 
-WORLD_ROWS = {"train": 1200, "val": 200, "test": 300}
+WORLD_ROWS = {"train": 2000, "val": 200, "test": 300}
 WORLD_RELATIONS = (NONE, *dict.fromkeys(name for pair in PAIRS.values() for name in pair.relations if name != NONE))
 """In id order, None first as in MNRE."""
 SIDE_FILE, CEILING_FILE = "world.jsonl", "ceilings.json"

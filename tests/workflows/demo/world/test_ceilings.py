@@ -45,10 +45,9 @@ def test_figures_are_micro_figures_without_none() -> None:
     assert (scored.precision, scored.recall, scored.f1) == (50.0, 50.0, 50.0)
 
 
-def test_the_world_is_worth_its_photos() -> None:
-    assert 60 <= POPULATION["text"].f1 <= 70
+def test_neither_text_nor_photo_is_enough() -> None:
+    assert 60 <= POPULATION["text"].f1 <= 70 and 60 <= POPULATION["photo"].f1 <= 70
     assert 95 <= POPULATION["both"].f1 < 100
-    assert POPULATION["photo"].f1 < POPULATION["text"].f1 - 5
 
 
 @pytest.mark.parametrize("view", VIEWS)
