@@ -64,9 +64,9 @@ class Pair:
 
 
 _NONE_SHARE = Fraction(40, 100)  # for any types of entities, so that they alone tell no None
-# Of the posts whose sentence leaves the relation open. Each of two others is then about half as likely as the best F1 from
-# text alone, so that it matters little to F1 whether one of them is guessed, or None (see `ceilings`): without photos a
-# model comes near its ceiling even if it guesses.
+# Of the posts whose sentence leaves the relation open. The probability of each of two others is then about half of the
+# best F1 from text alone, so that it matters little to F1 whether one of them is guessed, or None (see `ceilings`):
+# without photos a model comes near its ceiling even if it guesses.
 _OPEN_NONE = Fraction(32, 100)
 _CLEAR = {"irrelevant": Fraction(33, 100), "misleading": Fraction(10, 100), "helpful": Fraction(3, 100)}
 _EXCEPTIONS = Fraction(4, 100)  # of the posts whose sentence is open and whose evidence speaks for a relation
