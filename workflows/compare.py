@@ -65,6 +65,10 @@ def compare_runs(ours: Sequence[Evaluation], others: Sequence[Evaluation]) -> Co
         ValueError: One has more runs than the other.
     """
     first, known = ours[0], ours[0].gold >= 0
+    for side in (ours, others):
+        names = [str(run.report["run"]) for run in side]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise UserError(f"{twice}: is named twice", "Give runs that differ in their seed: one counts once.")
     for other in (*ours, *others):
         if not _alike(first, other):
             raise UserError(

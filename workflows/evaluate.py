@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dgf.model.labels import LabelSpace
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.files import write_atomic
 from dgf.pipeline.posts import Dataset, Post, split_name
 from dgf.workflows.audit.type_pairs import audit_types
 from dgf.workflows.config import TrainConfig, change_data
@@ -34,7 +35,7 @@ from dgf.workflows.scoring import (
     write_predictions,
     write_report,
 )
-from dgf.workflows.scoring.report import check_page_place, show_posts, write_page
+from dgf.workflows.scoring.report import check_page_place, make_page, show_posts
 from dgf.workflows.training.run_folder import RunFolder
 
 PAGE = "report.html"
@@ -99,8 +100,8 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     """
     folder = RunFolder(settings.run)
     config = folder.finished_config()
-    if settings.out is not None and settings.out.is_file():
-        raise UserError(f"{settings.out}: is a file", "Name a folder as --out.")
+    if settings.out is not None and (file := next(filter(Path.is_file, (settings.out, *settings.out.parents)), None)):
+        raise UserError(f"{file}: is a file", "Name a folder as --out.")
     share = config.data.image_share
     config = change_data(config, {"image_share": 1.0, **(settings.data or {})})
     device = choose_device(settings.device)
@@ -115,25 +116,36 @@ def evaluate(settings: EvalSettings) -> Evaluation:
         raise UserError(f"--photo-shares: {folder.path} is evaluated without photos", "Give --features or --captions.")
     facts = folder.read_data()
     _check_relations(posts, facts["training_rows"], folder)
-    read = partial(answer, folder, corpus=corpus, posts=posts, device=device, batch_size=settings.batch_size)
-    answers = read(config, title=settings.split, explain=settings.explain)
+    read = partial(
+        answer,
+        folder,
+        corpus=corpus,
+        posts=posts,
+        device=device,
+        batch_size=settings.batch_size,
+        split=settings.split,
+    )
+    answers = read(config, explain=settings.explain)
 
     # the split as it is, then with each share of its photos
     measured = assess(answers, facts["training_rows"])
     by_share = _by_share(settings.photo_shares, config, read, settings.split) if measured else []
 
     # where everything came from, and whether types among it give relations away
-    protocols = describe_protocols(folder, config, corpus, answers.split.placed, _audit(corpus, settings.split))
+    audited = _audit(corpus, settings.split, answers.labels.negative)
+    protocols = describe_protocols(folder, config, corpus, answers.split.placed, audited)
     report = {
         **_report(settings, config, corpus, answers, facts, protocols),
         "image_share_in_training": share,
         "by_share": [asdict(scores) for scores in by_share] or None,
         "scores": measured.figures() if measured else None,
     }
+    rows = list(answers.rows())
+    page = make_page(report, show_posts(corpus, answers, rows), corpus.dataset.image_root)
     out.mkdir(parents=True, exist_ok=True)
-    write_predictions(out, answers.rows())
+    write_predictions(out, rows)
     write_report(out, report)
-    write_page(out / PAGE, report, show_posts(corpus, answers), corpus.dataset.image_root)
+    write_atomic(out / PAGE, page)
     examples = answers.split.batches.examples
     return Evaluation(
         out=out,
@@ -177,12 +189,17 @@ def _by_share(
     return [scores for scores in found if scores is not None]
 
 
-def _audit(corpus: Corpus, split: str) -> AuditedTypes | None:
-    """Ask of the types that a file or the posts give whether they give relations away; None where none is given."""
+def _audit(corpus: Corpus, split: str, negative: str | None) -> AuditedTypes | None:
+    """Ask of the types that a file or the posts give whether they give relations away; None where none is given.
+
+    Without a negative relation there is no asking whether a post has a relation: types that name it too well are all
+    that can be found.
+    """
     if not corpus.types:
         return None
-    verdict = audit_types(corpus.dataset, corpus.types, split)
-    return AuditedTypes(verdict.sentence, leak=verdict.level == "leak")
+    verdict = audit_types(replace(corpus.dataset, negative=negative), corpus.types, split)
+    leak = verdict.level == "leak" or (negative is None and verdict.level == "suspicious")
+    return AuditedTypes(verdict.sentence, leak)
 
 
 def _count_relations(dataset: Dataset) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
             posts,
             device=device,
             batch_size=settings.batch_size,
-            title="predict",
+            split="predict",
             explain=settings.explain,
         )
         rows = tuple(answers.rows())

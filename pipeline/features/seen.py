@@ -35,11 +35,11 @@ def read_seen(features: Path, image_ids: Container[str] | None = None) -> dict[s
     seen: dict[str, SeenObjects] = {}
     for marker in folder.finished():
         with folder.open_shard(marker) as file:
-            class_names = (*read_layout(file).class_names, "")  # the last is what -1 finds
+            class_names = dict(enumerate(read_layout(file).class_names))
             columns = (read_rows(file, name) for name in ("image_size", "objects/count", "objects/boxes"))
             rows = zip(read_text(file, "image_id"), *columns, read_rows(file, "objects/classes"), strict=True)
             for image_id, (height, width), count, boxes, classes in rows:
                 if image_ids is None or image_id in image_ids:
-                    names = tuple(class_names[number] for number in classes[:count])
+                    names = tuple(class_names.get(int(number), "") for number in classes[:count])
                     seen[image_id] = SeenObjects(boxes[:count], names, (int(height), int(width)))
     return seen

@@ -101,7 +101,7 @@ def test_a_control_says_so_beside_every_figure(posts: Path, tmp_path: Path) -> N
     done = dgf("train", posts, *words, *options, "--preset", "demo", "--out", tmp_path / "run", "--device", "cpu")
     assert done.code == 0 and f"protocol: {note}" in done.out, done.said
     shown = dgf("eval", tmp_path / "run", "--device", "cpu")
-    assert f"protocol: no label reaches a prediction; {note}" in shown.out
+    assert f"protocol: {note}, of files (sha256 " in shown.out and "no label reaches" not in shown.out
     report = json.loads((tmp_path / "run" / "eval-test" / "report.json").read_text())
     assert report["captions_of"] == "others" and report["rows_with_caption"] == 6
 

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts import read_dataset
 from dgf.workflows.compare import compare_runs
 from dgf.workflows.config import TrainConfig, resolve_config
+from dgf.workflows.data.captions import CaptionTable
 from dgf.workflows.evaluate import EvalSettings, evaluate
 from dgf.workflows.scoring import check_report
 from dgf.workflows.train import TrainSettings, train
 from support.command import dgf
 from support.leaky_posts import write_leaky
-from support.small_world import TINY
+from support.small_world import TINY, write_posts
 from support.uneven_posts import RELATIONS, UnevenPosts, write_uneven_posts
 
 
@@ -70,7 +72,9 @@ def test_two_systems_are_compared_on_the_rows_of_both(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="evaluated on other rows"):
         compare_runs([first], [fewer])
     with pytest.raises(ValueError, match="as many runs"):
-        compare_runs([first, first], [second])
+        compare_runs([first], [])
+    with pytest.raises(UserError, match="is named twice"):
+        compare_runs([first, first], [second, first])
     unequal = dgf("eval", tmp_path / "a", tmp_path / "b", "--against", tmp_path / "b", "--device", "cpu")
     assert unequal.code == 2 and "2 runs cannot be compared with 1" in unequal.err
 
@@ -156,7 +160,7 @@ def test_the_report_says_where_everything_came_from(run: Path, tmp_path: Path) -
     said = evaluate(EvalSettings(run, out=tmp_path / "a", device="cpu", data={"image_share": 0.4})).report
     assert said["protocol"] == "no label reaches a prediction" and said["oracle"] is False
     said = said["protocols"]
-    assert said["types"] == "are predicted by the network: no label reaches a prediction"
+    assert said["types"] == "are predicted by the network"
     assert said["photos"].startswith("40% are shown, drawn by the seed 0, as features ")
     assert said["captions"].startswith("each photo's own, of captioner ")
     assert said["selection"] == "epoch 1 of 1 has the best micro F1 on the validation split"
@@ -192,6 +196,47 @@ def test_given_types_are_named_with_their_digest_beside_every_figure(entity_type
     )
 
 
+def test_shares_of_the_photos_read_the_captions_of_the_evaluated_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posts = write_posts(tmp_path / "posts")
+    file = tmp_path / "captions.jsonl"
+    images = [f"{split}-{i}.png" for split in ("train", "val", "test") for i in range(6)]
+    file.write_text("".join(json.dumps({"image_id": name, "caption": f"it is {name}"}) + "\n" for name in images))
+    data = {"path": str(posts), "captions": str(file), "missing_images": "text-only"}
+    train(TrainSettings(resolve_config("demo", None, [*TINY, "optim.epochs=1"], data), tmp_path / "run", "cpu"))
+    asked: list[str] = []
+    find = CaptionTable.find
+
+    def listen(table: CaptionTable, split: str, *rest: Any) -> Any:
+        asked.append(split)
+        return find(table, split, *rest)
+
+    monkeypatch.setattr(CaptionTable, "find", listen)
+    report = evaluate(EvalSettings(tmp_path / "run", device="cpu", photo_shares=(0.5, 1.0))).report
+    assert len(asked) == 3 and set(asked) == {"test"}
+    # nobody can know what whoever wrote a file of captions had in sight
+    assert report["protocol"].startswith("captions are each photo's own, of files (sha256 ")
+
+
+def test_types_that_name_the_relation_are_a_leak_whatever_the_negative_relation_is_called(tmp_path: Path) -> None:
+    posts, _ = write_leaky(tmp_path, seed=0, planted=False, sizes={"train": 60, "val": 20, "test": 60})
+    for file in posts.iterdir():
+        file.write_text(file.read_text().replace('"None"', '"unrelated"'))
+    types = tmp_path / "types.jsonl"
+    with types.open("w") as lines:
+        for post in read_dataset(posts).posts:
+            pair = str(post.relation).split("/")[1:3] if post.relation != "unrelated" else (None, None)
+            lines.write(json.dumps({"id": post.id, "head": pair[0], "tail": pair[1]}) + "\n")
+    words = [*TINY, "optim.epochs=1", "model.entity_types=file"]
+    for negative in ("unrelated", ""):
+        data = {"path": str(posts), "types": str(types), "missing_images": "text-only", "negative_label": negative}
+        run = tmp_path / f"run-{negative}"
+        train(TrainSettings(resolve_config("demo", None, words, data), run, "cpu"))
+        report = evaluate(EvalSettings(run, device="cpu")).report
+        assert report["oracle"] is True and report["negative_label"] == (negative or None)
+
+
 @pytest.mark.parametrize("entity_types", ["file", "predicted"])
 def test_types_made_of_the_gold_relations_are_called_a_leak_wherever_figures_of_them_stand(
     entity_types: str, tmp_path: Path
@@ -217,21 +262,24 @@ def test_types_made_of_the_gold_relations_are_called_a_leak_wherever_figures_of_
 
 def test_several_runs_are_written_side_by_side(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "both"
-    done = dgf("eval", run, run, run, *["--against", run] * 3, "--device", "cpu", "--out", out)
+    seeds = [shutil.copytree(run, tmp_path / f"seed-{seed}") for seed in range(3)]
+    against = [word for seed in seeds for word in ("--against", seed)]
+    done = dgf("eval", *seeds, *against, "--device", "cpu", "--out", out)
     assert done.code == 0, done.said
     written = json.loads((out / "comparison.json").read_text())
-    assert written["test"]["difference"] == 0 and written["test"]["p_value"] == 1 and written["test"]["runs"] == 3
+    assert written["test"]["difference"] == 0 and written["test"]["runs"] == 3
+    assert written["test"]["p_value"] is None is written["runs"]["f1_interval"], "six rows are too few"
     for number, entry in enumerate((*written["runs"]["each"], *written["against"]["each"]), 1):
-        report = report_of(out / f"{number}-run")
-        assert entry["report"] == str(out / f"{number}-run" / "report.json")
+        report = report_of(out / f"{number}-seed-{(number - 1) % 3}")
+        assert entry["report"] == str(out / f"{number}-seed-{(number - 1) % 3}" / "report.json")
         assert entry["figures"]["f1"] == report["scores"]["f1"] and entry["protocols"] == report["protocols"]
     assert written["runs"]["figures"]["f1"] == {"mean": report["scores"]["f1"], "deviation": 0}
-    assert written["runs"]["f1_interval"] is not None and "95% interval" in done.out
+    assert "20 groups of rows" in done.out
 
     # one system alone has no test; what dgf did not write is not overwritten
-    assert dgf("eval", run, run, "--device", "cpu", "--out", out).code == 0
+    assert dgf("eval", *seeds[:2], "--device", "cpu", "--out", out).code == 0
     written = json.loads((out / "comparison.json").read_text())
     assert written["against"] is None is written["test"] and written["runs"]["f1_interval"] is None
     (out / "comparison.json").write_text('{"mine": 1}')
-    refused = dgf("eval", run, run, "--device", "cpu", "--out", out)
+    refused = dgf("eval", *seeds[:2], "--device", "cpu", "--out", out)
     assert refused.code == 1 and "not overwritten" in refused.err

@@ -44,6 +44,11 @@ class Told:
             return "no leak"
         return "leak" if self.effect >= LEAK else "suspicious"
 
+    @property
+    def unsure(self) -> bool:
+        """Whether the effect is that of a leak, and chance is not ruled out."""
+        return self.p_value >= P_VALUE and self.effect >= LEAK
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -77,6 +82,12 @@ class Finding:
             too_good = self.which.level == "leak" and self.which.effect >= TOO_GOOD
             levels[-1] = "suspicious" if too_good else "no leak"
         return worst(levels)
+
+    @property
+    def unsure(self) -> bool:
+        """Whether it may be a leak that there are too few rows to tell from chance."""
+        names = self.which is not None and self.which.unsure and (not self.content or self.which.effect >= TOO_GOOD)
+        return names or (self.there is not None and self.there.unsure)
 
 
 @dataclass(frozen=True, slots=True)

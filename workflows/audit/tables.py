@@ -60,6 +60,8 @@ def verdict_line(found: Audit) -> str:
     """What the audit comes to, in a sentence."""
     named = {level: [f.signal for f in found.findings if f.level == level] for level in ("leak", "suspicious")}
     said = [f"{level}: {', '.join(signals)}" for level, signals in named.items() if signals]
+    if unsure := [finding.signal for finding in found.findings if finding.unsure]:
+        said.append(f"not to be told from so few posts: {', '.join(unsure)}")
     return f"verdict: {'; '.join(said)}" if said else f"verdict: no leak in {len(found.findings)} signals"
 
 

@@ -54,8 +54,10 @@ def audit_types(dataset: Dataset, pairs: Mapping[str, TypePair], split: str = "t
     said = {
         "leak": "these types give the relation away",
         "suspicious": "these types tell more of the relation than chance would",
-        "no leak": "these types do not give the relation away",
+        "no leak": "these types were not found to give the relation away",
     }[level]
+    if level == "no leak" and any(finding.unsure for finding in findings):
+        said = "whether these types give the relation away cannot be told from so few posts"
     sentence = (
         f"{said}: {largest.signal.removeprefix('types: ')} alone, learned from {largest.fitted_on}, "
         f"has accuracy {100 * largest.accuracy:.1f} and F1 {100 * largest.f1:.1f} on {split} "

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from dgf.pipeline.errors import UserError
@@ -11,14 +12,19 @@ KEPT_NAME = "demo"
 
 
 def keep_run(run: Path) -> Path:
-    """Copy a finished run to where `find_run` looks, in place of an earlier one; its checkpoints stay behind."""
+    """Copy a finished run to where `find_run` looks, in place of an earlier one; its checkpoints stay behind.
+
+    Raises:
+        OSError: It cannot be written there.
+    """
     kept = _kept_place()
-    part = kept.with_name(f"{kept.name}.part-{os.getpid()}")
-    shutil.rmtree(part, ignore_errors=True)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(run, part, ignore=shutil.ignore_patterns("checkpoints", "eval-*"))
-    shutil.rmtree(kept, ignore_errors=True)
-    part.rename(kept)
+    with tempfile.TemporaryDirectory(prefix=f"{KEPT_NAME}.part-", dir=kept.parent) as scratch:
+        new, old = Path(scratch) / "new", Path(scratch) / "old"
+        shutil.copytree(run, new, ignore=shutil.ignore_patterns("checkpoints", "eval-*"))
+        if kept.is_dir():
+            kept.rename(old)
+        new.rename(kept)
     return kept
 
 
@@ -40,4 +46,4 @@ def find_run(run: Path) -> Path:
 
 
 def _kept_place() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dgf" / "demo"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "dgf" / KEPT_NAME

@@ -1,5 +1,6 @@
 """`dgf demo`: the whole job on the drawn world with the parts trained for it, beside the best F1 that there is."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,6 +29,9 @@ RUNS: Mapping[str, tuple[str, ...]] = {
     TEXT_ALONE: (),
 }
 """What is trained, and how it differs from the preset."""
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +114,17 @@ def demo(settings: DemoSettings, say: Callable[[str], None], rows: Mapping[str, 
     findings = DemoFindings(made.posts, readings, attributed, known, answers, objects, told)
     write_demo_page(page, findings)
     write_json(out / "figures.json", {"runs": list(map(asdict, readings)), "attributions": asdict(attributed)})
-    kept = None if settings.overrides else keep_run(run)
+    kept = None if settings.overrides else _keep(run)
     return DemoSummary(made.posts, run, kept, page, readings, attributed, time.perf_counter() - started)
+
+
+def _keep(run: Path) -> Path | None:
+    """Keep the run for `dgf predict demo`; what was made is no worse where that cannot be."""
+    try:
+        return keep_run(run)
+    except (OSError, RuntimeError) as error:  # RuntimeError: nobody's home is known
+        _log.warning("warning: the model is not kept for `dgf predict demo`: %s", error)
+        return None
 
 
 def _read_photos(made: Made, parts: Parts, say: Callable[[str], None]) -> None:

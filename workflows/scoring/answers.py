@@ -164,10 +164,13 @@ def answer(
     *,
     device: torch.device,
     batch_size: int,
-    title: str,
+    split: str,
+    title: str | None = None,
     explain: bool = False,
 ) -> Answers:
     """Load a finished run's model and predict every post; `config` is the run's, its `data` section that of the posts.
+
+    Captions of files are looked for under the name of the `split`; the progress bar has the `title`, if there is one.
 
     Raises:
         UserError: If features or captions are not of the kind the run was trained on, or photos are missing.
@@ -176,17 +179,17 @@ def answer(
     _check_captions(corpus, config, folder)
     model = load_model(folder.path).to(device)
     store_frozen(model, device, config.precision, config.dtype)
-    split = prepare_splits(corpus, {title: posts}, model, config, device, pool=True)[title]
+    prepared = prepare_splits(corpus, {split: posts}, model, config, device, pool=True)[split]
     predictions = predict(
         model,
-        split.batches,
+        prepared.batches,
         batch_size=batch_size,
         device=device,
         precision=config.precision,
-        title=title,
+        title=title or split,
         explain=explain,
     )
-    return Answers(split, predictions, model.labels, model.config.protocol)
+    return Answers(prepared, predictions, model.labels, model.config.protocol)
 
 
 def _check_features(corpus: Corpus, folder: RunFolder) -> None:

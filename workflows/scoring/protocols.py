@@ -11,7 +11,7 @@ from dgf.workflows.data import OF_FILES, Corpus, Placed, types_of_posts
 from dgf.workflows.training.run_folder import RunFolder
 
 HONEST = "no label reaches a prediction"
-"""Said where it is proved: types are predicted or not used, and nobody gave any."""
+"""Said where it is proved: types are predicted or not used, nobody gave any, and captions are of a captioner."""
 
 LEAKING = "oracle-types (leak the label)"
 """Said of types from a file that give relations away, where predictions rest on them."""
@@ -67,43 +67,51 @@ def describe_protocols(
         audited: Of the types that files and posts give; None where none does.
     """
     facts = folder.read_data()
-    sources = _type_sources(corpus, facts)
-    types = _types(config, sources) + ("" if audited is None else f"; audited: {audited.sentence}")
+    given, in_training = _given_types(corpus), _training_types(facts)
+    types = _types(config, given, in_training) + ("" if audited is None else f"; audited: {audited.sentence}")
+    captions = _captions(config, corpus)
     # types that training alone reads reach no prediction, whatever they give away
     leaking = audited is not None and audited.leak and config.model.reads.entity_types == "file"
-    given = f"{LEAKING}: types {types}" if leaking else f"types {types}"
-    line = config.model.protocol or (given if sources else HONEST)
+    said = [f"{LEAKING}: types {types}" if leaking else f"types {types}"] if given or in_training else []
+    if _reads_caption_files(config, corpus):
+        said.append(f"captions are {captions}")
+    line = config.model.protocol or "; ".join(said) or HONEST
     return Protocols(
         types=types,
         photos=_photos(config, corpus, placed),
-        captions=_captions(config, corpus),
+        captions=captions,
         selection=_selection(folder),
         oracle=leaking or config.model.protocol is not None,
-        line="; ".join(filter(None, (line, config.control))),
+        line=line if config.control is None or config.control in line else f"{line}; {config.control}",
     )
 
 
-def _type_sources(corpus: Corpus, facts: Mapping[str, Any]) -> list[str]:
-    """Name what gives types, with its digest: the file, that of training where it was another, and the posts."""
-    files = [facts.get("types_file")]
-    if corpus.type_file is not None:
-        files.append({"file": corpus.type_file.file, "sha256": corpus.type_file.sha256})
-    named = {given["sha256"]: f"{given['file']} (sha256 {given['sha256'][:_DIGITS]})" for given in files if given}
+def _given_types(corpus: Corpus) -> str:
+    """Name what gives the evaluated posts types, with its digest; nothing where nothing does."""
+    named = []
+    if (file := corpus.type_file) is not None:
+        named.append(f"{file.file} (sha256 {file.sha256[:_DIGITS]})")
     if own := types_of_posts(corpus.dataset.posts):
         digest = canonical_digest({post: list(pair) for post, pair in own.items()})
-        named[digest] = f"the posts of {corpus.dataset.root} (sha256 {digest[:_DIGITS]} of their types)"
-    return list(named.values())
+        named.append(f"the posts of {corpus.dataset.root} (sha256 {digest[:_DIGITS]} of their types)")
+    return " and ".join(named)
 
 
-def _types(config: TrainConfig, sources: list[str]) -> str:
+def _training_types(facts: Mapping[str, Any]) -> str:
+    """Name the file of types that the run was trained with, likewise."""
+    given = facts.get("types_file")
+    return f"{given['file']} (sha256 {given['sha256'][:_DIGITS]})" if given else ""
+
+
+def _types(config: TrainConfig, given: str, in_training: str) -> str:
     kind = config.model.reads.entity_types
-    given = " and ".join(sources)
     if kind == "gold":
         return "are read out of the gold relation's name"
+    trained = f"; training had those of {in_training}" if in_training and in_training not in given else ""
     if kind == "file":
-        return f"are given by {given}" if sources else "are predicted where none is given, and none is"
+        return (f"are given by {given}" if given else "are predicted where none is given, and none is") + trained
     said = "are predicted by the network" if kind == "predicted" else "are not used"
-    return f"{said}; there are some in {given}, which training may have used" if sources else f"{said}: {HONEST}"
+    return said + (f"; there are some in {given}, which training may have used" if given else "") + trained
 
 
 def _photos(config: TrainConfig, corpus: Corpus, placed: Placed) -> str:
@@ -124,6 +132,12 @@ def _captions(config: TrainConfig, corpus: Corpus) -> str:
     if captioner.startswith(OF_FILES):
         return f"{whose}, of files (sha256 {captioner.removeprefix(OF_FILES)[:_DIGITS]})"
     return f"{whose}, of captioner {captioner[:_DIGITS]}"
+
+
+def _reads_caption_files(config: TrainConfig, corpus: Corpus) -> bool:
+    """Whether captions come from files, of which nobody can know what whoever wrote them had in sight."""
+    captioner = corpus.captioner
+    return config.model.reads.captions and captioner is not None and captioner.startswith(OF_FILES)
 
 
 def _selection(folder: RunFolder) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from dgf.workflows.scoring.groups import Groups, sum_groups
-from dgf.workflows.scoring.intervals import Floats64, Interval
+from dgf.workflows.scoring.intervals import FEWEST_GROUPS, Floats64, Interval
 
 FEWEST_RUNS = 3
 """Runs of each system below which no p-value is given: one pair of runs says more of its seeds than of the systems."""
@@ -23,7 +23,7 @@ class Comparison:
     Args:
         runs: Of each system.
         difference: In [-1, 1].
-        p_value: Two-sided; None with fewer than three runs of each.
+        p_value: Two-sided; None with fewer than three runs of each, or of twenty groups of rows.
         interval: 95%, of the difference that other seeds would have on other rows; None likewise.
     """
 
@@ -84,7 +84,7 @@ def compare(
         raise ValueError(f"as many runs of each system are needed: {len(ours)}, {len(others)}")
     first, second = (_system(gold, runs, none, groups) for runs in (ours, others))
     difference = float(first.f1.mean() - second.f1.mean())
-    if len(ours) < FEWEST_RUNS:
+    if len(ours) < FEWEST_RUNS or first.moves.shape[1] < FEWEST_GROUPS:
         return Comparison(len(ours), difference, None, None)
     apart = first.moves.mean(0) - second.moves.mean(0)  # (G,)
     of_runs = first.of_runs + second.of_runs
@@ -100,6 +100,8 @@ def mean_interval(
     if len(runs) < FEWEST_RUNS:
         return None
     system = _system(gold, runs, none, groups)
+    if system.moves.shape[1] < FEWEST_GROUPS:
+        return None
     error, freedom = _combine(system.of_runs, system.moves.mean(0), system.of_chance, len(runs) - 1)
     low, high = _around(float(system.f1.mean()), error, freedom)
     return max(0.0, low), min(1.0, high)

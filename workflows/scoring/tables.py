@@ -102,7 +102,7 @@ def comparison_line(comparison: Comparison) -> str:
     """Say for the terminal by how much the first runs are ahead of the others, and whether chance gives as much."""
     said = f"micro F1 of the first less that of --against: {100 * comparison.difference:+.2f}"
     if comparison.p_value is None or comparison.interval is None:
-        return f"{said} (a p-value takes {FEWEST_RUNS} runs of each, and here are {comparison.runs})"
+        return f"{said} (a p-value takes {FEWEST_RUNS} runs of each, here are {comparison.runs}, and 20 groups of rows)"
     low, high = (100 * end for end in comparison.interval)
     return (
         f"{said}, 95% interval {low:+.2f} to {high:+.2f}, p = {comparison.p_value:.4f} "

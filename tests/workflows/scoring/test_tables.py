@@ -133,7 +133,9 @@ def test_a_single_run_has_no_deviation() -> None:
 def test_a_comparison_says_its_interval_and_its_test_or_what_it_lacks() -> None:
     said = comparison_line(Comparison(3, 0.0123, 0.04321, (0.0004, 0.0242)))
     assert "+1.23, 95% interval +0.04 to +2.42, p = 0.0432 (t-test over runs and groups of rows" in said
-    assert "a p-value takes 3 runs of each, and here are 2" in comparison_line(Comparison(2, 0.0123, None, None))
+    assert "a p-value takes 3 runs of each, here are 2, and 20 groups of rows" in comparison_line(
+        Comparison(2, 0.0123, None, None)
+    )
 
 
 def test_answers_of_an_older_version_may_be_replaced() -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.files import write_atomic
 from dgf.workflows.scoring.report.pictures import BUDGET, Pictures, make_pictures
 from dgf.workflows.scoring.report.post_data import post_data
 from dgf.workflows.scoring.report.shown import ShownPost
@@ -50,21 +49,26 @@ def check_page_place(file: Path, hint: str) -> None:
     Raises:
         UserError: The file is there, and `dgf` did not write it.
     """
-    if file.exists() and not (file.is_file() and _OURS in file.read_bytes()[:1000]):
+    if file.exists() and not (file.is_file() and _is_ours(file)):
         raise UserError(f"{file}: is there, and dgf did not write it: it is not overwritten", hint)
 
 
-def write_page(path: Path, report: Mapping[str, Any], shown: Sequence[ShownPost], image_root: Path) -> None:
-    """Write the page of an evaluation.
+def _is_ours(file: Path) -> bool:
+    """Whether dgf wrote it; an empty file has nothing to lose."""
+    with file.open("rb") as content:
+        start = content.read(1000)
+    return not start or _OURS in start
+
+
+def make_page(report: Mapping[str, Any], shown: Sequence[ShownPost], image_root: Path) -> bytes:
+    """Make the page of an evaluation.
 
     Args:
-        path: Where to; an earlier page is replaced.
         report: What `report.json` holds, `scores` too.
         shown: The rows that were evaluated, from `show_posts`.
         image_root: Folder of their photos.
     """
-    section = PostSection.of(shown, image_root)
-    write_atomic(path, render_page("report.html", report=report, section=section))
+    return render_page("report.html", report=report, section=PostSection.of(shown, image_root))
 
 
 def render_page(template: str, package: str = _HERE, **values: Any) -> bytes:

@@ -1,5 +1,6 @@
 """Posts as the page's script reads them: plain values, as short as they can be."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,14 +42,14 @@ def _post(row: ShownPost, names: Mapping[str, int], kinds: Mapping[str, int], pi
         "head": [post.head.start, post.head.end],
         "tail": [post.tail.start, post.tail.end],
         "gold": None if post.relation is None else names[post.relation],
-        "best": [[names[name], round(probability, 3)] for name, probability in answer["best"].items()],
+        "best": [[names[name], _short(probability)] for name, probability in answer["best"].items()],
         "predicted": names[answer["relation"]],
         "types": answer.get("types"),
         "picture": picture,
         "unread": True if picture is not None and row.objects is None else None,
         "boxes": _boxes(row, kinds, attributions),
         "measured": True if "objects" in effects else None,
-        "effects": {name: round(effects[name], 2) for name in ("photo", "caption") if name in effects} or None,
+        "effects": {name: _short(effects[name], 2) for name in ("photo", "caption") if name in effects} or None,
         "caption": row.caption or None,
         "protocol": answer.get("protocol"),
         "group": row.group or None,
@@ -71,6 +72,7 @@ def _boxes(row: ShownPost, kinds: Mapping[str, int], attributions: Mapping[str, 
         values, least = list(effects["objects"][:count]), _LEAST_EFFECT
     elif looked := attributions.get("alpha", attributions.get("relevance")):
         values = [(head + tail) / 2 for head, tail in zip(looked["head"], looked["tail"], strict=True)][:count]
+    values = [value if value is not None and math.isfinite(value) else None for value in values]
     most = max((value for value in values if value is not None), default=0.0)
     return [
         [*place, kinds[name], 0 if value is None or most <= least else max(0, round(100 * value / most)), _short(value)]
@@ -87,5 +89,6 @@ def _places(objects: SeenObjects) -> list[list[int]]:
     return [[*map(round, box)] for box in np.hstack([start, np.maximum(end - start, 0)]).tolist()]
 
 
-def _short(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)
+def _short(value: float | None, digits: int = 3) -> float | None:
+    """Round; what is no number is none, since JSON has no word for it."""
+    return None if value is None or not math.isfinite(value) else round(value, digits)

@@ -1,6 +1,6 @@
 """The posts of an evaluation beside what the model said of each, what it was shown, and where the photo lies."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,8 +34,8 @@ class ShownPost:
     note: str = ""
 
 
-def show_posts(corpus: Corpus, answers: Answers) -> list[ShownPost]:
-    """Join each row of an evaluation with its answer, its photo, the objects in it and its caption.
+def show_posts(corpus: Corpus, answers: Answers, rows: Sequence[Mapping[str, Any]]) -> list[ShownPost]:
+    """Join each row of an evaluation with its answer (of `rows`), its photo, the objects in it and its caption.
 
     Raises:
         UserError: The features cannot be read any more.
@@ -49,5 +49,5 @@ def show_posts(corpus: Corpus, answers: Answers) -> list[ShownPost]:
         captions = [corpus.captions.texts[row] if row >= 0 else "" for row in examples.caption_rows]
     return [
         ShownPost(post, answer, find_image(corpus.dataset, post), None if photo is None else seen[photo], caption)
-        for post, answer, photo, caption in zip(examples.posts, answers.rows(), photos, captions, strict=True)
+        for post, answer, photo, caption in zip(examples.posts, rows, photos, captions, strict=True)
     ]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts import NONE, Mention, Post, read_dataset
-from dgf.workflows.scoring.report import PostSection, ShownPost, check_page_place, render_page, write_page
+from dgf.workflows.scoring.report import PostSection, ShownPost, check_page_place, make_page, render_page
 from support.browser import DESK, PHONE, OpenedPage, open_page
 from support.evaluated_posts import answer_posts, report_of, show
 
@@ -77,7 +77,7 @@ def opener(photos: Path, shown: list[ShownPost], browser: Any) -> Opener:
     def write(rows: list[ShownPost], oracle: bool) -> Path:
         page = photos / f"{'oracle' if oracle else 'honest'}-{len(written)}.html"
         report = report_of([row.post for row in rows], [dict(row.answer) for row in rows], oracle=oracle)
-        write_page(page, report, rows, photos)
+        page.write_bytes(make_page(report, rows, photos))
         return page
 
     def write_and_open(
@@ -270,7 +270,7 @@ def test_boxes_lie_where_the_objects_are(opener: Opener, shown: list[ShownPost])
 def test_rows_without_relations_are_predictions_only(photos: Path, shown: list[ShownPost], browser: Any) -> None:
     rows = [replace(row, post=replace(row.post, relation=None)) for row in shown[:6]]
     report = report_of([row.post for row in rows], [dict(row.answer) for row in rows]) | {"scores": None}
-    write_page(photos / "bare.html", report, rows, photos)
+    (photos / "bare.html").write_bytes(make_page(report, rows, photos))
     opened = open_page(browser, photos / "bare.html")
     assert opened.complaints == [] and "predictions only" in opened.page.locator("main").inner_text()
     assert all(text.startswith("predicted") for text in opened.page.locator(".verdict").all_inner_texts())
@@ -309,7 +309,7 @@ def test_the_page_of_all_test_posts_of_mnre_stays_small(tmp_path: Path, shared_d
         file.write_bytes(real[number % len(real)].read_bytes() + str(number).encode())
     answers = answer_posts(posts, dataset.relations, explain=True)
     page = tmp_path / "report.html"
-    write_page(page, report_of(posts, answers), show(posts, answers), tmp_path / "photos")
+    page.write_bytes(make_page(report_of(posts, answers), show(posts, answers), tmp_path / "photos"))
     assert page.stat().st_size < 15_000_000
     opened = open_page(browser, page, PHONE)
     assert len(posts) == 1614 and "1,614 posts" in opened.page.get_by_role("status").inner_text()

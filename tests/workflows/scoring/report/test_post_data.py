@@ -1,3 +1,4 @@
+import math
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,12 @@ def test_measured_effects_are_the_strength_of_objects(effects: list[float], stre
     assert [box[5] for box in row["boxes"]] == strengths
     assert [box[6] for box in row["boxes"]] == effects[:2]
     assert row["measured"] and row["effects"] == {"photo": 1.23, "caption": -0.5}
+
+
+def test_what_is_no_number_is_left_out() -> None:
+    row = row_of({"effects": {"objects": [math.nan, 0.5, 0.0], "photo": math.inf, "caption": 0.1}})
+    assert [box[5:] for box in row["boxes"]] == [[0, None], [100, 0.5]]
+    assert row["effects"] == {"photo": None, "caption": 0.1}
 
 
 def test_without_effects_it_is_where_the_mentions_looked() -> None:

@@ -13,7 +13,7 @@ from dgf.workflows.config import change_data, resolve_config
 from dgf.workflows.data import open_corpus, read_configured
 from dgf.workflows.evaluate import EvalSettings, evaluate
 from dgf.workflows.scoring import answer
-from dgf.workflows.scoring.report import ShownPost, show_posts, write_page
+from dgf.workflows.scoring.report import ShownPost, make_page, show_posts
 from dgf.workflows.train import TrainSettings, train
 from dgf.workflows.training.run_folder import RunFolder
 from support.browser import open_page
@@ -41,8 +41,9 @@ def shower(world: Path) -> Shower:
         folder = RunFolder(world / "run")
         config = change_data(folder.finished_config(), data)
         corpus = open_corpus(config, read_configured(config.data), torch.device("cpu"))
-        given: dict[str, Any] = {"device": torch.device("cpu"), "batch_size": 4, "title": "test", "explain": True}
-        return show_posts(corpus, answer(folder, config, corpus, corpus.split("test"), **given))
+        given: dict[str, Any] = {"device": torch.device("cpu"), "batch_size": 4, "split": "test", "explain": True}
+        answers = answer(folder, config, corpus, corpus.split("test"), **given)
+        return show_posts(corpus, answers, list(answers.rows()))
 
     return evaluate_and_show
 
@@ -76,7 +77,7 @@ def test_the_page_of_an_evaluation_can_be_read(world: Path, shower: Shower, tmp_
     evaluation = evaluate(EvalSettings(world / "run", out=tmp_path, device="cpu"))
     assert evaluation.scores is not None
     report = {**evaluation.report, "scores": asdict(evaluation.scores)}
-    write_page(tmp_path / "report.html", report, shower(), world / "posts")
+    (tmp_path / "report.html").write_bytes(make_page(report, shower(), world / "posts"))
     opened = open_page(browser, tmp_path / "report.html")
     assert (opened.complaints, opened.missing_pictures()) == ([], 0)
     assert opened.page.locator("article").count() == 6
