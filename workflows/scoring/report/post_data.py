@@ -49,7 +49,8 @@ def _post(row: ShownPost, names: Mapping[str, int], kinds: Mapping[str, int], pi
         "unread": True if picture is not None and row.objects is None else None,
         "boxes": _boxes(row, kinds, attributions),
         "measured": True if "objects" in effects else None,
-        "effects": {name: _short(effects[name], 2) for name in ("photo", "caption") if name in effects} or None,
+        "effects": {name: told for name in ("photo", "caption") if (told := _short(effects.get(name), 2)) is not None}
+        or None,
         "caption": row.caption or None,
         "protocol": answer.get("protocol"),
         "group": row.group or None,

@@ -56,7 +56,7 @@ def test_measured_effects_are_the_strength_of_objects(effects: list[float], stre
 def test_what_is_no_number_is_left_out() -> None:
     row = row_of({"effects": {"objects": [math.nan, 0.5, 0.0], "photo": math.inf, "caption": 0.1}})
     assert [box[5:] for box in row["boxes"]] == [[0, None], [100, 0.5]]
-    assert row["effects"] == {"photo": None, "caption": 0.1}
+    assert row["effects"] == {"caption": 0.1}
 
 
 def test_without_effects_it_is_where_the_mentions_looked() -> None:
