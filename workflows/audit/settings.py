@@ -7,7 +7,7 @@ from typing import Annotated
 from annotated_types import Ge
 from typing_extensions import Doc
 
-from dgf.workflows.settings import CaptionPaths, Device, Negative, Placeholder, Positional
+from dgf.workflows.settings import BadRows, CaptionPaths, Device, Negative, Placeholder, Positional, SpansIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class AuditOptions:
     phrases: Annotated[Path | None, Doc("Words given for rows: .json or .pth of row number to text, likewise.")] = None
     captions: CaptionPaths = ()
     negative_label: Negative = None
+    on_error: BadRows = "stop"
+    span_unit: SpansIn = "characters"
     f1: Annotated[str | None, Placeholder("F1"), Doc("With --claims: the printed F1 too.")] = None
     rows: Annotated[int | None, Ge(1), Doc("With --claims: rows of the split.  [default: those of DATA, or 1614]")] = (
         None

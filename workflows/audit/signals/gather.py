@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -33,6 +34,8 @@ class AuditSettings:
         phrases: A file or folder of words by row.
         captions: A folder of caption shards, or files.
         negative_label: The relation that means that there is none; None finds it by its name.
+        on_error: What to do with a bad row.
+        span_unit: What spans into a text count where they do not say.
         seed: Of exchanges and halves.
     """
 
@@ -44,6 +47,8 @@ class AuditSettings:
     phrases: Path | None = None
     captions: tuple[Path, ...] = ()
     negative_label: str | None = None
+    on_error: Literal["stop", "skip"] = "stop"
+    span_unit: Literal["characters", "utf16"] = "characters"
     seed: int = 0
 
 
@@ -86,7 +91,8 @@ def _open(settings: AuditSettings) -> Corpus:
     files = [str(path.absolute()) for path in settings.captions if not path.is_dir()]
     types = None if settings.types in (None, LABELS) else str(Path(str(settings.types)).absolute())
     data = {"path": str(settings.data), "captions": files or None, "types": types}
-    config = resolve_config(data={**data, "negative_label": settings.negative_label, "missing_images": "text-only"})
+    how = {name: getattr(settings, name) for name in ("negative_label", "on_error", "span_unit")}
+    config = resolve_config(data={**data, **how, "missing_images": "text-only"})
     return open_corpus(config, read_configured(config.data), torch.device("cpu"))
 
 
