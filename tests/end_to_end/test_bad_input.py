@@ -225,7 +225,6 @@ CASES: list[Case] = [
     ("no data set named", lambda w: ["train", "--out", str(w.out)], 2, ("DATA",)),
     ("no such option", lambda w: w.train("--epochs", "3"), 2, ("--epochs",)),
     ("no such command", lambda w: ["trian"], 2, ("trian",)),
-    ("a report of two runs", lambda w: [*w.eval(), str(w.run)], 2, ("--out",)),
 ]
 
 

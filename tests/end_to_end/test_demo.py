@@ -44,13 +44,13 @@ def test_the_demo_ends_with_a_report_and_a_second_run_goes_on_from_it(
     assert (again.run / "model.safetensors").read_bytes() == weights
     assert again.seconds < summary.seconds
 
-    # what it kept answers for posts in which photos are seen, as the run itself did for them
-    posts = summary.posts / "txt/ours_test.txt"
-    result = CliRunner().invoke(cli, ["predict", "demo", str(posts)])
+    # what it kept sees the photos of posts, and answers as the run itself did for them
+    result = CliRunner().invoke(cli, ["predict", "demo", str(summary.posts)])
     assert result.exit_code == 0, result.stderr
     answers = {line["id"]: line["relation"] for line in map(json.loads, result.stdout.splitlines())}
     lines = (summary.run / "eval-test/predictions.jsonl").read_text(encoding="utf-8").splitlines()
-    assert list(answers.values()) == [json.loads(line)["relation"] for line in lines]
+    assert len(answers) == sum(FEW.values()) and len(lines) == FEW["test"]
+    assert all(answers[row["id"]] == row["relation"] for row in map(json.loads, lines))
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:

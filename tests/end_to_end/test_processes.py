@@ -20,6 +20,7 @@ WORDS = (
     "language_model=random:gpt2?n_layer=1&n_embd=32&n_head=2&resid_pdrop=0.0&embd_pdrop=0.0&attn_pdrop=0.0",
     *(
         "model.dropout=0",
+        "model.photo_dropout=0",
         "model.plm=full",
         "model.prefix_hidden=8",
         "optim.adversarial=0.5",

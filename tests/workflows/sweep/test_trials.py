@@ -30,7 +30,7 @@ def test_a_folder_is_named_by_the_configuration_without_its_seed() -> None:
     names = [trial.folder for trial in trials_of(seeds=(0, 1))]
     assert len(set(names)) == 6
     assert [trial.folder for trial in trials_of(seeds=(4,))] == names
-    assert not {trial.folder for trial in trials_of(SPACE, "optim.epochs=3")} & set(names)
+    assert not {trial.folder for trial in trials_of(SPACE, "optim.epochs=7")} & set(names)
     assert not {trial.folder for trial in trials_of(SPACE, "model.seed=7")} & set(names)
     [alone] = trials_of({"model.dropout": (0.3,)}, "optim.learning_rate=2e-4")
     assert alone.folder == trials_of()[4].folder, "whatever the way to the configuration"
