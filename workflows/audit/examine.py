@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from dgf.pipeline.posts import Dataset, Post
 from dgf.workflows.audit.findings import Baseline, Finding, Told
-from dgf.workflows.audit.permutation import Chance, draw_orders, groups_of, holm
+from dgf.workflows.audit.permutation import Chance, draw_orders, holm
 from dgf.workflows.audit.rules import Ids, LookupRule, Readings, RowScores, SignalRule, WordRule
 from dgf.workflows.audit.signals import Signal
-from dgf.workflows.scoring import score
+from dgf.workflows.scoring import group_rows, score
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def labeled(posts: Sequence[Post]) -> tuple[Post, ...]:
 def halves(posts: Sequence[Post], split: str, seed: int) -> tuple[Fold, ...]:
     """Two halves of a split, each to be scored by what the other teaches; what belongs together stays together."""
     posts = labeled(posts)
-    groups = groups_of(posts)
+    groups = group_rows(posts)
     first = np.random.default_rng(seed).permutation(groups.max(initial=-1) + 1)[groups] % 2 == 0
     one = tuple(post for post, here in zip(posts, first, strict=True) if here)
     other = tuple(post for post, here in zip(posts, first, strict=True) if not here)
@@ -106,7 +106,7 @@ def _chances(
 ) -> list[dict[str, Chance]]:
     """How often the relations of other groups go with each rule's answers as well as the real ones do."""
     found: list[dict[str, Chance]] = [{} for _ in read]
-    groups = groups_of(posts)
+    groups = group_rows(posts)
     positive = np.ones(len(gold), dtype=bool) if negative is None else gold != negative
 
     # whether there is a relation: the sum of the ranks of rows with one, which decides the AUC

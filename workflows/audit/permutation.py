@@ -5,30 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dgf.pipeline.posts import Post
 from dgf.workflows.audit.rules import Ids
 
 DRAWS = 9_999
 _CELLS = 4_000_000
 """Most entries of the draws that are held at once."""
-
-
-def groups_of(posts: Sequence[Post]) -> Ids:
-    """(n,) number of each post's group: posts with one photo or one sentence belong together, also by way of others."""
-    leader = list(range(len(posts)))
-
-    def find(place: int) -> int:
-        while leader[place] != place:
-            leader[place] = leader[leader[place]]
-            place = leader[place]
-        return place
-
-    first: dict[object, int] = {}
-    for place, post in enumerate(posts):
-        for key in (("sentence", post.tokens), ("photo", tuple(sorted(post.image_ids)))):
-            if key[1]:
-                leader[find(place)] = find(first.setdefault(key, place))
-    return np.unique([find(place) for place in range(len(posts))], return_inverse=True)[1].astype(np.int64)
 
 
 def draw_orders(groups: Ids, rng: np.random.Generator, draws: int = DRAWS) -> Iterator[Ids]:

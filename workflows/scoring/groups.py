@@ -16,7 +16,7 @@ Groups = NDArray[np.int64]
 def group_rows(posts: Sequence[Post]) -> Groups:
     """Put posts that share a sentence or a photo, also by way of others, into one group; return (n,) numbers."""
     sentences = _numbers(post.tokens for post in posts)
-    photos = _numbers(post.image_ids or number for number, post in enumerate(posts))
+    photos = _numbers(tuple(sorted(post.image_ids)) or number for number, post in enumerate(posts))
     size = len(posts)
     links = coo_array((np.ones(size), (sentences, size + photos)), shape=(2 * size, 2 * size))
     _, found = connected_components(links, directed=False)

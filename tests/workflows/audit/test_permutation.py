@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dgf.pipeline.posts import Dataset, Mention, Post
 from dgf.workflows.audit.examine import Fold, examine, halves
-from dgf.workflows.audit.permutation import Chance, draw_orders, groups_of, holm
+from dgf.workflows.audit.permutation import Chance, draw_orders, holm
 from dgf.workflows.audit.signals import Signal
 
 RELATIONS = ("None", "r1", "r2")
@@ -15,12 +15,6 @@ RELATIONS = ("None", "r1", "r2")
 
 def post(name: str, sentence: str, photo: str = "", relation: str | None = None) -> Post:
     return Post(name, tuple(sentence.split()), Mention("a", 0, 1), Mention("b", 1, 2), (photo,) * bool(photo), relation)
-
-
-def test_posts_with_one_sentence_or_one_photo_are_one_group_also_by_way_of_others() -> None:
-    posts = [post("1", "a b", "x"), post("2", "a b", "y"), post("3", "c d", "y"), post("4", "e f"), post("5", "g h")]
-    assert groups_of(posts).tolist() == [0, 0, 0, 1, 2]
-    assert groups_of([]).tolist() == []
 
 
 @settings(max_examples=100, deadline=None)

@@ -29,6 +29,7 @@ def test_posts_that_share_a_sentence_or_a_photo_are_one_group() -> None:
 
 def test_rows_without_a_photo_do_not_share_it() -> None:
     assert len(set(group_rows([post(0, "one"), post(1, "two")]).tolist())) == 2
+    assert group_rows([]).tolist() == []
 
 
 def test_every_interval_holds_its_figure() -> None:

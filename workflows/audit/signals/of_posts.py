@@ -6,9 +6,9 @@ from itertools import pairwise
 
 from dgf.model.labels import LabelSpace
 from dgf.pipeline.posts import Dataset, Post
-from dgf.workflows.audit.permutation import groups_of
 from dgf.workflows.audit.signals.base import NOTHING, Signal, TypePair, number_signal
 from dgf.workflows.data import types_of_posts
+from dgf.workflows.scoring import group_rows
 
 _POSITIONS = 20
 _DIGITS = re.compile(r"\d+")
@@ -75,7 +75,7 @@ def _relations_before(dataset: Dataset) -> dict[str, str]:
     """The relation of the nearest post before that shows another photo and has another sentence."""
     found: dict[str, str] = {}
     for posts in dataset.splits.values():
-        found |= _before(posts, groups_of(posts).tolist())
+        found |= _before(posts, group_rows(posts).tolist())
     return found
 
 
