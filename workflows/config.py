@@ -155,7 +155,9 @@ class TrainConfig:
     @property
     def protocol(self) -> str | None:
         """What must stand beside every figure; None where nothing need be said."""
-        return "; ".join(filter(None, (self.model.protocol, self.control))) or None
+        given = self.data.types or "the posts"
+        types = f"types are given by {given}" if self.model.reads.entity_types == "file" else None
+        return "; ".join(filter(None, (self.model.protocol, types, self.control))) or None
 
     @property
     def control(self) -> str | None:

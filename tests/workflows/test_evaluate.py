@@ -255,6 +255,8 @@ def test_types_made_of_the_gold_relations_are_called_a_leak_wherever_figures_of_
     page = (tmp_path / "run" / "eval-test" / "report.html").read_text(encoding="utf-8")
     for text in (report["protocol"], report["protocols"]["types"], shown.out, page):
         assert "these types give the relation away" in text and "no label reaches" not in text
+    first = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[0])
+    assert first.get("protocol") == (f"types are given by {types}" if entity_types == "file" else None)
     # types that training alone reads reach no prediction
     assert report["oracle"] is (entity_types == "file")
     assert ("oracle-types (leak the label)" in shown.out) is (entity_types == "file")

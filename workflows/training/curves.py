@@ -57,6 +57,9 @@ def draw_curves(metrics: Metrics) -> bytes:
 
     figure = Figure(figsize=(10, 4))
     figure.subplots_adjust(left=0.06, right=0.98, bottom=0.12, top=0.9)
+    if protocol := metrics[0].get("protocol"):
+        figure.suptitle(f"protocol: {protocol}", color="firebrick", fontsize="small")
+        figure.subplots_adjust(top=0.85)
     losses, figures = figure.subplots(1, 2)
     epochs = [line["epoch"] for line in metrics]
     for name in metrics[0]["loss"]:

@@ -232,7 +232,7 @@ def validation_scores(trainer: Trainer) -> Scores:
 def _record(trainer: Trainer, progress: Progress, scores: Scores) -> dict[str, Any]:
     """Make the epoch's line of `metrics.jsonl`."""
     figures = {name: getattr(scores, name) for name in ("accuracy", "precision", "recall", "f1", "macro_f1")}
-    protocol = trainer.config.model.protocol
+    protocol = trainer.config.protocol
     count = len(trainer.train.examples)
     return {
         "epoch": progress.epoch + 1,

@@ -31,6 +31,14 @@ def test_the_curves_show_every_epoch() -> None:
     assert draw_curves(three) == draw_curves(three)
 
 
+def test_figures_of_an_oracle_are_marked_on_the_picture() -> None:
+    def red(png: bytes) -> bool:
+        return bool((pixels(png) == (178, 34, 34)).all(axis=2).any())
+
+    assert red(draw_curves([line(1, 0.1) | {"protocol": "oracle-types (leaks the label)"}]))
+    assert not red(draw_curves([line(1, 0.1)]))
+
+
 def test_short_epochs_are_drawn_together(tmp_path: Path) -> None:
     curves = Curves(tmp_path)
     curves.update([line(1, 0.1)])
