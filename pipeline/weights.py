@@ -106,6 +106,17 @@ def identify_weights(source: WeightSource) -> str:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
+def load_torch_file(path: Path) -> Any:
+    """Read a file of torch as weights only: nothing in it is run.
+
+    Raises:
+        Exception: Of any kind, whatever a damaged byte leads torch to.
+    """
+    check_names(path)
+    with warnings.catch_warnings(action="ignore"):  # torch's advice on old pickles
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Read named tensors from `.safetensors`, a file of torch (weights only), or a `.pkl` of named arrays.
 
@@ -123,9 +134,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             case ".pkl":
                 loaded = read_arrays(path)
             case _:
-                check_names(path)
-                with warnings.catch_warnings(action="ignore"):  # torch's advice on old pickles
-                    loaded = torch.load(path, map_location="cpu", weights_only=True)
+                loaded = load_torch_file(path)
     # The readers raise whatever the damaged byte led them to.
     except Exception as error:
         raise UserError(f"{path} cannot be read as weights: {foreign_reason(error)}", _WANTED) from error

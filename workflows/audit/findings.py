@@ -84,6 +84,12 @@ class Finding:
         return worst(levels)
 
     @property
+    def effect(self) -> float:
+        """The larger effect of both, of those that chance does not explain; 0 where it explains them."""
+        told = [answer for answer in (self.there, self.which) if answer is not None]
+        return max((answer.effect for answer in told if answer.level != "no leak"), default=0.0)
+
+    @property
     def unsure(self) -> bool:
         """Whether it may be a leak that there are too few rows to tell from chance."""
         names = self.which is not None and self.which.unsure and (not self.content or self.which.effect >= TOO_GOOD)

@@ -98,7 +98,7 @@ def audit(settings: AuditSettings, gathered: Gathered | None = None) -> Audit:
         fitted_on=asked[0][1][0].fitted_on,
         negative=dataset.negative,
         baseline=baseline,
-        findings=tuple(sorted(findings, key=largest_effect, reverse=True)),
+        findings=tuple(sorted(findings, key=lambda finding: finding.effect, reverse=True)),
         shared=tuple(_shared(dataset)),
         oracle=settings.types == LABELS,
     )
@@ -113,12 +113,6 @@ def count_split(data: Path, split: str, negative: str | None) -> SplitCounts:
     dataset = read_dataset(data, negative=negative)
     relations = [post.relation for post in labeled(dataset.splits[_known_split(dataset, split)])]
     return SplitCounts(len(relations), sum(relation != dataset.negative for relation in relations))
-
-
-def largest_effect(finding: Finding) -> float:
-    """The larger effect of a finding, of those that chance does not explain."""
-    told = [answer for answer in (finding.there, finding.which) if answer is not None]
-    return max([answer.effect for answer in told if answer.level != "no leak"], default=-1.0)
 
 
 def _known_split(dataset: Dataset, name: str) -> str:

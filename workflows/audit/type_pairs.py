@@ -1,8 +1,7 @@
 """Whether entity types give relations away: the core that `dgf eval` runs on types from a file."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from dgf.pipeline.posts import Dataset
 from dgf.workflows.audit.examine import Fold, examine, halves, labeled
@@ -23,11 +22,6 @@ class Verdict:
     level: Level | None
     sentence: str
     findings: tuple[Finding, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return everything, as JSON values."""
-        found = [{**asdict(finding), "level": finding.level} for finding in self.findings]
-        return {"level": self.level, "sentence": self.sentence, "findings": found}
 
 
 def audit_types(dataset: Dataset, pairs: Mapping[str, TypePair], split: str = "test", seed: int = 0) -> Verdict:
@@ -50,7 +44,7 @@ def audit_types(dataset: Dataset, pairs: Mapping[str, TypePair], split: str = "t
         return Verdict(None, f"types were not audited: the rows of {split} are one group of posts", ())
     findings, baseline = examine(dataset, asked, seed)
     level = worst([finding.level for finding in findings])
-    largest = max(findings, key=_largest)
+    largest = max(findings, key=lambda finding: (finding.effect, finding.f1))
     said = {
         "leak": "these types give the relation away",
         "suspicious": "these types tell more of the relation than chance would",
@@ -72,8 +66,3 @@ def _ways(dataset: Dataset, pairs: Mapping[str, TypePair], split: str, seed: int
     if split != "train" and any(any(pairs.get(post.id, ())) for post in train):
         ways.insert(0, (Fold("train", train, labeled(scored)),))
     return [folds for folds in ways if folds]
-
-
-def _largest(finding: Finding) -> tuple[float, float]:
-    effects = [told.effect for told in (finding.there, finding.which) if told is not None and told.level != "no leak"]
-    return max(effects, default=0.0), finding.f1

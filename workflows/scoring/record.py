@@ -9,7 +9,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_atomic, write_json
 from dgf.workflows.scoring.answers import ALWAYS, SOMETIMES
 
-_FOREIGN = "is there, and dgf did not write it: it is not overwritten"
+FOREIGN = "is there, and dgf did not write it: it is not overwritten"
 
 
 def check_report_place(folder: Path) -> None:
@@ -20,7 +20,7 @@ def check_report_place(folder: Path) -> None:
     """
     report = folder / "report.json"
     if report.exists() and not _has_keys(report, {"run", "protocol", "metric", "scores"}):
-        raise UserError(f"{report}: {_FOREIGN}", "Name another folder as --out.")
+        raise UserError(f"{report}: {FOREIGN}", "Name another folder as --out.")
     check_answers_place(folder / "predictions.jsonl", "Name another folder as --out.")
 
 
@@ -31,7 +31,7 @@ def check_answers_place(file: Path, hint: str) -> None:
         UserError: The file is there, and `dgf` did not write it.
     """
     if file.exists() and not _are_answers(file):
-        raise UserError(f"{file}: {_FOREIGN}", hint)
+        raise UserError(f"{file}: {FOREIGN}", hint)
 
 
 def _has_keys(file: Path, keys: set[str]) -> bool:
@@ -61,7 +61,7 @@ def check_comparison_place(folder: Path) -> None:
     """
     file = folder / "comparison.json"
     if file.exists() and not _has_keys(file, {"runs", "against", "test"}):
-        raise UserError(f"{file}: {_FOREIGN}", "Name another folder as --out.")
+        raise UserError(f"{file}: {FOREIGN}", "Name another folder as --out.")
 
 
 def write_report(folder: Path, report: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from dgf.workflows.data import text_only_words
 from dgf.workflows.scoring.effects import effects_table
-from dgf.workflows.scoring.intervals import Interval
+from dgf.workflows.scoring.intervals import FEWEST_GROUPS, Interval
 from dgf.workflows.scoring.metrics import Scores
 from dgf.workflows.scoring.significance import COMPARED_BY, FEWEST_RUNS, Comparison
 
@@ -102,7 +102,8 @@ def comparison_line(comparison: Comparison) -> str:
     """Say for the terminal by how much the first runs are ahead of the others, and whether chance gives as much."""
     said = f"micro F1 of the first less that of --against: {100 * comparison.difference:+.2f}"
     if comparison.p_value is None or comparison.interval is None:
-        return f"{said} (a p-value takes {FEWEST_RUNS} runs of each, here are {comparison.runs}, and 20 groups of rows)"
+        lacking = f"{FEWEST_RUNS} runs of each, here are {comparison.runs}, and {FEWEST_GROUPS} groups of rows"
+        return f"{said} (a p-value takes {lacking})"
     low, high = (100 * end for end in comparison.interval)
     return (
         f"{said}, 95% interval {low:+.2f} to {high:+.2f}, p = {comparison.p_value:.4f} "

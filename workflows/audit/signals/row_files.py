@@ -2,18 +2,15 @@
 
 import json
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from dgf.pipeline.array_pickle import check_names
 from dgf.pipeline.errors import UserError, foreign_reason
 from dgf.pipeline.file_kinds import check_kind
 from dgf.pipeline.posts import Dataset, split_name
 from dgf.pipeline.text_files import read_whole
+from dgf.pipeline.weights import load_torch_file
 
 _TORCH = (".pth", ".pt")
 _READ = (*_TORCH, ".json")
@@ -98,9 +95,7 @@ def _read(file: Path) -> dict[int, Sequence[str]]:
 def _read_torch(file: Path) -> Any:
     check_kind(file, otherwise=".pth")
     try:
-        check_names(file)
-        with warnings.catch_warnings(action="ignore"):  # torch's advice on old pickles
-            return torch.load(file, map_location="cpu", weights_only=True)
+        return load_torch_file(file)
     # torch raises whatever the damaged byte led it to
     except Exception as error:
         raise UserError(f"{file} cannot be read as a file of torch: {foreign_reason(error)}", _FORM) from error

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from dgf.pipeline.errors import UserError
+from dgf.workflows.scoring.record import FOREIGN
 from dgf.workflows.scoring.report.pictures import BUDGET, Pictures, make_pictures
 from dgf.workflows.scoring.report.post_data import post_data
 from dgf.workflows.scoring.report.shown import ShownPost
@@ -50,7 +51,7 @@ def check_page_place(file: Path, hint: str) -> None:
         UserError: The file is there, and `dgf` did not write it.
     """
     if file.exists() and not (file.is_file() and _is_ours(file)):
-        raise UserError(f"{file}: is there, and dgf did not write it: it is not overwritten", hint)
+        raise UserError(f"{file}: {FOREIGN}", hint)
 
 
 def _is_ours(file: Path) -> bool:
