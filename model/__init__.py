@@ -4,6 +4,7 @@ __all__ = [
     "adversarial",
     "attention",
     "backbone",
+    "baselines",
     "batch",
     "catalog",
     "checkpoint",
@@ -13,6 +14,6 @@ __all__ = [
     "errors",
     "interface",
     "labels",
-    "language_model",
+    "language_models",
     "pooling",
 ]

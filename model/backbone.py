@@ -11,7 +11,7 @@ from transformers import DynamicCache, PreTrainedModel
 
 from dgf.model.attention import OVER_MEMORY, PLAIN_ON, Memory, as_bias, attend
 from dgf.model.errors import ModelError
-from dgf.model.language_model import fuse_activations, takes
+from dgf.model.language_models import fuse_activations, takes
 
 #: Changes the hidden states that enter a layer: (layer, (B, S, N)) -> (B, S, N). Layer 0 is never asked.
 Shift = Callable[[int, Tensor], Tensor]

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dgf.model.baselines.configs import BASELINES
 from dgf.model.config import RelationConfig, check_values
-from dgf.model.dgf_pt.config import MODEL_PRESETS, RECORDED_WITHOUT, ModelConfig
+from dgf.model.dgf_pt.config import PRESETS, RECORDED_WITHOUT, ModelConfig
 
 DEFAULT_MODEL = "dgf-pt"
 """Runs from before models had names are of this one."""
@@ -17,7 +18,8 @@ class ModelKind:
 
     Args:
         config: The class of its configuration.
-        presets: The keys that differ from the defaults, by preset of training.
+        presets: By name, what differs from the defaults of a whole training configuration: the sections that a YAML
+            file of `dgf train --config` has. Each model has `paper`, what its authors published.
         recorded_without: What a configuration that an older version recorded means by the keys that it lacks, where
             that is not the default.
     """
@@ -27,7 +29,10 @@ class ModelKind:
     recorded_without: Mapping[str, Any] = field(default_factory=dict)
 
 
-MODEL_KINDS: dict[str, ModelKind] = {DEFAULT_MODEL: ModelKind(ModelConfig, MODEL_PRESETS, RECORDED_WITHOUT)}
+MODEL_KINDS: dict[str, ModelKind] = {
+    DEFAULT_MODEL: ModelKind(ModelConfig, PRESETS, RECORDED_WITHOUT),
+    **{name: ModelKind(config, presets) for name, (config, presets) in BASELINES.items()},
+}
 
 
 def find_kind(values: object) -> ModelKind | None:

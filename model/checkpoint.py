@@ -15,6 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig
 
+from dgf.model.baselines.configs import MTBConfig
+from dgf.model.baselines.mtb import MTB
 from dgf.model.catalog import check_model
 from dgf.model.config import RelationConfig, accept, plain_values
 from dgf.model.dgf_pt.config import ModelConfig
@@ -22,13 +24,13 @@ from dgf.model.dgf_pt.network import DGF
 from dgf.model.errors import ModelError, telling
 from dgf.model.interface import RelationModel
 from dgf.model.labels import NO_RELATION, LabelSpace
-from dgf.model.language_model import LanguageModel, build_language_model
+from dgf.model.language_models import LanguageModel, build_language_model
 
 FORMAT = 2  # since 2, a marked mention's span holds its markers, and T[e] leaves them out
 WEIGHTS = "model.safetensors"
 CONFIG = "model.json"
 TOKENIZER = "tokenizer"
-NETWORKS: dict[type, Callable[..., RelationModel]] = {ModelConfig: DGF}
+NETWORKS: dict[type, Callable[..., RelationModel]] = {ModelConfig: DGF, MTBConfig: MTB}
 
 _MAKE_AGAIN = (
     "`dgf train --resume --out` with this run's folder writes it again from the checkpoint of the best epoch, "

@@ -43,6 +43,15 @@ Number = Annotated[float, Strict(), BeforeValidator(_from_text)]
 EntityTypes = Literal["predicted", "file", "none", "gold"]
 
 
+Markers = Literal["none", "nested", "doubled", "open-ended"]
+"""How marker tokens stand around the mentions, of which each system has its own rule.
+
+`none`, no marker at all; `nested`, around both, the longer outside; `doubled`, one stretch after the other, so that
+words of both mentions are written twice (OpenNRE, MEGA); `open-ended`, nested, without a closing marker at the
+sentence's end (HVPNeT).
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Reads:
     """What a model reads of a post beside its words.
@@ -51,14 +60,14 @@ class Reads:
         objects: Whether it reads the detected objects.
         image: Which output of VGG16 it reads; None for neither.
         captions: Whether it reads the photo's caption.
-        markers: Whether marker tokens stand around the mentions.
+        markers: How marker tokens stand around the mentions.
         entity_types: Where its entity types come from; only `file` and `gold` hand it any.
     """
 
     objects: bool = False
     image: Literal["blocks", "fc7"] | None = None
     captions: bool = False
-    markers: bool = False
+    markers: Markers = "none"
     entity_types: EntityTypes = "none"
 
 

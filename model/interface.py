@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from dgf.model.batch import Batch
 from dgf.model.config import RelationConfig
 from dgf.model.labels import LabelSpace
-from dgf.model.language_model import LanguageModel
+from dgf.model.language_models import LanguageModel
 
 
 @dataclass(frozen=True, slots=True)

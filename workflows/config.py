@@ -178,27 +178,6 @@ _MAX_CHARACTERS = 1 << 16
 _LONGEST_VALUE = 4096
 """Characters of a value on the command line."""
 
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "paper": {},
-    "finetune": {
-        "optim": {
-            "epochs": 3,
-            "batch_size": 32,
-            "learning_rate": 1e-4,
-            "lm_learning_rate": 1e-4,
-            "adversarial": 0.5,
-        }
-    },
-    "demo": {
-        "language_model": "random:gpt2?n_layer=2&n_embd=128&n_head=4",
-        "optim": {"epochs": 3, "batch_size": 16, "learning_rate": 1e-3, "lm_learning_rate": 5e-4},
-    },
-}
-"""Values that differ from the defaults, beside those of the model's own presets (`dgf.model.catalog`).
-
-`paper` is the defaults (Table 3: frozen model, lr 2e-4, batch 100).
-"""
-
 
 def resolve_config(
     preset: str = "paper",
@@ -209,7 +188,7 @@ def resolve_config(
     """Read a configuration: the preset, then the file, then `key=value` words, then the command line's data options.
 
     Args:
-        preset: A name in `PRESETS`.
+        preset: Of the model (`dgf.model.catalog`); `paper` is what its authors published.
         file: YAML with any of the keys.
         overrides: Words such as `model.plm=full` or `optim.epochs=5`.
         data: Values of the `data` section.
@@ -229,18 +208,19 @@ def check_config(
     """Read a configuration as `resolve_config` does; say the faults in its values instead of raising them.
 
     Raises:
-        UserError: If there is no such preset, or the file cannot be read.
+        UserError: If the model has no such preset, or the file cannot be read.
     """
-    if preset not in PRESETS:
-        raise UserError(f"no preset is called {preset!r}", f"Use one of: {', '.join(PRESETS)}.")
     asked: dict[str, Any] = {}
     if file is not None:
         _merge(asked, _read_yaml(file))
     faults = [fault for word in overrides if (fault := _override(asked, word))]
     _merge(asked, {"data": dict(data or {})})
-    kind = find_kind(asked.get("model"))  # its part of the preset
+    kind = find_kind(asked.get("model"))
+    if kind is not None and preset not in kind.presets:
+        of = "" if kind is MODEL_KINDS[DEFAULT_MODEL] else f" of {asked['model']['name']}"
+        raise UserError(f"no preset{of} is called {preset!r}", f"Use one of: {', '.join(kind.presets)}.")
     values: dict[str, Any] = {}
-    for layer in (PRESETS[preset], {"model": {} if kind is None else kind.presets.get(preset, {})}, asked):
+    for layer in ({} if kind is None else kind.presets[preset], asked):
         _merge(values, layer)
     return _checked(values, faults)
 

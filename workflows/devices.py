@@ -3,7 +3,7 @@
 import torch
 
 from dgf.model.interface import RelationModel
-from dgf.model.language_model import store_in_bfloat16
+from dgf.model.language_models import store_in_bfloat16
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.base import WorkerPool
 from dgf.workflows.settings import CaptionSettings, ExtractSettings

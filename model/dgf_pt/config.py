@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from dgf.model.config import EntityTypes, Flag, Number, Reads, Whole
+from dgf.model.config import EntityTypes, Flag, Markers, Number, Reads, Whole
 
 INPUTS = ("objects", "image", "text")
 ORACLE = "oracle-types (leaks the label)"
@@ -125,22 +125,37 @@ class ModelConfig:
     @property
     def reads(self) -> Reads:
         """Everything of a post; its caption only for fusion (eq. 8)."""
-        return Reads(True, self.image_features, self.fusion, self.markers, self.entity_types)
+        markers: Markers = "nested" if self.markers else "none"
+        return Reads(True, self.image_features, self.fusion, markers, self.entity_types)
 
 
 #: What a configuration means by a key that it was recorded without, since its version had no such key.
 RECORDED_WITHOUT: Mapping[str, Any] = {"states": "raw"}
 
-#: `paper` is section 4 and Table 3; `finetune` trains the language model itself, for text; `demo` is small and quick.
-MODEL_PRESETS: Mapping[str, Mapping[str, Any]] = {
+#: `paper` is section 4 and Table 3, which are the defaults; `finetune` trains the language model itself, for text;
+#: `demo` is small and quick.
+PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {},
-    "finetune": {"plm": "full", "prefix_depth": "input", "markers": True, "dropout": 0.1, "type_weight": 0.9},
+    "finetune": {
+        "model": {"plm": "full", "prefix_depth": "input", "markers": True, "dropout": 0.1, "type_weight": 0.9},
+        "optim": {
+            "epochs": 3,
+            "batch_size": 32,
+            "learning_rate": 1e-4,
+            "lm_learning_rate": 1e-4,
+            "adversarial": 0.5,
+        },
+    },
     "demo": {
-        "prefix_hidden": 32,
-        "dropout": 0.3,
-        "photo_dropout": 0.15,
-        "plm": "full",
-        "markers": True,
-        "type_weight": 0.9,
+        "language_model": "random:gpt2?n_layer=2&n_embd=128&n_head=4",
+        "model": {
+            "prefix_hidden": 32,
+            "dropout": 0.3,
+            "photo_dropout": 0.15,
+            "plm": "full",
+            "markers": True,
+            "type_weight": 0.9,
+        },
+        "optim": {"epochs": 3, "batch_size": 16, "learning_rate": 1e-3, "lm_learning_rate": 5e-4},
     },
 }

@@ -10,7 +10,7 @@ from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.encoder import EncodedStages, extend
 from dgf.model.dgf_pt.inputs import identity, word_vectors
 from dgf.model.labels import LabelSpace
-from dgf.model.language_model import LanguageModel
+from dgf.model.language_models import LanguageModel
 from dgf.model.pooling import normalized
 
 #: What is left of a relation's probability where the types rule it out entirely.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from dgf.model.backbone import Backbone
 from dgf.model.dgf_pt.config import ModelConfig
-from dgf.model.language_model import LanguageModel
+from dgf.model.language_models import LanguageModel
 from dgf.model.pooling import cosines, masked_softmax, normalized
 
 

@@ -16,7 +16,7 @@ from dgf.model.dgf_pt.inputs import Prefix, Relevance, TextInput, VisualInput
 from dgf.model.dgf_pt.objective import DGFOutput, joint_objective
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
-from dgf.model.language_model import LanguageModel
+from dgf.model.language_models import LanguageModel
 from dgf.model.pooling import masked_mean, normalized, span_mean
 
 

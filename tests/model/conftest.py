@@ -13,7 +13,7 @@ from dgf.model.batch import Batch
 from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.network import DGF
 from dgf.model.labels import LabelSpace
-from dgf.model.language_model import PATTERN, LanguageModel, load_language_model
+from dgf.model.language_models import PATTERN, LanguageModel, load_language_model
 
 VOCAB = 60
 WIDTH = 32

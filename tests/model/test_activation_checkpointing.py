@@ -10,7 +10,7 @@ from dgf.model.attention import Memory
 from dgf.model.backbone import Backbone
 from dgf.model.dgf_pt.objective import joint_objective
 from dgf.model.errors import ModelError
-from dgf.model.language_model import load_language_model
+from dgf.model.language_models import load_language_model
 
 KINDS = ("gpt2", "openai-gpt", "llama", "bert")
 PLMS = ("frozen", "lora", "full")

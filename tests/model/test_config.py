@@ -8,7 +8,7 @@ import torch
 from pydantic import TypeAdapter
 
 from dgf.model.config import Whole, accept, check_values, plain_values
-from dgf.model.dgf_pt.config import MODEL_PRESETS, ModelConfig
+from dgf.model.dgf_pt.config import PRESETS, ModelConfig
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
 from support.batches import select_rows
@@ -19,7 +19,7 @@ def make_config(config, values):
 
 
 def test_defaults_are_the_paper():
-    config = make_config(ModelConfig, MODEL_PRESETS["paper"])
+    config = make_config(ModelConfig, PRESETS["paper"].get("model", {}))
     assert config == ModelConfig()
     assert (config.plm, config.prefix_depth, config.dropout, config.delta) == ("frozen", "deep", 0.6, 0.4)
     assert (config.consistency_weight, config.identification_weight, config.classification_weight) == (2, 2, 3)
@@ -27,9 +27,9 @@ def test_defaults_are_the_paper():
     assert config.input_order == ("objects", "image", "text")
 
 
-@pytest.mark.parametrize("name", MODEL_PRESETS)
+@pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_a_configuration(name):
-    config = make_config(ModelConfig, MODEL_PRESETS[name])
+    config = make_config(ModelConfig, PRESETS[name].get("model", {}))
     assert make_config(ModelConfig, plain_values(config)) == config
 
 

@@ -12,7 +12,7 @@ from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
 from dgf.model.dgf_pt.objective import joint_objective
-from dgf.model.language_model import store_in_bfloat16
+from dgf.model.language_models import store_in_bfloat16
 
 KINDS = ("gpt2", "openai-gpt", "llama", "bert")
 VIEWS = ("photos", "mixed", "text")

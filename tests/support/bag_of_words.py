@@ -12,7 +12,7 @@ from dgf.model.batch import Batch
 from dgf.model.config import Reads, Whole
 from dgf.model.interface import Attributions
 from dgf.model.labels import LabelSpace
-from dgf.model.language_model import LanguageModel
+from dgf.model.language_models import LanguageModel
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.network import DGF
 from dgf.model.labels import LabelSpace
-from dgf.model.language_model import load_language_model
+from dgf.model.language_models import load_language_model
 from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts import Mention, Post
 from dgf.workflows.data import (

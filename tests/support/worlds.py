@@ -10,7 +10,7 @@ from dgf.model.batch import Batch
 from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.network import DGF
 from dgf.model.labels import LabelSpace
-from dgf.model.language_model import load_language_model
+from dgf.model.language_models import load_language_model
 from support.batches import select_rows
 
 World = Literal["photo", "object", "caption", "noise", "mixed"]

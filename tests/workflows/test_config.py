@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dgf.model.catalog import MODEL_KINDS
 from dgf.pipeline.errors import UserError
-from dgf.workflows.config import PRESETS, dump_config, load_config, names_language_model, resolve_config
+from dgf.workflows.config import dump_config, load_config, names_language_model, resolve_config
 
 
 def test_the_default_is_the_papers_table_3() -> None:
@@ -15,9 +16,12 @@ def test_the_default_is_the_papers_table_3() -> None:
     assert config.model.plm == "frozen" and config.language_model == "gpt2"
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_is_valid_and_comes_back_from_yaml(preset: str, tmp_path: Path) -> None:
-    config = resolve_config(preset)
+@pytest.mark.parametrize(
+    ("name", "preset"), [(name, each) for name, kind in MODEL_KINDS.items() for each in kind.presets]
+)
+def test_every_preset_of_every_model_is_valid_and_comes_back_from_yaml(name: str, preset: str, tmp_path: Path) -> None:
+    config = resolve_config(preset, overrides=[f"model.name={name}"])
+    assert config.model.name == name
     (tmp_path / "config.yaml").write_text(dump_config(config))
     assert load_config(tmp_path / "config.yaml") == config
 

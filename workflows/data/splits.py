@@ -106,7 +106,7 @@ def prepare_splits(
     placed = {name: _as_drawn(found, corpus.store, config) for name, found in placed.items()}
 
     # words and mentions as tokens, relations and types as numbers
-    base = language_model.vocab_size if reads.markers else None
+    base = None if reads.markers == "none" else language_model.vocab_size
     encoder = PostEncoder(language_model.tokenizer, data.max_length, base)
     examples = {
         name: make_examples(

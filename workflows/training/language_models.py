@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dgf.model.errors import ModelError
-from dgf.model.language_model import LanguageModel, load_language_model
+from dgf.model.language_models import LanguageModel, load_language_model
 from dgf.pipeline.file_kinds import check_folder, check_kind
 
 

@@ -18,13 +18,13 @@ def oscar(case: Case) -> None:
 
 
 def language_model(case: Case) -> None:
-    from dgf.model.language_model import load_language_model
+    from dgf.model.language_models import load_language_model
 
     load_language_model(str(case.folder / "model"), fetch=False)
 
 
 def gguf(case: Case) -> None:
-    from dgf.model.language_model import load_language_model
+    from dgf.model.language_models import load_language_model
 
     load_language_model(str(case.folder / "model.gguf"), fetch=False)
 

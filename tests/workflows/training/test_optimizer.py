@@ -5,7 +5,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.network import DGF
 from dgf.model.labels import LabelSpace
-from dgf.model.language_model import load_language_model
+from dgf.model.language_models import load_language_model
 from dgf.workflows.config import OptimConfig
 from dgf.workflows.training.optimizer import make_optimizer
 from support.small_world import RELATIONS

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, GPT2LMHeadModel, PreTrainedTokenizerBase
 
-from dgf.model.language_model import load_language_model
+from dgf.model.language_models import load_language_model
 from dgf.workflows.demo.parts.language_model import (
     HELD_OUT_TEXT_SEED,
     LANGUAGE_MODEL,

@@ -11,7 +11,7 @@ from dgf.model.backbone import Backbone
 from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.network import DGF
 from dgf.model.errors import ModelError
-from dgf.model.language_model import load_language_model
+from dgf.model.language_models import load_language_model
 
 KINDS = ("gpt2", "openai-gpt", "llama", "bert")
 
