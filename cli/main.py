@@ -21,6 +21,7 @@ COMMANDS = {
     "validate": "dgf.cli.validate",
     "inspect": "dgf.cli.inspect",
     "audit": "dgf.cli.audit",
+    "reproduce": "dgf.cli.reproduce",
     "bench": "dgf.cli.bench",
     "demo": "dgf.cli.demo",
     "env": "dgf.cli.env",

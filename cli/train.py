@@ -102,11 +102,16 @@ def train_command(
     for row in summary.skipped:
         click.echo(f"skipped  {row}")
     lacking = text_only_words(captions=bool(config.data.captions))
-    click.echo(
-        f"{summary.out}: {summary.rows} rows ({summary.text_only} {lacking}, {len(summary.skipped)} skipped), "
+    took = (
         f"{summary.epochs} epochs at {cost['rows_per_second']:.0f} rows/s "
         f"({100 * cost['share_waited']:.0f}% waiting for data, {cost['peak_memory_bytes'] / _GIB:.1f} GiB at most); "
         f"best validation micro F1 {100 * summary.best_f1:.2f} in epoch {summary.best_epoch}, "
+    )
+    if not cost["trained_parameters"]:
+        took = f"nothing was trained; validation micro F1 {100 * summary.best_f1:.2f}, "
+    click.echo(
+        f"{summary.out}: {summary.rows} rows ({summary.text_only} {lacking}, {len(summary.skipped)} skipped), "
+        + took
         + (f"without {summary.negative!r}" if summary.negative else "over every relation")
     )
     if config.protocol:

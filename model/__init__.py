@@ -15,5 +15,6 @@ __all__ = [
     "interface",
     "labels",
     "language_models",
+    "networks",
     "pooling",
 ]

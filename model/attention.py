@@ -1,5 +1,6 @@
 """What the language model has read, and attention over it in the pieces in which it was read."""
 
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +77,10 @@ class Memory:
     passes: list[dict[int, tuple[Piece, Piece]]] = field(default_factory=list)
     cache: DynamicCache | None = None
 
+    def branch(self) -> "Memory":
+        """Return a memory that goes on by itself from what was read so far, which no pass copies."""
+        return Memory(list(self.passes), copy.deepcopy(self.cache))
+
     def pieces(self, layer: int, turn: int, key: Tensor, value: Tensor) -> tuple[list[Piece], list[Piece]]:
         """Keep what pass number `turn` reads in a layer, and return it behind what the passes before it read."""
         if layer not in self.passes[turn]:  # kept once, also where the layer is computed again
@@ -116,7 +121,8 @@ def attend(
     grouped = (query * scale).reshape(len(query), keys[0].states.shape[1], -1, query.shape[3])  # (B, G, H / G * S, D)
     products = [key.compared(grouped) for key in keys]
     scores = (torch.cat(products, 3) if len(products) > 1 else products[0]).reshape(*heads, -1)  # (B, H, S, P)
-    weights = as_bias(seen, scores.dtype).add(scores).softmax(-1, dtype=torch.float32).to(values[0].states.dtype)
+    exact = torch.promote_types(scores.dtype, torch.float32)
+    weights = as_bias(seen, scores.dtype).add(scores).softmax(-1, dtype=exact).to(values[0].states.dtype)
     sizes = [value.states.shape[2] for value in values]
     parts = F.dropout(weights, dropout).reshape(*grouped.shape[:3], -1).split(sizes, 3)
     mixtures = [value.mixed(part) for part, value in zip(parts, values, strict=True)]

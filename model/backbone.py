@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import DynamicCache, PreTrainedModel
@@ -95,7 +96,8 @@ class Backbone(nn.Module):
             memory: What has been read before; new for a new sequence.
             shift: Added to the layers' inputs (deep prefixes).
         """
-        inputs = inputs.float()  # under autocast too: some architectures keep their whole residual stream in this type
+        # under autocast too: some architectures keep their whole residual stream in this type
+        inputs = inputs.to(torch.promote_types(inputs.dtype, torch.float32))
         seen = mask.unsqueeze(1)  # (B, 1, S, P + S)
         if inputs.device.type == PLAIN_ON or not (self.over_memory or self.own_attention):
             seen = as_bias(seen, inputs.dtype)

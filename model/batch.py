@@ -26,13 +26,16 @@ class Batch:
         spans: (B, 2, 2) int64, token [start, end) of head and tail, their own markers included.
         objects: (B, K, D) features of the detected objects.
         object_mask: (B, K) bool.
-        blocks: (B, M, C) blocks of the photo, or (B, 1, 4096) with `image_features: fc7`.
+        blocks: (B, M, C) blocks of the photo, or what else the model reads of it: (B, 1, 4096) fc7, (B, 4, 15360) the
+            pyramids of the photo and three crops.
         image_mask: (B,) bool.
         captions: (B, N) pooled captions, from `RelationModel.encode_captions`.
         caption_tokens: (B, C) int64 captions as tokens, read instead of `captions` where given: a language model
             that is being trained must read its captions again.
         caption_token_mask: (B, C) bool.
         caption_mask: (B,) bool.
+        alignment: (B, L, K) how alike each token's word and each object stand in the graphs of sentence and photo,
+            zeros for special tokens, markers and rows without a photo; for models whose `Reads.alignment` asks.
         given_types: (B, 2) int64 type of head and tail for `entity_types` file and gold; -1 is unknown.
         relations: (B,) int64 targets, -1 is unknown. Only the objective and the metrics read them.
         type_targets: (B, 2) int64 targets of the type heads, -1 is unknown. Only the objective reads them.
@@ -57,6 +60,7 @@ class Batch:
     caption_tokens: Tensor | None = None
     caption_token_mask: Tensor | None = None
     caption_mask: Tensor | None = None
+    alignment: Tensor | None = None
     given_types: Tensor | None = None
     relations: Tensor | None = None
     type_targets: Tensor | None = None

@@ -1,4 +1,4 @@
-"""Builds models, saves them as safetensors and JSON, and says what differs when a file does not fit.
+"""Saves models and loads them, as safetensors and JSON, and says what differs when a file does not fit.
 
 `model.json` lists the SHA-256 of every other file and ends with its own, so that a changed byte is noticed in any.
 """
@@ -6,32 +6,27 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
-from dgf.model.baselines.configs import MTBConfig
-from dgf.model.baselines.mtb import MTB
 from dgf.model.catalog import check_model
-from dgf.model.config import RelationConfig, accept, plain_values
-from dgf.model.dgf_pt.config import ModelConfig
-from dgf.model.dgf_pt.network import DGF
+from dgf.model.config import accept, plain_values
 from dgf.model.errors import ModelError, telling
 from dgf.model.interface import RelationModel
 from dgf.model.labels import NO_RELATION, LabelSpace
-from dgf.model.language_models import LanguageModel, build_language_model
+from dgf.model.language_models import WORDS, LanguageModel, WordVectors, build_language_model
+from dgf.model.networks import build_model
 
 FORMAT = 2  # since 2, a marked mention's span holds its markers, and T[e] leaves them out
 WEIGHTS = "model.safetensors"
 CONFIG = "model.json"
 TOKENIZER = "tokenizer"
-NETWORKS: dict[type, Callable[..., RelationModel]] = {ModelConfig: DGF, MTBConfig: MTB}
-
 _MAKE_AGAIN = (
     "`dgf train --resume --out` with this run's folder writes it again from the checkpoint of the best epoch, "
     "or put back a copy"
@@ -41,25 +36,6 @@ _FAR = 100
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Shape of each tensor, by its name."""
-
-
-def build_model(
-    config: RelationConfig,
-    labels: LabelSpace,
-    language_model: LanguageModel,
-    object_dim: int,
-    block_shape: tuple[int, int] | None,
-) -> RelationModel:
-    """Build the model that a configuration is of, with new weights.
-
-    Args:
-        config: Its keys; their class decides what is built.
-        labels: Relations and entity types.
-        language_model: Becomes part of the model.
-        object_dim: D of the objects' features; 0 where no objects will ever come.
-        block_shape: (M, C) of the image's blocks, (1, 4096) for fc7; None where no image will ever come.
-    """
-    return NETWORKS[type(config)](config, labels, language_model, object_dim, block_shape)
 
 
 def save_model(model: RelationModel, folder: Path) -> None:
@@ -121,22 +97,34 @@ def _build_saved(about: Mapping[str, Any], folder: Path, stored: Shapes) -> Rela
     config = accept(*check_model(about["config"], recorded=True))
     labels = LabelSpace.from_relations(about["relations"], about["types"], about.get("negative", NO_RELATION))
     kept = about["language_model"]
-    with telling(lambda r: f"{folder / CONFIG}: its language model's configuration cannot be read ({r})"):
-        architecture = AutoConfig.for_model(**{"model_type": kept["config"]["model_type"], **kept["config"]})
-    _check_sizes(architecture, stored, folder)
+    with telling(lambda reason: f"{folder / CONFIG}: its language model's configuration cannot be read ({reason})"):
+        about_kept = {"model_type": kept["config"]["model_type"], **kept["config"]}
+    architecture = _build_kept(about_kept, stored, folder)
     tokenizer = _load_tokenizer(folder / TOKENIZER)
     pattern = {key: tuple(ids) for key, ids in kept["pattern"].items()}
-    language_model = LanguageModel(build_language_model(architecture, 0), tokenizer, kept["spec"], pattern)
+    language_model = LanguageModel(architecture, tokenizer, kept["spec"], pattern)
     shape = about["block_shape"]
     return build_model(config, labels, language_model, about["object_dim"], None if shape is None else tuple(shape))
 
 
-def _check_sizes(architecture: PreTrainedConfig, stored: Shapes, folder: Path) -> None:
-    """Refuse a language model far larger than all the weights beside it, before memory is asked for."""
-    there = sum(map(math.prod, stored.values()))
+def _build_kept(about: Mapping[str, Any], stored: Shapes, folder: Path) -> PreTrainedModel | WordVectors:
+    """Build the language model of a saved configuration, its weights still to come."""
+    if about["model_type"] == WORDS:
+        size = int(about["vocab_size"]), int(about["hidden_size"])
+        _check_size(math.prod(size), stored, folder)
+        return WordVectors(torch.zeros(size))
+    with telling(lambda r: f"{folder / CONFIG}: its language model's configuration cannot be read ({r})"):
+        architecture = AutoConfig.for_model(**{"model_type": about["model_type"], **about})
     layers = int(architecture.num_hidden_layers)
     with torch.device("meta"):
         asked = AutoModel.from_config(architecture).num_parameters() if layers <= len(stored) else math.inf
+    _check_size(asked, stored, folder)
+    return build_language_model(architecture, 0)
+
+
+def _check_size(asked: float, stored: Shapes, folder: Path) -> None:
+    """Refuse a language model far larger than all the weights beside it, before memory is asked for."""
+    there = sum(map(math.prod, stored.values()))
     if asked > _FAR * there:  # a network may keep a part of it alone
         fault = f"its language model would have {asked:,} weights, {WEIGHTS} has {there:,}"
         raise ModelError(f"{folder / CONFIG}: {fault}; {_MAKE_AGAIN}")

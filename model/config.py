@@ -58,17 +58,23 @@ class Reads:
 
     Args:
         objects: Whether it reads the detected objects.
-        image: Which output of VGG16 it reads; None for neither.
+        image: Which output of VGG16 it reads, or the `pyramid` of ResNet-50 over the photo and its best object crops;
+            None for none of them.
         captions: Whether it reads the photo's caption.
         markers: How marker tokens stand around the mentions.
         entity_types: Where its entity types come from; only `file` and `gold` hand it any.
+        alignment: How it reads the structural weights of tokens and objects, which stands beside its figures; None
+            where it reads none.
+        word_vectors: Whether it reads nothing of the language model but its word vectors, so that these alone do.
     """
 
     objects: bool = False
-    image: Literal["blocks", "fc7"] | None = None
+    image: Literal["blocks", "fc7", "pyramid"] | None = None
     captions: bool = False
     markers: Markers = "none"
     entity_types: EntityTypes = "none"
+    alignment: Literal["transposed", "as-published"] | None = None
+    word_vectors: bool = False
 
 
 class RelationConfig(Protocol):

@@ -1,8 +1,8 @@
 """What every model is to training, evaluation and reports, whatever it computes inside."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -80,3 +80,18 @@ class RelationModel(Protocol):
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...  # noqa: D102
     def state_dict(self) -> dict[str, Any]: ...  # noqa: D102
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any: ...  # noqa: D102
+
+
+@runtime_checkable
+class TakesTrainingRows(Protocol):
+    """A relation model that takes something from the training rows before the first step; most take nothing."""
+
+    def prepare(self, relations: Tensor, batch_of: Callable[[Sequence[int]], Batch]) -> None:
+        """Take it; called on a new model alone, also of a run that goes on, and never on a saved one.
+
+        What it takes must depend on the rows and the configuration alone, and be saved with the model.
+
+        Args:
+            relations: (n,) the relation of each row of the training split.
+            batch_of: Makes the batch of rows, by their numbers.
+        """

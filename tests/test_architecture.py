@@ -27,6 +27,7 @@ LIGHT = (
     "dgf.cli",
     "dgf.workflows.settings",
     "dgf.workflows.audit.settings",
+    "dgf.workflows.reproduce.settings",
 )
 """What the command line may import before a command runs, beside the standard library."""
 

@@ -15,6 +15,7 @@ __all__ = [
     "fix_posts",
     "inspect_shards",
     "predict",
+    "reproduce",
     "scoring",
     "settings",
     "sweep",

@@ -39,6 +39,8 @@ class DataConfig:
         captions_of: Whose caption a photo gets: its `own`, or as a control that of another photo of its split
             (`others`), drawn by the seed.
         types: JSONL file of entity types for posts ({"id", "head", "tail"}); None where there is none.
+        graphs: File of scene graphs, JSON lines or what Scene-Graph-Benchmark wrote, for a model that reads them; None
+            makes them of the boxes of detected objects.
         missing_images: What to do with a row whose photo is not in the shards.
         on_error: What to do with a bad row.
         max_length: Most tokens of a sentence (Table 3: 128).
@@ -59,6 +61,7 @@ class DataConfig:
     captions: Annotated[str | tuple[str, ...] | None, BeforeValidator(_paths)] = None
     captions_of: Literal["own", "others"] = "own"
     types: str | None = None
+    graphs: str | None = None
     missing_images: Literal["error", "skip", "text-only"] = "error"
     on_error: Literal["stop", "skip"] = "stop"
     span_unit: Literal["characters", "utf16"] = "characters"
@@ -97,10 +100,13 @@ class OptimConfig:
         learning_rate: Of the parameters this project adds (prefixes, gates, heads).
         lm_learning_rate: Of the language model's own weights, where `model.plm` is `full` or `lora`.
         temperature_rate: Of the logarithms of temperatures, single numbers that a rate for weights hardly moves.
-        weight_decay: AdamW's, on matrices; biases, norms and vectors have none.
+        optimizer: `adamw`, or `sgd` without momentum.
+        weight_decay: AdamW's, or for SGD that of the gradient (L2).
+        decay: What decays: `matrices`, not biases, norms and vectors; or `all`.
         warmup: Share of the steps over which the rate rises, in equal parts, to the whole of it.
+        warmup_steps: Number of these steps, in place of the share; null takes the share.
         schedule: What the rate does after that.
-        clip_norm: Largest norm of a step's gradient.
+        clip_norm: Largest norm of a step's gradient; null leaves it as it is.
         adversarial: How far the word embeddings are moved in each step, along their gradient, for a second pass from
             which half of the step's gradient comes (Miyato et al., 2017): it takes twice the time, and what is learned
             holds for other words too. 0 for no such pass; needs `model.plm: full`.
@@ -115,10 +121,13 @@ class OptimConfig:
     learning_rate: Annotated[Number, Field(gt=0, le=1)] = 2e-4
     lm_learning_rate: Annotated[Number, Field(gt=0, le=1)] = 5e-5
     temperature_rate: Annotated[Number, Field(gt=0, le=1)] = 5e-3
+    optimizer: Literal["adamw", "sgd"] = "adamw"
     weight_decay: Annotated[Number, Field(ge=0)] = 0.01
+    decay: Literal["matrices", "all"] = "matrices"
     warmup: Annotated[Number, Field(ge=0, le=1)] = 0.06
+    warmup_steps: Annotated[Annotated[Whole, Field(ge=1)] | None, OrNone] = None
     schedule: Literal["linear", "constant"] = "linear"
-    clip_norm: Annotated[Number, Field(gt=0)] = 1.0
+    clip_norm: Annotated[Annotated[Number, Field(gt=0)] | None, OrNone] = 1.0
     adversarial: Annotated[Number, Field(ge=0)] = 0.0
     patience: Annotated[Annotated[Whole, Field(ge=1)] | None, OrNone] = None
     checkpoint_every: Annotated[str | int | None, PlainValidator(_check_interval)] = "10m"
@@ -130,6 +139,8 @@ class TrainConfig:
 
     Args:
         language_model: A local directory, a GGUF file, a name of the Hugging Face hub, or `random:gpt2` and the like.
+            For models that read word vectors also `words:FILE` (GloVe's text, word2vec's text or binary), or `words`:
+            random ones for the words of the training sentences.
         data: What it reads.
         model: The network; the class of its configuration is that of `model.name`.
         optim: The optimizer.
@@ -157,12 +168,26 @@ class TrainConfig:
         """What must stand beside every figure; None where nothing need be said."""
         given = self.data.types or "the posts"
         types = f"types are given by {given}" if self.model.reads.entity_types == "file" else None
-        return "; ".join(filter(None, (self.model.protocol, types, self.control))) or None
+        given_graphs = self.model.reads.alignment is not None and self.data.graphs is not None
+        graphs = f"scene graphs are those of {self.data.graphs}" if given_graphs else None
+        return "; ".join(filter(None, (self.model.protocol, types, graphs, self.control, self.word_vectors))) or None
 
     @property
     def control(self) -> str | None:
         """That figures are those of a control, and no result."""
         return "captions are those of other photos (control)" if self.data.captions_of == "others" else None
+
+    @property
+    def word_vectors(self) -> str | None:
+        """Where they come from, of a model that reads nothing else of a language model."""
+        if not self.model.reads.word_vectors:
+            return None
+        kind, _, file = self.language_model.partition(":")
+        if kind != "words":
+            return f"word vectors start as the static embeddings of {self.language_model}, which are not GloVe's"
+        if file:
+            return f"word vectors start as those of {Path(file).name}"
+        return "word vectors are trained from scratch, of no file such as GloVe's"
 
     @property
     def data_seed(self) -> int:

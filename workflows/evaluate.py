@@ -55,6 +55,7 @@ class EvalSettings:
         photo_shares: Shares of the photos with which micro F1 is measured too, each a part of the next larger one.
         data: Changes to the run's `data` section (path, features, captions, types, missing_images, image_share, ...).
             Without `image_share`, all photos are shown, whatever the run was trained with.
+        page: Whether to make `report.html`, which holds pictures, too.
     """
 
     run: Path
@@ -65,6 +66,7 @@ class EvalSettings:
     explain: bool = False
     photo_shares: tuple[float, ...] = ()
     data: Mapping[str, Any] | None = None
+    page: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +143,14 @@ def evaluate(settings: EvalSettings) -> Evaluation:
         "scores": measured.figures() if measured else None,
     }
     rows = list(answers.rows())
-    page = make_page(report, show_posts(corpus, answers, rows), corpus.dataset.image_root)
+    page = None
+    if settings.page:
+        page = make_page(report, show_posts(corpus, answers, rows), corpus.dataset.image_root)
     out.mkdir(parents=True, exist_ok=True)
     write_predictions(out, rows)
     write_report(out, report)
-    write_atomic(out / PAGE, page)
+    if page is not None:
+        write_atomic(out / PAGE, page)
     examples = answers.split.batches.examples
     return Evaluation(
         out=out,

@@ -14,6 +14,7 @@ from dgf.pipeline.jobs.extraction_spec import ExtractionSpec, FeatureSpec
 from dgf.pipeline.photos import NamedPhotos, NearPhotos, find_photos, searched_folders
 from dgf.pipeline.posts import Dataset, Fault, read_dataset
 from dgf.pipeline.progress import photo_bar
+from dgf.pipeline.resnet import ResNetSpec
 from dgf.pipeline.shards import GRID, SCHEMA, Failure, Plan, ShardFolder, make_plan
 from dgf.pipeline.vgg import VggSpec
 from dgf.pipeline.weights import random_seed
@@ -54,14 +55,22 @@ class ExtractSummary:
 
 def extract_photos(settings: ExtractSettings) -> ExtractSummary:
     """Do what `dgf extract-features` was asked; see `extract`."""
-    if settings.weights is None or settings.vgg_weights is None:
+    wanted = {"--weights": settings.weights, "--vgg-weights": settings.vgg_weights}
+    if settings.pyramid:
+        wanted["--resnet-weights"] = settings.resnet_weights
+    elif settings.resnet_weights is not None:
+        raise UserError("--resnet-weights is given, and no pyramids are asked for.", "Add --pyramid, or leave it out.")
+    if lacking := [option for option, given in wanted.items() if given is None]:
         raise UserError(
-            f"No weights were given: {'--weights' if settings.weights is None else '--vgg-weights'} is missing.",
+            f"No weights were given: {lacking[0]} is missing.",
             "Give `default` for the published ones (fetched once), a file, or `random` to try the way.",
         )
     sizes = (settings.regions, settings.min_size, settings.max_size)
+    assert settings.weights is not None and settings.vgg_weights is not None
     detector = DetectorSpec(settings.detector, settings.weights, *sizes)
-    spec = FeatureSpec(detector, VggSpec(settings.vgg_weights, settings.fc7), settings.top_k, settings.damaged)
+    vgg = VggSpec(settings.vgg_weights, settings.fc7)
+    resnet = None if settings.resnet_weights is None else ResNetSpec(settings.resnet_weights)
+    spec = FeatureSpec(detector, vgg, settings.top_k, settings.damaged, resnet)
     workers = choose_workers(settings)
     return extract(
         read_dataset(settings.data, on_error=settings.on_error, span_unit=settings.span_unit),
@@ -172,7 +181,10 @@ def check_photos(dataset: Dataset, missing_images: MissingImages) -> NamedPhotos
 
 
 def _warn_of_random_weights(spec: FeatureSpec) -> None:
-    for name, weights in (("detector", spec.detector.weights), ("VGG16", spec.vgg.weights)):
+    named = {"detector": spec.detector.weights, "VGG16": spec.vgg.weights}
+    if spec.resnet is not None:
+        named["ResNet-50"] = spec.resnet.weights
+    for name, weights in named.items():
         if random_seed(weights) is not None:
             _log.warning(
                 "WARNING: the weights of the %s are RANDOM: these features mean nothing, they only try the way", name

@@ -1,6 +1,7 @@
 """`dgf predict`: a trained run's answers for posts of one's own, photos and all."""
 
 import json
+import logging
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from dgf.workflows.extract import check_photos, extract
 from dgf.workflows.scoring import answer, check_answers_place
 from dgf.workflows.settings import PredictSettings
 from dgf.workflows.training.run_folder import RunFolder
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +112,7 @@ def _find_caption_files(
         return settings.captions
     if not str(facts["captioner"]).startswith(OF_FILES):
         return ()
-    own, posts = Path(config.data.path).resolve(), settings.posts.resolve()
-    if settings.posts.exists() and own in (posts, *posts.parents):
+    if _is_own_data(settings, config):
         return caption_files(config.data)
     with_photo = next((post for post in dataset.posts if post.image_ids), None)
     if with_photo is not None and settings.missing_images == "error":
@@ -146,8 +148,11 @@ def _see(
     if all(find_image(dataset, post) is None for post in with_photo):
         check_photos(dataset, settings.missing_images)
         return None, None
-    named = {"weights": settings.weights, "vgg_weights": settings.vgg_weights}
-    command = {**facts["extraction"], **{option: name for option, name in named.items() if name is not None}}
+    # weights from another place; of a network that the run's features were made without, there is nothing to replace
+    command = dict(facts["extraction"])
+    for option in ("weights", "vgg_weights", "resnet_weights"):
+        if option in command:
+            command[option] = getattr(settings, option) or command[option]
     features, captions = work / "features", work / "captions"
     spec = FeatureSpec.of_command(command)
     extracted = extract(dataset, spec, features, workers, missing_images=settings.missing_images)
@@ -190,12 +195,33 @@ def _for_posts(
         captions=str(captions) if isinstance(captions, Path) else captions,
         captions_of="own",
         types=None,
+        graphs=None if features is None else _find_graphs(settings, config),
         span_unit=settings.span_unit,
         missing_images=settings.missing_images,
         on_error=settings.on_error,
         image_share=1.0,
     )
     return replace(config, data=data)
+
+
+def _find_graphs(settings: PredictSettings, config: TrainConfig) -> str | None:
+    """The file of scene graphs of these posts: what was given, or the run's own where they are its own data."""
+    if settings.graphs is not None:
+        return str(settings.graphs)
+    if config.data.graphs is None or _is_own_data(settings, config):
+        return config.data.graphs
+    _log.warning(
+        "warning: %s was trained on the scene graphs of %s; those of these posts are made of boxes (give --graphs)",
+        settings.run,
+        config.data.graphs,
+    )
+    return None
+
+
+def _is_own_data(settings: PredictSettings, config: TrainConfig) -> bool:
+    """Whether the posts are what the run was trained on, or a file of it."""
+    own, posts = Path(config.data.path).resolve(), settings.posts.resolve()
+    return settings.posts.exists() and own in (posts, *posts.parents)
 
 
 @contextmanager

@@ -74,6 +74,7 @@ SpansIn = Annotated[
     Doc("What spans into a text count: characters, or UTF-16 units as JavaScript and Java do."),
 ]
 Types = Annotated[Path | None, Doc("JSONL of entity types by post id.")]
+Graphs = Annotated[Path | None, Doc("Scene graphs of the photos, for models that read them.  [default: from boxes]")]
 FeaturePath = Annotated[Path | None, Doc("Feature shards; none trains without them.")]
 Preset = Annotated[str, Doc("Values to start from: paper, finetune (trains the language model), demo.")]
 ConfigFile = Annotated[Path | None, Spelled("--config"), Doc("YAML with any of the keys.")]
@@ -131,6 +132,10 @@ class ExtractSettings:
         str | None, Doc("Of VGG16: a file, `default`, a name of torchvision's, or `random[:SEED]`.")
     ] = None
     fc7: Annotated[bool, Doc("Store VGG16's fc7 layer too.")] = False
+    pyramid: Annotated[bool, Doc("Store ResNet-50's four stages of the photo and its best three objects too.")] = False
+    resnet_weights: Annotated[
+        str | None, Doc("Of ResNet-50: a file, `default`, a name of torchvision's, or `random[:SEED]`.")
+    ] = None
     top_k: Annotated[int, Ge(1), Doc("Objects kept of a photo.")] = 10
     regions: Annotated[int, Ge(1), Doc("Regions kept for captions.")] = 50
     min_size: Annotated[int | None, Ge(32), Doc("Shorter edge of the detector's input.  [default: the model's]")] = None
@@ -229,6 +234,7 @@ class TrainOptions:
     features: FeaturePath = None
     captions: CaptionPaths = ()
     types: Types = None
+    graphs: Graphs = None
     preset: Preset = "paper"
     config_file: ConfigFile = None
     missing_images: TrainMissing = None
@@ -268,6 +274,7 @@ class TuneOptions:
     features: FeaturePath = None
     captions: CaptionPaths = ()
     types: Types = None
+    graphs: Graphs = None
     preset: Preset = "paper"
     config_file: ConfigFile = None
     missing_images: TrainMissing = None
@@ -293,6 +300,7 @@ class EvalOptions:
     features: Annotated[Path | None, Doc("Its feature shards.")] = None
     captions: CaptionPaths = ()
     types: Types = None
+    graphs: Graphs = None
     image_share: Annotated[
         float | None, Interval(ge=0, le=1), Doc("Share of the photos that is shown, drawn by the seed.  [default: 1.0]")
     ] = None
@@ -319,9 +327,11 @@ class PredictSettings:
         Placeholder("PATH"),
         Doc("A file of captions of the posts' photos, one line a photo, as for `dgf train`; again for each."),
     ] = ()
+    graphs: Graphs = None
     work: Annotated[Path | None, Doc("Folder to keep features and captions in.")] = None
     weights: Annotated[str | None, Doc("Of the detector, where not as for the run's features.")] = None
     vgg_weights: Annotated[str | None, Doc("Of VGG16, likewise.")] = None
+    resnet_weights: Annotated[str | None, Doc("Of ResNet-50, likewise.")] = None
     oscar: Annotated[str | None, Placeholder("DIR"), Doc("Oscar's or the other captioner's folder, likewise.")] = None
     missing_images: MissingImages = "error"
     on_error: BadRows = "stop"

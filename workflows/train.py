@@ -1,5 +1,6 @@
 """`dgf train`: from shards and text to a run folder."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -7,14 +8,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from dgf.model.backbone import Backbone
-from dgf.model.checkpoint import FORMAT, build_model
-from dgf.model.interface import RelationModel
+from dgf.model.checkpoint import FORMAT
+from dgf.model.interface import RelationModel, TakesTrainingRows
 from dgf.model.labels import LabelSpace
+from dgf.model.networks import build_model
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import exclusive
 from dgf.pipeline.posts import NONE
-from dgf.pipeline.shards import FC7, ShardFolder
+from dgf.pipeline.shards import FC7, PYRAMID, ShardFolder
 from dgf.workflows.config import TrainConfig, as_recorded, dump_config
 from dgf.workflows.data import (
     Corpus,
@@ -28,7 +33,7 @@ from dgf.workflows.data import (
     read_configured,
     train_tokenizer,
 )
-from dgf.workflows.devices import check_dtype, choose_device, store_frozen
+from dgf.workflows.devices import autocast, check_dtype, choose_device, store_frozen
 from dgf.workflows.environment import describe_environment
 from dgf.workflows.training.curves import check_board
 from dgf.workflows.training.digests import digest_of_weights, digests_of
@@ -40,6 +45,8 @@ from dgf.workflows.training.processes import joined, own_device, rank_here
 from dgf.workflows.training.run_folder import RunFolder
 from dgf.workflows.training.state import Trainer
 from dgf.workflows.training.summary import summarize, write_summary
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,12 @@ def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
     train_split, val_split = splits["train"], splits["val"]
     skipped = (*train_split.placed.skipped, *val_split.placed.skipped, *map(str, dataset.faults))
 
+    # what the model takes from the training rows before any step
+    if isinstance(model, TakesTrainingRows):
+        batches = train_split.batches
+        with autocast(device, config.precision):
+            model.prepare(torch.from_numpy(batches.examples.relations), lambda chosen: batches(np.asarray(chosen)))
+
     # the run folder, and the loop
     rows = len(train_split.batches.examples)
     optimizer, schedule = make_optimizer(model, config.optim, rows)
@@ -140,7 +153,7 @@ def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
                 model, optimizer, schedule, config, device, train_split.batches, val_split.batches, processes
             )
             progress = run_epochs(trainer, folder, tensorboard=settings.tensorboard)
-            cost = summarize(progress.metrics, device, processes.count)
+            cost = summarize(progress.metrics, device, processes.count, trainer.learning)
         if first:
             write_summary(folder.path, cost)
     return TrainSummary(
@@ -201,16 +214,19 @@ def check_run_folder(folder: RunFolder, config: TrainConfig, *, resume: bool) ->
 def _build_model(config: TrainConfig, corpus: Corpus, fetch: bool) -> RelationModel:
     """Build the model on its language model, which gets a tokenizer of the training sentences if it has none."""
     labels = LabelSpace.from_relations(corpus.dataset.relations, corpus.type_names, corpus.dataset.negative)
-    language_model = open_language_model(config.language_model, config.model.seed, fetch=fetch)
+    sentences = [post.tokens for post in draw_rows(corpus.split("train"), config)]
+    language_model = open_language_model(config.language_model, config.model.seed, fetch=fetch, sentences=sentences)
     if language_model.tokenizer is None:
-        sentences = (" ".join(post.tokens) for post in draw_rows(corpus.split("train"), config))
-        language_model.tokenizer = train_tokenizer(sentences, language_model.vocab_size)
+        language_model.tokenizer = train_tokenizer(map(" ".join, sentences), language_model.vocab_size)
     store, reads = corpus.store, config.model.reads
     block_shape = None
     if store and reads.image is not None:
-        block_shape = store.block_shape if reads.image == "blocks" else (1, FC7)
+        block_shape = {"blocks": store.block_shape, "fc7": (1, FC7), "pyramid": PYRAMID}[reads.image]
     object_dim = store.object_dim if store and reads.objects else 0
-    return build_model(config.model, labels, language_model, object_dim, block_shape)
+    model = build_model(config.model, labels, language_model, object_dim, block_shape)
+    if config.word_vectors and rank_here() == 0:
+        _log.warning("warning: %s", config.word_vectors)
+    return model
 
 
 def _checkpoint_activations(model: RelationModel) -> None:
@@ -238,6 +254,7 @@ def _training_facts(
         **({"negative_label": negative} if negative not in (None, NONE) else {}),  # as runs from before it was a choice
         **({"photos_drawn": "exactly"} if config.data.image_share < 1 else {}),  # older versions drew others
         **({"types_file": asdict(corpus.type_file)} if corpus.type_file is not None else {}),
+        **({"graphs_file": corpus.graphs.named} if corpus.graphs is not None else {}),
         "training_rows": {name: counts[name] for name in labels.relations},
         "rows": len(split.placed.posts),
         "network_format": FORMAT,

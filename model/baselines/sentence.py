@@ -1,5 +1,7 @@
 """The language model on a sentence with its markers, as most of the baselines read it: all of it is trained."""
 
+from collections.abc import Callable, Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -21,14 +23,9 @@ class SentenceEncoder(nn.Module):
 
     def __init__(self, language_model: LanguageModel, markers: tuple[str, str, str, str] | None = None) -> None:
         super().__init__()
-        language_model.model.requires_grad_(True)
-        self.backbone = Backbone(language_model.model)
-        table = language_model.embeddings.detach()
-        started = torch.randn(4, table.shape[1]) * float(table.float().std())
-        for number, word in enumerate(markers or ()):
-            if (token := _known(language_model, word)) is not None:
-                started[number] = table[token]
-        self.markers = nn.Parameter(started)
+        language_model.transformer.requires_grad_(True)
+        self.backbone = Backbone(language_model.transformer)
+        self.markers = start_markers(language_model, markers or ())
 
     def forward(
         self, tokens: Tensor, mask: Tensor, memory: Memory | None = None, memory_mask: Tensor | None = None
@@ -45,15 +42,8 @@ class SentenceEncoder(nn.Module):
         Raises:
             ModelError: A row is longer than the language model reads.
         """
-        longest, length = self.backbone.longest, tokens.shape[1]
-        if longest and length > longest:
-            raise ModelError(
-                f"a sentence has {length} tokens and {self.backbone.kind} reads {longest}; set data.max_length to "
-                f"{longest} or less"
-            )
-        size = self.backbone.vocab_size
-        marked = F.embedding((tokens - size).clamp(0, 3), self.markers)
-        embedded = torch.where((tokens >= size).unsqueeze(-1), marked, self.backbone.embed(tokens.clamp(max=size - 1)))
+        length = tokens.shape[1]
+        check_length(length, self.backbone.longest, self.backbone.kind)
         position = torch.arange(length, device=tokens.device)
         seen = mask.unsqueeze(1) | (position == position[:, None])  # (B, L, L); itself always, or a softmax is empty
         if not self.backbone.bidirectional:
@@ -61,8 +51,36 @@ class SentenceEncoder(nn.Module):
         if memory_mask is not None:
             seen = torch.cat([memory_mask.unsqueeze(1).expand(-1, length, -1), seen], 2)  # (B, L, P + L)
         counted = (mask.cumsum(1) - 1).clamp(min=0)
-        states: Tensor = self.backbone(embedded, seen, counted, memory or Memory())
+        states: Tensor = self.backbone(self.embed(tokens), seen, counted, memory or Memory())
         return states
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Look up words and markers: (B, L) ids -> (B, L, N)."""
+        return embed_marked(tokens, self.backbone.embed, self.backbone.vocab_size, self.markers)
+
+
+def start_markers(language_model: LanguageModel, words: Sequence[str] = ()) -> nn.Parameter:
+    """Make (4, N) vectors of the markers, started from these tokens of the vocabulary where it has them."""
+    table = language_model.embeddings.detach()
+    started = torch.randn(4, table.shape[1]) * float(table.float().std())
+    for number, word in enumerate(words):
+        if (token := _known(language_model, word)) is not None:
+            started[number] = table[token]
+    return nn.Parameter(started)
+
+
+def embed_marked(tokens: Tensor, embed: Callable[[Tensor], Tensor], size: int, markers: Tensor) -> Tensor:
+    """Embed (B, L) ids of a vocabulary of this size, and those from it on as markers, (4, N): (B, L, N)."""
+    marked = F.embedding((tokens - size).clamp(0, 3), markers)
+    return torch.where((tokens >= size).unsqueeze(-1), marked, embed(tokens.clamp(max=size - 1)))
+
+
+def check_length(length: int, longest: int, kind: str) -> None:
+    """Refuse a sentence that is longer than the language model reads; 0 is without a limit."""
+    if longest and length > longest:
+        raise ModelError(
+            f"a sentence has {length} tokens and {kind} reads {longest}; set data.max_length to {longest} or less"
+        )
 
 
 def states_at_starts(states: Tensor, spans: Tensor) -> Tensor:

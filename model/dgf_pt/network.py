@@ -47,7 +47,7 @@ class DGF(nn.Module):
         width = language_model.width
         scale = float(language_model.embeddings.detach().float().std())
         _prepare(language_model, config)
-        self.backbone = Backbone(language_model.model)
+        self.backbone = Backbone(language_model.transformer)
         with torch.random.fork_rng(devices=[]):  # the new weights depend on the key alone
             torch.manual_seed(config.seed)
             self.text_input = TextInput(width, scale, config.markers)
@@ -212,7 +212,7 @@ class DGF(nn.Module):
 
 def _prepare(language_model: LanguageModel, config: ModelConfig) -> None:
     """Make trainable what `plm` says."""
-    model = language_model.model
+    model = language_model.transformer
     model.requires_grad_(config.plm == "full")
     if config.plm != "lora":
         return

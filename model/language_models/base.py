@@ -12,6 +12,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from dgf.model.errors import ModelError
+from dgf.model.language_models.words import WordVectors
 
 #: The words around the slots of both prefixes (4.1.2): "Consider <..>, predict relation."
 PATTERN = {"consider": "Consider", "comma": ",", "predict": ", predict relation."}
@@ -21,23 +22,30 @@ WORDLESS_PATTERN = {"consider": (-1,), "comma": (-1,), "predict": (-1, -1, -1, -
 
 @dataclass
 class LanguageModel:
-    """A transformers model without its head, and what the network must know of it.
+    """A transformers model without its head, or word vectors alone, and what the network must know of it.
 
     Args:
-        model: Reads `inputs_embeds`, a four-dimensional mask and `position_ids`.
+        model: Reads `inputs_embeds`, a four-dimensional mask and `position_ids`, unless it is word vectors.
         tokenizer: None for random weights without a folder.
         spec: As it was asked for.
         pattern: Token ids of the prefixes' words; -1 where a vector starts at random.
     """
 
-    model: PreTrainedModel
+    model: PreTrainedModel | WordVectors
     tokenizer: Any = None
     spec: str = ""
     pattern: dict[str, tuple[int, ...]] = field(default_factory=lambda: dict(WORDLESS_PATTERN))
 
     @property
+    def transformer(self) -> PreTrainedModel:
+        """The model, where it has layers; `build_model` refuses word vectors to whoever reads these."""
+        if isinstance(self.model, WordVectors):
+            raise ModelError(f"{self.spec}: word vectors have no layers, which this model reads")
+        return self.model
+
+    @property
     def kind(self) -> str:
-        """The architecture's name in transformers: `gpt2`, `openai-gpt`, `bert`, `llama`, ..."""
+        """The architecture's name in transformers (`gpt2`, `openai-gpt`, `bert`, `llama`, ...), or `words`."""
         return str(self.model.config.model_type)
 
     @property

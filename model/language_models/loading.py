@@ -36,6 +36,34 @@ def load_language_model(spec: str, seed: int = 0, *, fetch: bool = True) -> Lang
     """
     if spec.startswith(RANDOM):
         return LanguageModel(build_language_model(read_random(spec), seed), spec=spec)
+    name, where = locate(spec, fetch=fetch)
+    with telling_of(spec):
+        config = AutoConfig.from_pretrained(name, **where)
+        check_architecture(config, spec)
+        bare = {"add_pooling_layer": False} if config.model_type == "bert" else {}
+        model, info = AutoModel.from_pretrained(
+            name, config=config, dtype=torch.float32, output_loading_info=True, **where, **bare
+        )
+        tokenizer = AutoTokenizer.from_pretrained(name, **where)
+    if missing := sorted(info["missing_keys"]):
+        raise ModelError(
+            f"{spec}: {len(missing)} weights of its {config.model_type} model are missing, such as {missing[0]}; fetch "
+            "the folder again, with every file of the weights"
+        )
+    check_forward(model, spec)
+    with telling_of(spec):
+        loaded = LanguageModel(model.eval(), tokenizer, spec)
+        _check_tokenizer(loaded)
+        loaded.pattern = {key: tuple(loaded.words(text)) or WORDLESS_PATTERN[key] for key, text in PATTERN.items()}
+    return loaded
+
+
+def locate(spec: str, *, fetch: bool) -> tuple[str, dict[str, Any]]:
+    """Say what transformers' `from_pretrained` takes to load what `spec` names, which is not random.
+
+    Raises:
+        ModelError: It is not there.
+    """
     path = Path(spec).expanduser()
     where: dict[str, Any] = {}
     if path.suffix.lower() == ".gguf":
@@ -50,29 +78,11 @@ def load_language_model(spec: str, seed: int = 0, *, fetch: bool = True) -> Lang
         raise ModelError(f"{path}: there is no such folder; give a language model's folder")
     else:
         name, where = spec, {"local_files_only": not fetch}
-    with _loading(spec):
-        config = AutoConfig.from_pretrained(name, **where)
-        check_architecture(config, spec)
-        bare = {"add_pooling_layer": False} if config.model_type == "bert" else {}
-        model, info = AutoModel.from_pretrained(
-            name, config=config, dtype=torch.float32, output_loading_info=True, **where, **bare
-        )
-        tokenizer = AutoTokenizer.from_pretrained(name, **where)
-    if missing := sorted(info["missing_keys"]):
-        raise ModelError(
-            f"{spec}: {len(missing)} weights of its {config.model_type} model are missing, such as {missing[0]}; fetch "
-            "the folder again, with every file of the weights"
-        )
-    check_forward(model, spec)
-    with _loading(spec):
-        loaded = LanguageModel(model.eval(), tokenizer, spec)
-        _check_tokenizer(loaded)
-        loaded.pattern = {key: tuple(loaded.words(text)) or WORDLESS_PATTERN[key] for key, text in PATTERN.items()}
-    return loaded
+    return name, where
 
 
 @contextlib.contextmanager
-def _loading(spec: str) -> Iterator[None]:
+def telling_of(spec: str) -> Iterator[None]:
     """Tell whatever the loaders raise as one error that names the model, and keep their own lines back."""
     wanted = (
         "give a folder with its configuration, weights and tokenizer, a .gguf file, or random:gpt2 for random weights"

@@ -16,6 +16,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts import plain_path
 from dgf.pipeline.shards import (
     FC7,
+    PYRAMID,
     Layout,
     ShardFolder,
     fingerprint_of,
@@ -25,8 +26,11 @@ from dgf.pipeline.shards import (
     reading,
 )
 
-ARRAYS = {"objects": "objects/features", "blocks": "image/blocks", "fc7": "image/fc7"}
+ARRAYS = {"objects": "objects/features", "blocks": "image/blocks", "fc7": "image/fc7", "pyramid": "image/pyramid"}
 """Name of each array here -> its name in a shard."""
+
+ImageFeatures = Literal["all", "blocks", "fc7", "pyramid"]
+"""Which of the outputs for a whole photo are read."""
 
 _INFINITY = 0x7C00
 """Of float16, as bits."""
@@ -43,7 +47,8 @@ class Index:
         folder: Where.
         paths: The shards, by number.
         layout: Sizes they have in common.
-        shapes: Shape of a row of each array to read: objects (K, D), blocks (49, C), fc7 (4096,).
+        shapes: Shape of a row of each array to read: objects (K, D), blocks (49, C), fc7 (4096,),
+            pyramid (4, 15360).
         offsets: Of each array, the byte at which its first row begins in each shard's file.
         firsts: (shards + 1,) row that each shard begins with; the last is the number of rows.
         image_ids: By row.
@@ -128,7 +133,7 @@ class Index:
                 raise _gone(path, error) from None
 
 
-def read_index(path: Path, image: Literal["all", "blocks", "fc7"]) -> Index:
+def read_index(path: Path, image: ImageFeatures) -> Index:
     """Check a folder of feature shards and find its rows.
 
     Raises:
@@ -175,7 +180,7 @@ def read_index(path: Path, image: Literal["all", "blocks", "fc7"]) -> Index:
     failed |= {plain_path(image_id) for image_id in failed}
 
     kept = _arrays(layout, image, path)
-    shapes = {"objects": (layout.objects, layout.dim), "blocks": layout.blocks, "fc7": (FC7,)}
+    shapes = {"objects": (layout.objects, layout.dim), "blocks": layout.blocks, "fc7": (FC7,), "pyramid": PYRAMID}
     return Index(
         folder=path,
         paths=tuple(path / marker.file for marker in markers),
@@ -232,6 +237,13 @@ def _gone(path: Path, error: Exception) -> UserError:
 def _arrays(layout: Layout, image: str, path: Path) -> tuple[str, ...]:
     if image == "fc7" and not layout.fc7:
         raise UserError(f"{path}: has no fc7 features", "Extract them with --fc7, or use the blocks.")
+    if image == "pyramid" and not layout.pyramid:
+        raise UserError(
+            f"{path}: has no pyramids of ResNet-50",
+            "Extract them, with all else, into another folder: `dgf extract-features DATA --out FEATURES --pyramid "
+            "--resnet-weights default`.",
+        )
     if image == "all":
-        return ("objects", "blocks", "fc7") if layout.fc7 else ("objects", "blocks")
+        more = {"fc7": layout.fc7, "pyramid": layout.pyramid}
+        return ("objects", "blocks", *(name for name, there in more.items() if there))
     return ("objects", image)

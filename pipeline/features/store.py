@@ -19,7 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dgf.pipeline.features.index import Index, captions_by_row, read_index
+from dgf.pipeline.features.index import ImageFeatures, Index, captions_by_row, read_index
+from dgf.pipeline.shards import PYRAMID
 
 Place = Literal["files", "host", "device"]
 
@@ -36,15 +37,19 @@ class Features:
         object_mask: (B, K) bool, which objects are there.
         blocks: (B, 49, C) float16; (B, 0, C) where the store was opened without.
         fc7: (B, 4096) float16; (B, 0) where the shards lack it or the store was opened without.
+        pyramid: (B, 4, 15360) float16; (B, 0, 15360) likewise.
     """
 
     objects: Tensor
     object_mask: Tensor
     blocks: Tensor
     fc7: Tensor
+    pyramid: Tensor
 
     def __getitem__(self, part: slice) -> "Features":
-        return Features(self.objects[part], self.object_mask[part], self.blocks[part], self.fc7[part])
+        return Features(
+            self.objects[part], self.object_mask[part], self.blocks[part], self.fc7[part], self.pyramid[part]
+        )
 
 
 class FeatureStore:
@@ -86,10 +91,8 @@ class FeatureStore:
         self._counts = torch.from_numpy(np.append(index.counts, 0).astype(np.int64))
 
     @classmethod
-    def open(
-        cls, features: Path, captions: Path | None = None, *, image: Literal["all", "blocks", "fc7"] = "all"
-    ) -> "FeatureStore":
-        """Check folders and index their rows; no features are read yet. `image`: which of VGG16's outputs to read.
+    def open(cls, features: Path, captions: Path | None = None, *, image: ImageFeatures = "all") -> "FeatureStore":
+        """Check folders and index their rows; no features are read yet. `image`: which outputs for photos to read.
 
         Raises:
             UserError: A folder is missing, unfinished, damaged, of another schema, or the captions do not belong to
@@ -148,15 +151,21 @@ class FeatureStore:
 
     def allocate(self, batch: int, *, pin: bool = False) -> Features:
         """Buffers for `gather`, not filled; in page-locked memory on request (copies to a GPU then need not wait)."""
-        every = {"objects": (0, 0), "blocks": (0, self.block_shape[1]), "fc7": (0,), **self._index.shapes}
+        every = {
+            "objects": (0, 0),
+            "blocks": (0, self.block_shape[1]),
+            "fc7": (0,),
+            "pyramid": (0, PYRAMID[1]),
+            **self._index.shapes,
+        }
         sizes = [batch * int(np.prod(shape)) for shape in every.values()]
         # One piece, and from NumPy, which asks for huge pages: a fifth faster to fill than pages of 4 KiB.
         pinned = torch.empty(sum(sizes), dtype=torch.float16, pin_memory=True) if pin else None
         memory = torch.from_numpy(np.empty(sum(sizes), dtype=np.float16)) if pinned is None else pinned
-        objects, blocks, fc7 = (
+        objects, *images = (
             part.view(batch, *shape) for part, shape in zip(memory.split(sizes), every.values(), strict=True)
         )
-        return Features(objects, torch.empty(batch, self.objects, dtype=torch.bool, pin_memory=pin), blocks, fc7)
+        return Features(objects, torch.empty(batch, self.objects, dtype=torch.bool, pin_memory=pin), *images)
 
     def gather(self, rows: Sequence[int] | NDArray[np.int64], out: Features | None = None) -> Features:
         """Features of any photos, (B,) row numbers in any order, repetitions allowed, -1 for no photo.
@@ -260,7 +269,7 @@ class FeatureStore:
         index = torch.where(rows < 0, len(self), rows)
         tables = {name: table.index_select(0, index) for name, table in self._on_device.items()}
         blank = self.allocate(0)
-        for name in ("blocks", "fc7"):
+        for name in ("blocks", "fc7", "pyramid"):
             shape = getattr(blank, name).shape[1:]
             tables.setdefault(name, torch.empty(len(wanted), *shape, dtype=torch.float16, device=rows.device))
         return Features(object_mask=self._mask(rows), **tables)

@@ -26,7 +26,8 @@ from dgf.pipeline.jobs.rows import Rows
 from dgf.pipeline.photos import Damaged, ImageError, decode, read_bytes
 from dgf.pipeline.shards import Failure, Layout, Photo, Plan, PlannedShard, ShardFolder, ShardStats, write_features
 
-if TYPE_CHECKING:  # it brings torch
+if TYPE_CHECKING:  # they bring torch
+    from dgf.pipeline.resnet import Croppable, PyramidExtractor
     from dgf.pipeline.vgg import BlockExtractor
 
 AHEAD = 2
@@ -37,20 +38,22 @@ _MOST_READERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """Detector and VGG16 on their device, and the sizes of what they give."""
+    """Detector, VGG16 and, where pyramids are wanted, ResNet-50 on their device, and the sizes of what they give."""
 
     detector: Detector
     vgg: "BlockExtractor"
     layout: Layout
+    resnet: "PyramidExtractor | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReadyPhoto:
-    """A photo decoded once and resized for both networks."""
+    """A photo decoded once and resized for each network."""
 
     photo: Photo
     for_detector: Prepared
     for_vgg: npt.NDArray[np.uint8]
+    for_resnet: "Croppable | None" = None
 
 
 class Extraction:
@@ -140,7 +143,9 @@ class Extraction:
             pixels = decode(data, self._damaged)
             if len(data) != photo.bytes or pixels.shape[:2] != photo.size:
                 raise ImageError("changed while it was being extracted")
-            return ReadyPhoto(photo, self._networks.detector.prepare(pixels), self._networks.vgg.prepare(pixels))
+            nets = self._networks
+            for_resnet = None if nets.resnet is None else nets.resnet.prepare(pixels)
+            return ReadyPhoto(photo, nets.detector.prepare(pixels), nets.vgg.prepare(pixels), for_resnet)
         except ImageError as error:
             return Failure(photo.image_id, str(error))
         finally:
@@ -152,9 +157,14 @@ class Extraction:
             return []
         detections = self._networks.detector.detect_prepared([photo.for_detector for photo in ready])
         blocks = self._networks.vgg.extract_prepared([photo.for_vgg for photo in ready])
+        pyramids = None
+        if self._networks.resnet is not None:
+            croppable = [photo.for_resnet for photo in ready if photo.for_resnet is not None]
+            pyramids = self._networks.resnet.extract_prepared(croppable, [found.boxes for found in detections])
         failures = []
         for position, (photo, found) in enumerate(zip(ready, detections, strict=True)):
             fc7 = None if blocks.fc7 is None else blocks.fc7[position]
-            if not rows.add(photo.photo, found, blocks.blocks[position], fc7):
+            pyramid = None if pyramids is None else pyramids[position]
+            if not rows.add(photo.photo, found, blocks.blocks[position], fc7, pyramid):
                 failures.append(Failure(photo.photo.image_id, "the networks gave numbers that are not finite"))
         return failures

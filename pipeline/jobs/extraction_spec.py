@@ -1,4 +1,4 @@
-"""Which detector and which VGG16 features are made with, and how a worker loads them."""
+"""Which networks features are made with, and how a worker loads them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from dgf.pipeline.detectors import DetectorSpec, build_detector, describe_detect
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.extraction import Extraction, Networks
 from dgf.pipeline.photos import Damaged
+from dgf.pipeline.resnet import ResNetSpec, build_resnet, describe_resnet
 from dgf.pipeline.shards import Layout, ShardFolder
 from dgf.pipeline.vgg import VggSpec, build_vgg, describe_vgg
 
@@ -17,6 +18,7 @@ from dgf.pipeline.vgg import VggSpec, build_vgg, describe_vgg
 class FeatureSpec:
     """What the features of any photo are made with; K `objects` are kept of it, the best of the detector's regions.
 
+    Pyramids are made by `resnet`, where there is one.
     Photos whose pixel data is `damaged` have none ("fail"), or those of what the decoder makes of it ("use").
 
     Raises:
@@ -27,6 +29,7 @@ class FeatureSpec:
     vgg: VggSpec
     objects: int
     damaged: Damaged = "fail"
+    resnet: ResNetSpec | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.objects <= self.detector.regions:
@@ -41,14 +44,15 @@ class FeatureSpec:
         sizes = (command["regions"], command["min_size"], command["max_size"])
         detector = DetectorSpec(command["detector"], command["weights"], *sizes)
         vgg = VggSpec(command["vgg_weights"], command["fc7"])
-        return cls(detector, vgg, command["top_k"], command.get("damaged", "fail"))
+        resnet = ResNetSpec(command["resnet_weights"]) if "resnet_weights" in command else None
+        return cls(detector, vgg, command["top_k"], command.get("damaged", "fail"), resnet)
 
     @property
     def command(self) -> dict[str, Any]:
         """The options that new photos are extracted with in the same way; files by their whole path.
 
-        `damaged` is among them only where it was asked for, as in `ExtractionSpec.describe`: folders from before lack
-        it, although their networks saw whatever the decoder made.
+        `damaged` and `resnet_weights` are among them only where they were asked for, as in `ExtractionSpec.describe`:
+        folders from before lack them, although their networks saw whatever the decoder made.
         """
         options = {
             "detector": _located(self.detector.spec),
@@ -60,15 +64,18 @@ class FeatureSpec:
             "min_size": self.detector.min_size,
             "max_size": self.detector.max_size,
         }
+        if self.resnet is not None:
+            options["resnet_weights"] = _located(self.resnet.weights)
         return options if self.damaged == "fail" else {**options, "damaged": self.damaged}
 
     def build_networks(self, device: str) -> Networks:
-        """Build both networks with their weights."""
+        """Build the networks with their weights."""
         detector = build_detector(self.detector, device)
         vgg = build_vgg(self.vgg, device)
         sizes = (self.objects, self.detector.regions, detector.feature_dim)
-        layout = Layout(*sizes, self.vgg.fc7, tuple(detector.class_names), vgg.block_dim)
-        return Networks(detector, vgg, layout)
+        resnet = None if self.resnet is None else build_resnet(self.resnet, device)
+        shown = (tuple(detector.class_names), vgg.block_dim, resnet is not None)
+        return Networks(detector, vgg, Layout(*sizes, self.vgg.fc7, *shown), resnet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +86,10 @@ class ExtractionSpec:
     features: FeatureSpec
 
     def describe(self) -> dict[str, Any]:
-        """Model, weights and preprocessing of both networks, and `damaged` where it was asked for."""
+        """Model, weights and preprocessing of each network, and `damaged` where it was asked for."""
         networks = {"detector": describe_detector(self.features.detector), "vgg": describe_vgg(self.features.vgg)}
+        if self.features.resnet is not None:
+            networks["resnet"] = describe_resnet(self.features.resnet)
         return networks if self.features.damaged == "fail" else {**networks, "damaged": self.features.damaged}
 
     def load(self, folder: ShardFolder, device: str) -> Extraction:

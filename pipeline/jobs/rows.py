@@ -33,12 +33,17 @@ class Rows:
         """The filled part of every array."""
         return {name: array[: self.count] for name, array in self._arrays.items()}
 
-    def add(self, photo: Photo, found: Detections, blocks: _Floats, fc7: _Floats | None) -> bool:
+    def add(
+        self, photo: Photo, found: Detections, blocks: _Floats, fc7: _Floats | None, pyramid: _Floats | None = None
+    ) -> bool:
         """Fill the next row, unless a number is not finite (False).
 
-        The first R regions found are kept, the first K of them are the objects; blocks (49, C), fc7 (4096,).
+        The first R regions found are kept, the first K of them are the objects; blocks (49, C), fc7 (4096,),
+        pyramid (4, 15360).
         """
-        values = [found.features, found.boxes, found.scores, blocks, *([] if fc7 is None else [fc7])]
+        images = {"image/blocks": blocks, "image/fc7": fc7, "image/pyramid": pyramid}
+        given = {name: value for name, value in images.items() if value is not None}
+        values = (found.features, found.boxes, found.scores, *given.values())
         if not all(np.isfinite(value).all() for value in values):
             return False
         regions = min(len(found.scores), self._layout.regions)
@@ -53,9 +58,8 @@ class Rows:
         arrays["objects/scores"][row, :objects] = found.scores[:objects]
         arrays["objects/classes"][row, :objects] = found.classes[:objects]
         arrays["objects/count"][row] = objects
-        arrays["image/blocks"][row] = to_float16(blocks)
-        if fc7 is not None:
-            arrays["image/fc7"][row] = to_float16(fc7)
+        for name, value in given.items():
+            arrays[name][row] = to_float16(value)
         arrays["regions/features"][row, :regions, :dim] = features
         arrays["regions/features"][row, :regions, dim:] = box_features(found.boxes[:regions], photo.size)
         arrays["regions/tags"][row, :regions] = found.classes[:regions]

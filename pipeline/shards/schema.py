@@ -15,6 +15,8 @@ Feature shard (N rows, K objects, R regions, D features)
     /objects/count      int8    (N,)           rows beyond it are zeros
     /image/blocks       float16 (N, 49, C)     VGG16's fifth block, the 7x7 map row by row
     /image/fc7          float16 (N, 4096)      only where the attribute `fc7` is true
+    /image/pyramid      float16 (N, 4, 15360)  ResNet-50 of the photo and three crops: four stages, 3840 channels of 2x2
+                                               cells; only where the attribute `pyramid` is true
     /regions/features   float16 (N, R, D + 6)  what Oscar reads: features, then x1/W y1/H x2/W y2/H w/W h/H
     /regions/tags       int32   (N, R)         index into `class_names`, -1 where there is none
     /regions/count      int8    (N,)
@@ -23,7 +25,7 @@ Caption shard (same index and plan as the feature shard)
     /caption            str
     /logprob            float32 (N,)
 Attributes: kind, schema, fingerprint, versions (JSON); in feature shards also K, D, R, C (512 where there is none),
-fc7 and class_names (JSON list).
+fc7, class_names (JSON list), and pyramid where it is true.
 """
 
 import contextlib
@@ -44,6 +46,8 @@ SCHEMA = 1
 BLOCKS = (49, 512)
 """Of the published VGG16, and of shards that do not say their C."""
 FC7 = 4096
+PYRAMID = (4, 15360)
+"""Pictures of a photo, and the numbers of each."""
 BOX_FEATURES = 6
 FLOAT16_MAX = float(np.finfo(np.float16).max)
 
@@ -57,7 +61,8 @@ Array = NDArray[Any]
 class Layout:
     """The sizes a folder of feature shards has in common.
 
-    K objects, R regions (K <= R <= 127) of D numbers each, and 49 blocks of C, `block_dim`.
+    K objects, R regions (K <= R <= 127) of D numbers each, and 49 blocks of C, `block_dim`; `fc7` and `pyramid` say
+    whether there are such arrays.
     """
 
     objects: int
@@ -66,6 +71,7 @@ class Layout:
     fc7: bool
     class_names: tuple[str, ...]
     block_dim: int = BLOCKS[1]
+    pyramid: bool = False
 
     @property
     def blocks(self) -> tuple[int, int]:
@@ -90,6 +96,8 @@ class Layout:
         }
         if self.fc7:
             columns["image/fc7"] = (np.float16, (FC7,))
+        if self.pyramid:
+            columns["image/pyramid"] = (np.float16, PYRAMID)
         return columns
 
 
@@ -123,6 +131,8 @@ def write_features(
     _write_attributes(file, "features", fingerprint, versions)
     file.attrs["K"], file.attrs["D"], file.attrs["R"] = layout.objects, layout.dim, layout.regions
     file.attrs["C"], file.attrs["fc7"] = layout.block_dim, layout.fc7
+    if layout.pyramid:  # shards without it stay what older versions write
+        file.attrs["pyramid"] = True
     file.attrs["class_names"] = json.dumps(layout.class_names, ensure_ascii=False)
 
 
@@ -161,7 +171,8 @@ def read_layout(file: h5py.File) -> Layout:
     with reading(file):
         objects, regions, dim = (int(file.attrs[name]) for name in ("K", "R", "D"))
         names = tuple(str(name) for name in json.loads(file.attrs["class_names"]))
-        return Layout(objects, regions, dim, bool(file.attrs["fc7"]), names, int(file.attrs.get("C", BLOCKS[1])))
+        fc7, pyramid = bool(file.attrs["fc7"]), bool(file.attrs.get("pyramid", False))
+        return Layout(objects, regions, dim, fc7, names, int(file.attrs.get("C", BLOCKS[1])), pyramid)
 
 
 def read_text(file: h5py.File, name: str) -> list[str]:

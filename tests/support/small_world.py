@@ -58,10 +58,12 @@ def write_shards(
     drawn_by: int | None = None,
     said: str = "a picture of",
     count: int = LAYOUT.objects,
+    boxes: Sequence[Sequence[float]] | None = None,
 ) -> None:
     """Feature shards (and captions) of random numbers for every photo in the folder, known as `prefix` and its name.
 
-    `drawn_by`, `said` and `count` (objects of a photo) change what the shards hold under the same settings.
+    `drawn_by`, `said`, `count` (objects of a photo) and `boxes` (of each; it is 8 pixels wide, 6 high) change what the
+    shards hold under the same settings.
     """
     images = sorted(prefix + path.name for path in posts.glob("*.png"))
     plan = make_plan(posts, images, shard_size=5, batch_size=2, resized=lambda h, w: (h, w))
@@ -80,6 +82,8 @@ def write_shards(
                 for name, (dtype, shape) in LAYOUT.columns().items()
             }
             arrays["objects/count"][:] = count
+            if boxes is not None:
+                arrays["objects/boxes"][:] = boxes
             arrays["image_size"][:] = (6, 8)
             arrays["image_sha256"] = np.array([list(bytes.fromhex(photo.sha256)) for photo in photos], np.uint8)
             write = partial(

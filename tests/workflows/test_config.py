@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,24 @@ def test_a_sealed_configuration_shows_changes(tmp_path: Path) -> None:
         load_config(file)
     file.write_text("\n".join(changed.splitlines()[:-1]))  # on purpose
     assert load_config(file).seed == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "fault"),
+    [
+        ("optim.optimizer=adam", "'adam' is none of: adamw, sgd"),
+        ("optim.decay=some", "'some' is none of: matrices, all"),
+        ("optim.warmup_steps=0", "greater than or equal to 1"),
+        ("optim.warmup_steps=0.5", "optim.warmup_steps: "),
+        ("optim.clip_norm=0", "greater than 0"),
+    ],
+)
+def test_what_an_optimizer_cannot_be_is_refused(word: str, fault: str) -> None:
+    with pytest.raises(UserError, match=re.escape(fault)):
+        resolve_config(overrides=[word])
+
+
+def test_mtb_is_trained_as_its_script_trains_it() -> None:
+    optim = resolve_config(overrides=["model.name=mtb"]).optim
+    assert (optim.warmup_steps, optim.clip_norm, optim.weight_decay, optim.decay) == (300, None, 0.01, "matrices")
+    assert (optim.epochs, optim.batch_size, optim.learning_rate, optim.optimizer) == (3, 64, 2e-5, "adamw")

@@ -15,9 +15,11 @@ from dgf.cli.main import cli
 from dgf.pipeline.detectors import DetectorSpec, build_detector
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
-from dgf.pipeline.files import file_digest
+from dgf.pipeline.files import file_digest, read_record
+from dgf.pipeline.jobs.extraction_spec import FeatureSpec
 from dgf.pipeline.photos import decode
-from dgf.pipeline.shards import Plan, check_schema
+from dgf.pipeline.resnet import ResNetSpec, build_resnet
+from dgf.pipeline.shards import Plan, ShardFolder, check_schema, read_layout, read_text
 from dgf.pipeline.vgg import VggSpec, build_vgg, vgg_layers
 from dgf.workflows.extract import extract_photos
 from dgf.workflows.settings import ExtractSettings
@@ -177,6 +179,9 @@ def test_photos_that_were_added_are_told(copy: ExtractSettings) -> None:
     [
         ({"weights": None}, "--weights is missing"),
         ({"vgg_weights": None}, "--vgg-weights is missing"),
+        ({"pyramid": True}, "--resnet-weights is missing"),
+        ({"resnet_weights": "random"}, "--resnet-weights is given, and no pyramids are asked for"),
+        ({"pyramid": True, "resnet_weights": "gone.pth"}, "gone.pth"),
         ({"weights": "gone.pth"}, "gone.pth"),
         ({"top_k": 9}, "--top-k 9"),
         ({"device": "cuda:7"}, "cuda:7"),
@@ -199,13 +204,78 @@ def test_the_command_prints_a_summary_and_its_exit_code(copy: ExtractSettings) -
     ]  # fmt: skip
     run = CliRunner().invoke(cli, arguments)
     assert run.exit_code == 0 and "9 of 9 distinct photos have features (0 new; 9 files, 9 posts)" in run.stdout
-    assert "RANDOM" in run.stderr
+    assert "RANDOM" in run.stderr and "ResNet" not in run.stderr
     (root / "photo-0003.jpg").write_bytes(b"")
     run = CliRunner().invoke(cli, [*arguments, "--overwrite"])
     assert run.exit_code == 3 and "failed   photo-0003.jpg: empty file" in run.stdout
     assert CliRunner().invoke(cli, [*arguments, "--scheduler", "tcp://x:1", "--workers", "2"]).exit_code == 2
     shown = CliRunner().invoke(cli, ["extract-features", "--help"])
     assert shown.exit_code == 0 and "Examples:" in shown.stdout
+
+
+@pytest.fixture(scope="module")
+def with_pyramids(done: ExtractSettings, tmp_path_factory: pytest.TempPathFactory) -> ExtractSettings:
+    """The same photos with pyramids too, and with one region each: the third and fourth picture are nothing's."""
+    out = tmp_path_factory.mktemp("pyramids") / "features"
+    settings = replace(done, out=out, pyramid=True, resnet_weights="random:3", top_k=1, regions=1)
+    assert extract_photos(settings).rows == 9
+    return settings
+
+
+def test_pyramids_are_those_of_each_photo_and_its_object_computed_alone(with_pyramids: ExtractSettings) -> None:
+    resnet, store = build_resnet(ResNetSpec("random:3"), "cpu"), FeatureStore.open(with_pyramids.out, image="pyramid")
+    nothing = None
+    for row, image_id in enumerate(store.image_ids):
+        pixels = decode((with_pyramids.data.parent / image_id).read_bytes())
+        with h5py.File(store.shards[row // 4]) as file:
+            place = read_text(file, "image_id").index(image_id)
+            boxes, count = file["objects/boxes"][place], int(file["objects/count"][place])
+        [alone] = resnet.extract_prepared([resnet.prepare(pixels)], [boxes[:count]])
+        found = store.gather([row]).pyramid[0].float().numpy()
+        np.testing.assert_allclose(found, alone, rtol=2e-3, atol=2e-3)
+        assert count == 1 and not np.allclose(found[1], found[2], atol=1e-2)
+        nothing = found[2] if nothing is None else nothing
+        assert np.array_equal(found[2], nothing) and np.array_equal(found[3], nothing)
+
+
+def test_pyramids_leave_everything_else_as_it_is_without_them(
+    done: ExtractSettings, with_pyramids: ExtractSettings, tmp_path: Path
+) -> None:
+    plain = replace(with_pyramids, out=tmp_path / "features", pyramid=False, resnet_weights=None)
+    extract_photos(plain)
+    for index in range(2):
+        names = f"shard-{index:05d}.h5"
+        with h5py.File(plain.out / names) as one, h5py.File(with_pyramids.out / names) as other:
+            for name in read_layout(one).columns():
+                assert np.array_equal(one[name][:], other[name][:]), name
+    without, having = (read_record(folder / "settings.json") for folder in (plain.out, with_pyramids.out))
+    assert "resnet" not in without and having["resnet"]["weights"] == "random:3"
+    assert "resnet_weights" not in ShardFolder.open(plain.out).command
+    command = ShardFolder.open(with_pyramids.out).command
+    assert command["resnet_weights"] == "random:3"
+    assert FeatureSpec.of_command(command).resnet == ResNetSpec("random:3")
+    assert FeatureSpec.of_command(ShardFolder.open(done.out).command).resnet is None
+
+
+def test_a_run_with_pyramids_that_was_cut_ends_in_the_same_bytes(
+    with_pyramids: ExtractSettings, tmp_path: Path
+) -> None:
+    shutil.copytree(with_pyramids.out, tmp_path / "features")
+    copy = replace(with_pyramids, out=tmp_path / "features")
+    for path in copy.out.glob("shard-00001.*"):
+        path.unlink()
+    before = hashes(with_pyramids.out)
+    assert 0 < extract_photos(copy).computed < 9 and hashes(copy.out) == before
+    with pytest.raises(UserError, match=r'(?s)resnet\.weights was "random:3", is "random:4".*--overwrite'):
+        extract_photos(replace(copy, resnet_weights="random:4"))
+    with pytest.raises(UserError, match=r"(?s)resnet.*--overwrite"):
+        extract_photos(replace(copy, pyramid=False, resnet_weights=None))
+
+
+def test_inspect_tells_of_pyramids(with_pyramids: ExtractSettings) -> None:
+    shown = CliRunner().invoke(cli, ["inspect", str(with_pyramids.out), "--verify"])
+    assert shown.exit_code == 0 and "pyramid 1" in shown.stdout and "shards are whole" in shown.stdout
+    assert "torchvision:resnet50" in shown.stdout and "random:3" in shown.stdout
 
 
 def test_a_narrow_vgg_leaves_narrow_blocks_in_shards_and_store(photos: tuple[Path, list[str]], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from dgf.cli.main import cli
-from dgf.model import catalog, checkpoint
+from dgf.model import catalog, networks
 from dgf.model.checkpoint import load_model
 from dgf.pipeline.errors import UserError
 from dgf.workflows.config import resolve_config
@@ -31,7 +31,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
         "bag-of-words",
         catalog.ModelKind(BagConfig, {"paper": {}, "demo": {"model": {"width": 16}}}),
     )
-    monkeypatch.setitem(checkpoint.NETWORKS, BagConfig, BagOfWords)
+    monkeypatch.setitem(networks.NETWORKS, BagConfig, BagOfWords)
 
 
 def test_it_is_trained_resumed_evaluated_and_answers(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from torch.profiler import ProfilerActivity, profile
 
 from dgf.model.backbone import Backbone
 from dgf.model.batch import Batch
-from dgf.model.checkpoint import build_model
 from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
+from dgf.model.networks import build_model
 from dgf.workflows.config import resolve_config
 from dgf.workflows.data import Captions
 from dgf.workflows.devices import autocast, choose_device, store_frozen

@@ -18,6 +18,7 @@ from dgf.workflows.data.examples import make_examples
 from dgf.workflows.data.inputs import inputs_of
 from dgf.workflows.data.splits import Placed, Split, place, prepare_splits, text_only_words
 from dgf.workflows.data.type_file import TypeFile, read_types
+from dgf.workflows.data.words import words_of_file, words_of_sentences
 
 __all__ = [
     "OF_FILES",
@@ -49,4 +50,6 @@ __all__ = [
     "tokenize_captions",
     "train_tokenizer",
     "types_of_posts",
+    "words_of_file",
+    "words_of_sentences",
 ]

@@ -13,6 +13,7 @@ from dgf.model.config import Reads
 from dgf.model.interface import RelationModel
 from dgf.pipeline.features import FeatureStore
 from dgf.workflows.data.examples import Examples, Ints
+from dgf.workflows.data.graphs import Alignments
 
 POOLED_AT_ONCE = 256
 
@@ -57,12 +58,14 @@ class BatchMaker:
         store: The feature shards; None to run on text.
         captions: Of the photos; None for none.
         reads: What the model reads of a photo.
+        alignments: Structural weights of words and objects, for a model that reads them; None for none.
     """
 
     examples: Examples
     store: FeatureStore | None
     captions: Captions | None
     reads: Reads
+    alignments: Alignments | None = None
 
     def __call__(self, rows: Ints) -> Batch:
         """Make the batch of these rows, padded to its longest."""
@@ -75,8 +78,12 @@ class BatchMaker:
             if self.reads.objects:
                 seen |= {"objects": features.objects, "object_mask": features.object_mask}
             if self.reads.image is not None:
-                seen["blocks"] = features.fc7[:, None] if self.reads.image == "fc7" else features.blocks
+                images = {"blocks": features.blocks, "fc7": features.fc7[:, None], "pyramid": features.pyramid}
+                seen["blocks"] = images[self.reads.image]
                 seen["image_mask"] = torch.from_numpy(image_rows >= 0)
+        if self.alignments is not None and shown:
+            counts = np.array([len(self.examples.posts[row].tokens) for row in rows], np.int64)
+            seen["alignment"] = self.alignments.of(self.examples.words_of(rows), counts, image_rows)
         if self.captions is not None and self.examples.caption_rows is not None:
             seen |= self.captions.of(self.examples.caption_rows[rows])
         return batch.having(**seen)

@@ -8,9 +8,11 @@ import torch
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
+from dgf.pipeline.graphs import GraphFile
 from dgf.pipeline.posts import Dataset, Post, read_dataset
 from dgf.workflows.config import DataConfig, TrainConfig
 from dgf.workflows.data.captions import CaptionTable, caption_folder, open_captions
+from dgf.workflows.data.graphs import open_graphs
 from dgf.workflows.data.type_file import TypeFile, TypePairs, check_types, match_types, read_types
 
 
@@ -24,6 +26,7 @@ class Corpus:
         types: Entity types by post id, where a file or the data set gives them.
         captions: Of the photos; None where there are none.
         type_file: The file that types were given in and how it fits; None where there is none.
+        graphs: Scene graphs of a file, for a model that reads them; None where there is none.
     """
 
     dataset: Dataset
@@ -31,6 +34,7 @@ class Corpus:
     types: TypePairs
     captions: CaptionTable | None
     type_file: TypeFile | None = None
+    graphs: GraphFile | None = None
 
     def split(self, name: str) -> tuple[Post, ...]:
         """Return the posts of a split.
@@ -72,11 +76,12 @@ def open_corpus(config: TrainConfig, dataset: Dataset, device: torch.device) -> 
         store = FeatureStore.open(Path(data.features), folder, image=config.model.reads.image or "blocks")
         store.place(device)
     captions = open_captions(data, store)
+    graphs = open_graphs(data, config.model.reads, store)
     types = read_types(Path(data.types)) if data.types else {}
     type_file = match_types(Path(data.types), types, dataset) if data.types else None
     known = types_of_posts(post for posts in dataset.splits.values() for post in posts)
     check_types(known, dataset, str(dataset.root), strict=False)
-    return Corpus(dataset, store, {**known, **types}, captions, type_file)
+    return Corpus(dataset, store, {**known, **types}, captions, type_file, graphs)
 
 
 def types_of_posts(posts: Iterable[Post]) -> TypePairs:

@@ -1,5 +1,6 @@
 """Posts to tokens: word pieces of the sentence, and where the two mentions stand among them; a tokenizer if need be."""
 
+from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -7,35 +8,51 @@ from itertools import accumulate
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from dgf.model.config import Markers
 from dgf.pipeline.posts import Post
-
-Span = tuple[int, int]
-"""Token positions [start, end)."""
+from dgf.workflows.data.markers import Span, find_spans, mark
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedPost:
-    """Token ids of a sentence and the spans of head and tail in it (a span holds its own markers)."""
+    """A sentence as tokens.
+
+    Args:
+        tokens: Their ids.
+        head: Which of them are the head, its markers included.
+        tail: Likewise.
+        words: Of each token the word of the post that it ends in; -1 for markers and special tokens.
+    """
 
     tokens: tuple[int, ...]
     head: Span
     tail: Span
+    words: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class PostEncoder:
     """Tokenizes posts for the language model.
 
+    A sentence is tokenized as a whole; word pieces of BERT are those that each stretch between markers would have
+    alone.
+
+    What is longer than `max_length` keeps the neighborhood of its mentions, whose markers are never lost. `doubled`
+    alone is cut at its end as in the public code (OpenNRE): it loses [SEP], and a mention beyond the cut is the last
+    token.
+
     Args:
         tokenizer: A fast tokenizer (it must give character offsets).
-        max_length: Most tokens a sentence may have; a longer one keeps the neighborhood of its mentions.
+        max_length: Most tokens a sentence may have, its markers among them.
         marker_base: First of four ids (head opens, closes, tail opens, closes) put around the mentions; None for no
             markers.
+        markers: The rule by which they stand there.
     """
 
     tokenizer: PreTrainedTokenizerBase
     max_length: int = 128
     marker_base: int | None = None
+    markers: Markers = "nested"
 
     def encode(self, posts: Sequence[Post]) -> list[EncodedPost]:
         """Encode posts, in order."""
@@ -52,17 +69,32 @@ class PostEncoder:
         if not ids:  # nothing the tokenizer keeps: one token, so that the sentence has a representation
             known = (self.tokenizer.unk_token_id, self.tokenizer.eos_token_id, self.tokenizer.pad_token_id)
             ids, offsets = [next((int(i) for i in known if i is not None), 0)], [(0, 1)]
-        starts = [
-            0,
-            *accumulate(len(word) + 1 for word in post.tokens),
-        ]  # of each word in the text
+
+        # the tokens of each mention, by where its words begin in the text
+        starts = [0, *accumulate(len(word) + 1 for word in post.tokens)]
         head, tail = (_token_span(offsets, starts[m.start], starts[m.end] - 1) for m in (post.head, post.tail))
-        budget = self.max_length - (4 if self.marker_base is not None else 0)
-        if len(ids) > budget:
-            ids, head, tail = _shorten(ids, head, tail, budget)
-        if self.marker_base is None:
-            return EncodedPost(tuple(ids), head, tail)
-        return _with_markers(ids, head, tail, self.marker_base)
+
+        # the sentence's length, and its markers
+        rule = "none" if self.marker_base is None else self.markers
+        budget = self.max_length - (0 if rule == "none" else 4)
+        kept: Sequence[int] = range(len(ids))
+        if len(ids) > budget and rule != "doubled":
+            kept, head, tail = _shorten(len(ids), head, tail, budget)
+        at_end = (post.head.end == len(post.tokens), post.tail.end == len(post.tokens))
+        order = mark(rule, len(kept), head, tail, at_end)
+        spans = find_spans(order, head, tail)
+        tokens = tuple(ids[kept[i]] if i >= 0 else (self.marker_base or 0) - 1 - i for i in order)
+
+        # the word of each token
+        ends = [end if end > start else 0 for start, end in offsets]
+        words = tuple(bisect(starts, ends[kept[i]] - 1) - 1 if i >= 0 else -1 for i in order)
+        most = self.max_length
+        return EncodedPost(tokens[:most], _cut(spans[0], most), _cut(spans[1], most), words[:most])
+
+
+def _cut(span: Span, length: int) -> Span:
+    """Cut a span to the tokens there are; one that lies beyond them is the last of them."""
+    return min(span[0], length - 1), min(span[1], length)
 
 
 def _token_span(offsets: list[Span], start: int, end: int) -> Span:
@@ -79,39 +111,22 @@ def _token_span(offsets: list[Span], start: int, end: int) -> Span:
     return after, after + 1
 
 
-def _shorten(ids: list[int], head: Span, tail: Span, budget: int) -> tuple[list[int], Span, Span]:
-    """Keep the `budget` tokens nearest to the mentions; a mention longer than half the budget is cut at its end."""
+def _shorten(length: int, head: Span, tail: Span, budget: int) -> tuple[list[int], Span, Span]:
+    """Keep the `budget` tokens nearest to the mentions; a mention longer than half the budget is cut at its end.
+
+    Returns:
+        Which of `length` tokens are kept, and where head and tail are among them.
+    """
     half = budget // 2
     head, tail = (head[0], min(head[1], head[0] + half)), (tail[0], min(tail[1], tail[0] + half))
 
     def distance(i: int) -> int:
         return min(max(start - i, i - end + 1, 0) for start, end in (head, tail))
 
-    kept = sorted(sorted(range(len(ids)), key=distance)[:budget])
+    kept = sorted(sorted(range(length), key=distance)[:budget])
     position = {old: new for new, old in enumerate(kept)}
     moved = [(position[start], position[end - 1] + 1) for start, end in (head, tail)]
-    return [ids[i] for i in kept], moved[0], moved[1]
-
-
-def _with_markers(ids: list[int], head: Span, tail: Span, base: int) -> EncodedPost:
-    """Put a token before and after each mention; of two that open or close together, the longer stands outside."""
-    spans = (head, tail)
-    openings = sorted(range(2), key=lambda k: spans[k][0] - spans[k][1])
-    closings = openings[::-1]
-    tokens: list[int] = []
-    start, end = [0, 0], [0, 0]
-    for i in range(len(ids) + 1):
-        for k in closings:
-            if spans[k][1] == i:
-                tokens.append(base + 2 * k + 1)
-                end[k] = len(tokens)
-        for k in openings:
-            if spans[k][0] == i:
-                start[k] = len(tokens)
-                tokens.append(base + 2 * k)
-        if i < len(ids):
-            tokens.append(ids[i])
-    return EncodedPost(tuple(tokens), (start[0], end[0]), (start[1], end[1]))
+    return kept, moved[0], moved[1]
 
 
 def train_tokenizer(sentences: Iterable[str], vocabulary_size: int) -> PreTrainedTokenizerFast:

@@ -25,6 +25,7 @@ class Examples:
         posts: Where each row came from.
         tokens: The rows' token ids, one after the other.
         offsets: (n + 1,) where each row begins in `tokens`.
+        words: The word of its post that each of these tokens is a piece of, -1 for markers and special tokens.
         spans: (n, 2, 2) token [start, end) of head and tail.
         image_rows: (n,) row of the photo in the feature store, -1 where the row runs on text alone.
         sentences: (n,) number of the sentence; rows of one sentence share it.
@@ -37,6 +38,7 @@ class Examples:
     posts: tuple[Post, ...]
     tokens: Ints
     offsets: Ints
+    words: Ints
     spans: Ints
     image_rows: Ints
     sentences: Ints
@@ -55,10 +57,7 @@ class Examples:
 
     def text_batch(self, rows: Ints) -> Batch:
         """Make the batch of these rows without photos and captions, padded to its longest row with id 0."""
-        lengths = self.lengths[rows]
-        columns = np.arange(lengths.max())
-        mask = columns < lengths[:, None]  # (B, L)
-        at = np.where(mask, self.offsets[rows][:, None] + columns, 0)
+        at, mask = self._places(rows)
         given = self.given_types
         return Batch(
             tokens=torch.from_numpy(np.where(mask, self.tokens[at], 0)),
@@ -69,6 +68,18 @@ class Examples:
             type_targets=torch.from_numpy(self.type_targets[rows]),
             sentences=torch.from_numpy(self.sentences[rows]),
         )
+
+    def words_of(self, rows: Ints) -> Ints:
+        """Return the word of each token of these rows, (B, L), -1 where it is of none, padding included."""
+        at, mask = self._places(rows)
+        return np.where(mask, self.words[at], -1)
+
+    def _places(self, rows: Ints) -> tuple[Ints, np.ndarray]:
+        """Return where the tokens of these rows stand, (B, L), and which places are filled, (B, L) bool."""
+        lengths = self.lengths[rows]
+        columns = np.arange(lengths.max())
+        mask = columns < lengths[:, None]
+        return np.where(mask, self.offsets[rows][:, None] + columns, 0), mask
 
 
 def make_examples(
@@ -93,8 +104,9 @@ def make_examples(
     numbers: dict[tuple[str, ...], int] = {}
     return Examples(
         posts=tuple(posts),
-        tokens=np.concatenate([np.asarray(e.tokens, dtype=np.int64) for e in encoded] or [np.zeros(0, np.int64)]),
+        tokens=_joined([e.tokens for e in encoded]),
         offsets=np.cumsum([0, *(len(e.tokens) for e in encoded)], dtype=np.int64),
+        words=_joined([e.words for e in encoded]),
         spans=np.array([[e.head, e.tail] for e in encoded], dtype=np.int64).reshape(len(posts), 2, 2),
         image_rows=image_rows,
         sentences=np.array([numbers.setdefault(post.tokens, len(numbers)) for post in posts], dtype=np.int64),
@@ -103,3 +115,8 @@ def make_examples(
         given_types={"file": filed, "gold": named}.get(entity_types),
         caption_rows=caption_rows,
     )
+
+
+def _joined(rows: Sequence[Sequence[int]]) -> Ints:
+    """Put the numbers of rows one after the other."""
+    return np.concatenate([np.asarray(row, dtype=np.int64) for row in rows] or [np.zeros(0, np.int64)])

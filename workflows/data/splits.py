@@ -19,6 +19,7 @@ from dgf.workflows.data.corpus import Corpus
 from dgf.workflows.data.draws import captions_of_others, draw_photos
 from dgf.workflows.data.encode import PostEncoder
 from dgf.workflows.data.examples import Ints, make_examples
+from dgf.workflows.data.graphs import align_photos
 from dgf.workflows.devices import autocast
 from dgf.workflows.settings import MissingImages
 
@@ -107,7 +108,7 @@ def prepare_splits(
 
     # words and mentions as tokens, relations and types as numbers
     base = None if reads.markers == "none" else language_model.vocab_size
-    encoder = PostEncoder(language_model.tokenizer, data.max_length, base)
+    encoder = PostEncoder(language_model.tokenizer, data.max_length, base, reads.markers)
     examples = {
         name: make_examples(
             found.posts, found.rows, encoder, model.labels, reads.entity_types, corpus.types, found.caption_rows
@@ -123,7 +124,13 @@ def prepare_splits(
             wanted = [split.caption_rows for split in examples.values() if split.caption_rows is not None]
             with autocast(device, config.precision):
                 captions = pool_captions(captions, np.concatenate(wanted), model, device)
-    return {name: Split(BatchMaker(examples[name], corpus.store, captions, reads), placed[name]) for name in posts}
+
+    # which objects of each photo are related
+    alignments = None
+    if reads.alignment is not None and corpus.store is not None:
+        alignments = align_photos(corpus.store, corpus.graphs, [(found.posts, found.rows) for found in placed.values()])
+    makers = {name: BatchMaker(each, corpus.store, captions, reads, alignments) for name, each in examples.items()}
+    return {name: Split(makers[name], placed[name]) for name in posts}
 
 
 def _check_matched(

@@ -16,6 +16,9 @@ HONEST = "no label reaches a prediction"
 LEAKING = "oracle-types (leak the label)"
 """Said of types from a file that give relations away, where predictions rest on them."""
 
+FROM_BOXES = "from boxes"
+"""Said of scene graphs that are made of where a detector saw objects, and of nothing else."""
+
 _DIGITS = 12
 """Of a digest in a sentence; reports have the whole of it."""
 
@@ -75,14 +78,18 @@ def describe_protocols(
     said = [f"{LEAKING}: types {types}" if leaking else f"types {types}"] if given or in_training else []
     if _reads_caption_files(config, corpus):
         said.append(f"captions are {captions}")
+    if (graphs := _graphs(config, corpus, facts)) and graphs != FROM_BOXES:
+        said.append(f"scene graphs are {graphs}")
     line = config.model.protocol or "; ".join(said) or HONEST
+    boxes = f"scene graphs: {graphs}" if graphs == FROM_BOXES else None  # which are made of pixels alone
+    notes = [note for note in (boxes, config.control, config.word_vectors) if note is not None and note not in line]
     return Protocols(
         types=types,
-        photos=_photos(config, corpus, placed),
+        photos=_photos(config, corpus, placed) + _aligned(config, graphs),
         captions=captions,
         selection=_selection(folder),
         oracle=leaking or config.model.protocol is not None,
-        line=line if config.control is None or config.control in line else f"{line}; {config.control}",
+        line="; ".join([line, *notes]),
     )
 
 
@@ -122,6 +129,24 @@ def _photos(config: TrainConfig, corpus: Corpus, placed: Placed) -> str:
     missing = f"; {len(placed.missing)} rows lack theirs" if placed.missing else ""
     skipped = f"; {len(placed.skipped)} rows without theirs are left out" if placed.skipped else ""
     return f"{shown}, as features {corpus.store.fingerprint[:_DIGITS]}{missing}{skipped}"
+
+
+def _graphs(config: TrainConfig, corpus: Corpus, facts: Mapping[str, Any]) -> str:
+    """Say where the scene graphs that a model reads come from; nothing where it reads none."""
+    if config.model.reads.alignment is None or corpus.store is None:
+        return ""
+    trained, now = facts.get("graphs_file"), None if corpus.graphs is None else corpus.graphs.named
+    said = FROM_BOXES if now is None else _of_graph_file(now)
+    return said if trained in (None, now) else f"{said}; training had those {_of_graph_file(trained)}"
+
+
+def _of_graph_file(named: Mapping[str, str]) -> str:
+    return f"of {named['file']} (sha256 {named['sha256'][:_DIGITS]})"
+
+
+def _aligned(config: TrainConfig, graphs: str) -> str:
+    """What a model that aligns words and objects by scene graphs does with them."""
+    return f"; scene graphs: {graphs}; structural alignment: {config.model.reads.alignment}" if graphs else ""
 
 
 def _captions(config: TrainConfig, corpus: Corpus) -> str:

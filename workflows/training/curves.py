@@ -64,7 +64,7 @@ def draw_curves(metrics: Metrics) -> bytes:
     epochs = [line["epoch"] for line in metrics]
     for name in metrics[0]["loss"]:
         losses.plot(epochs, [line["loss"][name] for line in metrics], marker=".", label=name)
-    losses.set(title="training loss", xlabel="epoch")
+    losses.set(title="training loss" if metrics[0]["loss"] else "nothing was trained", xlabel="epoch")
     for name in ("f1", "precision", "recall", "accuracy"):
         figures.plot(epochs, [100 * line["val"][name] for line in metrics], marker=".", label=name)
     best = max(metrics, key=lambda line: line["val"]["f1"])
@@ -74,7 +74,8 @@ def draw_curves(metrics: Metrics) -> bytes:
     for axes in (losses, figures):
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="small")
+        if axes.lines:
+            axes.legend(fontsize="small")
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=100)
     return picture.getvalue()

@@ -50,6 +50,8 @@ def digests_of(
         found["features"] = canonical_digest({"fingerprint": folder.fingerprint, "shards": folder.hashes})
     if captions := _captions([split.batches for split in splits.values()]):
         found["captions"] = captions
+    if graphs := [split.batches.alignments for split in splits.values() if split.batches.alignments is not None]:
+        found["scene graphs"] = canonical_digest([sorted(each.edges.items()) for each in graphs])
     found["language model"] = language_model
     return found
 

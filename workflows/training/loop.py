@@ -40,6 +40,8 @@ LOOK_EVERY = 20
 def run_epochs(trainer: Trainer, folder: RunFolder, *, tensorboard: bool = False) -> Progress:
     """Train from the start or the last checkpoint, and save the model of the best epoch.
 
+    A model in which nothing learns takes no step: it is validated once and saved.
+
     Returns:
         Where the run ended.
 
@@ -57,11 +59,12 @@ def run_epochs(trainer: Trainer, folder: RunFolder, *, tensorboard: bool = False
     curves = Curves(
         folder.path, open_board(folder.path, progress.epoch + 1) if tensorboard and processes.first else None
     )
-    patience = optim.patience or optim.epochs
+    patience = optim.patience or trainer.epochs
     with noting_sigterm() as stop:
-        while progress.epoch < optim.epochs and progress.epoch - progress.best_epoch < patience:
+        while progress.epoch < trainer.epochs and progress.epoch - progress.best_epoch < patience:
             # all steps of an epoch; where SIGTERM ends them before, they are saved and the run ends here
-            _train_epoch(trainer, folder, progress, stop)
+            if trainer.learning:
+                _train_epoch(trainer, folder, progress, stop)
 
             # how good the model is now, by the first process
             scores = validation_scores(trainer) if processes.first else None
@@ -82,7 +85,7 @@ def run_epochs(trainer: Trainer, folder: RunFolder, *, tensorboard: bool = False
             if processes.first:
                 folder.write_metrics(progress.metrics)
                 curves.update(progress.metrics)
-            if processes.any(stop())[0] and progress.epoch < optim.epochs:
+            if processes.any(stop())[0] and progress.epoch < trainer.epochs:
                 raise _stopped(folder, f"after epoch {progress.epoch}")
 
     # the run is done once the best epoch's model is written
@@ -136,7 +139,7 @@ def _train_epoch(trainer: Trainer, folder: RunFolder, progress: Progress, stop: 
 
             # the gradient of all processes, cut to its largest norm
             processes.sum_gradients(parameters)
-            norms = norms + torch.nn.utils.clip_grad_norm_(parameters, optim.clip_norm)
+            norms = norms + torch.nn.utils.clip_grad_norm_(parameters, optim.clip_norm or math.inf)
 
             # step, and the rate of the next one
             trainer.optimizer.step()
@@ -239,7 +242,7 @@ def _record(trainer: Trainer, progress: Progress, scores: Scores) -> dict[str, A
         "loss": {name: value / count for name, value in progress.sums.items()},
         "val": figures,
         "learning_rates": trainer.schedule.get_last_lr(),
-        "rows_per_second": round(count / progress.seconds, 1),
+        "rows_per_second": round(count / progress.seconds, 1) if progress.seconds else 0.0,
         "seconds": round(progress.seconds, 3),
         "seconds_waited": round(progress.waited, 3),
     } | ({"protocol": protocol} if protocol else {})

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch.optim import AdamW
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from dgf.model.interface import RelationModel
@@ -18,13 +18,23 @@ class Trainer:
     """Everything the loop needs."""
 
     model: RelationModel
-    optimizer: AdamW
+    optimizer: Optimizer
     schedule: LambdaLR
     config: TrainConfig
     device: torch.device
     train: BatchMaker
     val: BatchMaker
     processes: Processes = ALONE
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the run: one, without a step, where nothing in the model learns."""
+        return self.config.optim.epochs if self.learning else 1
+
+    @property
+    def learning(self) -> int:
+        """How many numbers of the model learn."""
+        return sum(p.numel() for group in self.optimizer.param_groups for p in group["params"])
 
 
 @dataclass(slots=True)

@@ -11,8 +11,13 @@ import torch
 from dgf.pipeline.files import write_json
 
 
-def summarize(metrics: Sequence[Mapping[str, Any]], device: torch.device, processes: int) -> dict[str, Any]:
+def summarize(
+    metrics: Sequence[Mapping[str, Any]], device: torch.device, processes: int, learning: int
+) -> dict[str, Any]:
     """Sum up the epochs of a run, those from before it was resumed among them; memory is this process's, since then.
+
+    `learning` is how many numbers of the model learned; where it is 0, nothing was trained, and the one epoch is a
+    validation of the model as it came.
 
     `share_waited` is the part of the time of the steps in which they waited for batches. The share of the limit, the
     bare language model's speed, is what `dgf bench train` measures.
@@ -22,6 +27,7 @@ def summarize(metrics: Sequence[Mapping[str, Any]], device: torch.device, proces
     waited = sum(line.get("seconds_waited", 0.0) for line in metrics)
     return {
         "epochs": len(metrics),
+        "trained_parameters": learning,
         "rows_per_second": round(sum(rates) / max(1, len(rates)), 1),
         "seconds": round(seconds, 3),
         "seconds_waited": round(waited, 3),

@@ -1,6 +1,23 @@
 """The keys and presets of the systems that the paper compares with, a file each."""
 
+from dgf.model.baselines.configs.bert_sg import BertSGAttConfig, BertSGConfig
+from dgf.model.baselines.configs.cnn import CNNConfig, PCNNConfig
+from dgf.model.baselines.configs.hvpnet import HVPNeTConfig
 from dgf.model.baselines.configs.kinds import BASELINES
+from dgf.model.baselines.configs.mega import MegaConfig
 from dgf.model.baselines.configs.mtb import MTBConfig
+from dgf.model.baselines.configs.prompt import PromptConfig
+from dgf.model.baselines.configs.visualbert import VisualBERTConfig
 
-__all__ = ["BASELINES", "MTBConfig"]
+__all__ = [
+    "BASELINES",
+    "BertSGAttConfig",
+    "BertSGConfig",
+    "CNNConfig",
+    "HVPNeTConfig",
+    "MTBConfig",
+    "MegaConfig",
+    "PCNNConfig",
+    "PromptConfig",
+    "VisualBERTConfig",
+]

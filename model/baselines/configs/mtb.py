@@ -11,7 +11,15 @@ from dgf.model.config import Number, Reads, Whole
 MTB_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {
         "language_model": "bert-base-uncased",
-        "optim": {"epochs": 3, "batch_size": 64, "learning_rate": 2e-5, "lm_learning_rate": 2e-5},
+        "optim": {
+            "epochs": 3,
+            "batch_size": 64,
+            "learning_rate": 2e-5,
+            "lm_learning_rate": 2e-5,
+            "weight_decay": 0.01,
+            "warmup_steps": 300,
+            "clip_norm": None,
+        },
     },
     "demo": {
         "language_model": "random:bert?num_hidden_layers=2&hidden_size=128&num_attention_heads=4&intermediate_size=512",

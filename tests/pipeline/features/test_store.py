@@ -42,9 +42,16 @@ class Made:
     arrays: dict[str, list[np.ndarray[Any, Any]]] = field(default_factory=dict)
 
 
-def make(root: Path, *, fc7: bool = False, settings: dict[str, Any] | None = None, block_dim: int = 512) -> Made:
+def make(
+    root: Path,
+    *,
+    fc7: bool = False,
+    pyramid: bool = False,
+    settings: dict[str, Any] | None = None,
+    block_dim: int = 512,
+) -> Made:
     made = Made(root / "features", root / "captions")
-    layout = Layout(K, K, D, fc7, ("cat", "dog"), block_dim)
+    layout = Layout(K, K, D, fc7, ("cat", "dog"), block_dim, pyramid)
     rng = np.random.default_rng(0)
     numbers = iter(range(100))
     shards = [[_photo(next(numbers)) for _ in range(max(size, 1))] for size in SIZES]
@@ -173,6 +180,27 @@ def test_device_path_without_a_device(made: Made) -> None:
     got, wanted = store.gather([9, -1, 0, 4, 4]), plain.gather([9, -1, 0, 4, 4])
     for name in ("objects", "object_mask", "blocks", "fc7"):
         assert torch.equal(getattr(got, name), getattr(wanted, name))
+
+
+def test_pyramids(tmp_path: Path) -> None:
+    made = make(tmp_path, pyramid=True)
+    written = np.concatenate(made.arrays["image/pyramid"])
+    store = FeatureStore.open(made.features)
+    assert store.arrays == ("objects", "blocks", "pyramid")
+    expect(made, store, [3, -1, 9])
+    only = FeatureStore.open(made.features, image="pyramid")
+    for one in (store, only):
+        got = one.gather([7, -1, 0]).pyramid
+        assert np.array_equal(got, np.stack([written[7], np.zeros_like(written[7]), written[0]]))
+        one.load("cpu")
+        got = one.gather([0, -1, 7])
+        assert np.array_equal(got.pyramid, np.stack([written[0], np.zeros_like(written[7]), written[7]]))
+        assert np.array_equal(got[1:].pyramid[1], written[7])
+    assert only.gather([7]).blocks.shape == (1, 0, 512) and only.row_bytes == 2 * (K * D + 4 * 15360)
+    without = FeatureStore.open(made.features, image="blocks")
+    assert without.gather([7]).pyramid.shape == (1, 0, 15360)
+    without.load("cpu")
+    assert without.gather([7]).pyramid.shape == (1, 0, 15360)
 
 
 def test_fc7(tmp_path: Path) -> None:
@@ -344,6 +372,10 @@ def test_wrong_folders(made: Made, tmp_path: Path) -> None:
             FeatureStore.open(folder, captions)
     with pytest.raises(UserError, match="has no fc7 features"):
         FeatureStore.open(made.features, image="fc7")
+    with pytest.raises(
+        UserError, match=r"(?s)has no pyramids of ResNet-50.*dgf extract-features DATA --out .*--pyramid"
+    ):
+        FeatureStore.open(made.features, image="pyramid")
 
 
 def test_captions_of_other_photos_are_refused(made: Made, tmp_path: Path) -> None:

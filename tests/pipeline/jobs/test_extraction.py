@@ -15,7 +15,7 @@ from dgf.pipeline.jobs.base import StoppedError, Turns
 from dgf.pipeline.jobs.extraction import Extraction, Networks
 from dgf.pipeline.jobs.rows import Rows, box_features
 from dgf.pipeline.photos import decode
-from dgf.pipeline.shards import BLOCKS, FC7, Photo, Plan, PlannedShard, ShardFolder, ShardStats, check_schema
+from dgf.pipeline.shards import BLOCKS, FC7, PYRAMID, Photo, Plan, PlannedShard, ShardFolder, ShardStats, check_schema
 from support import ENVIRONMENT
 from support.tiny_job import LAYOUT, TinyDetector, TinyVgg, drive, paint, tiny_plan
 
@@ -94,7 +94,10 @@ def test_numbers_that_are_not_finite_are_a_failure() -> None:
     found = Detections(
         np.full((1, 6), np.nan, np.float32), np.zeros((1, 4), np.float32), np.ones(1, np.float32), np.zeros(1, np.int32)
     )
-    assert not rows.add(photo, found, np.zeros(BLOCKS, np.float32), np.zeros(FC7, np.float32))
+    images = np.zeros(BLOCKS, np.float32), np.zeros(FC7, np.float32)
+    assert not rows.add(photo, found, *images)
+    found.features[:] = 0
+    assert not rows.add(photo, found, *images, np.full(PYRAMID, np.inf, np.float32))
     assert rows.count == 0 and all(len(array) == 0 for array in rows.arrays().values())
 
 

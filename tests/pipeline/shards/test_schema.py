@@ -62,6 +62,20 @@ def test_plain_h5py_finds_the_promised_schema(tmp_path: Path) -> None:
         assert read_layout(file) == LAYOUT
 
 
+def test_pyramids_are_there_where_the_layout_has_them_and_nothing_is_said_of_them_elsewhere(tmp_path: Path) -> None:
+    with h5py.File(write(tmp_path)) as file:
+        assert "pyramid" not in file.attrs and "image/pyramid" not in file
+    path, seen = write(tmp_path, layout=replace(LAYOUT, pyramid=True)), replace(LAYOUT, pyramid=True)
+    with h5py.File(path) as file:
+        assert file["image/pyramid"].shape == (3, 4, 15360) and file["image/pyramid"].dtype == np.float16
+        check_schema(file, "features")
+        assert read_layout(file) == seen
+    with h5py.File(path, "r+") as file:
+        del file["image/pyramid"]
+        with pytest.raises(UserError, match=r"does not follow the schema: .*pyramid"):
+            check_schema(file, "features")
+
+
 def test_a_shard_says_how_many_numbers_a_block_has(tmp_path: Path) -> None:
     narrow = replace(LAYOUT, block_dim=6)
     path = write(tmp_path, layout=narrow)

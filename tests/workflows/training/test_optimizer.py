@@ -1,4 +1,7 @@
+from typing import Any
+
 import pytest
+import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -15,7 +18,7 @@ NEW, OLD, TEMPERATURE, DECAY = 0.2, 0.04, 0.1, 0.01
 ROWS = 45
 
 
-def build(plm: str, schedule: str = "linear") -> tuple[DGF, set[int], Optimizer, LRScheduler]:
+def build(plm: str, schedule: str = "linear", **keys: Any) -> tuple[DGF, set[int], Optimizer, LRScheduler]:
     """A network, the ids of its language model's weights, and an optimizer of 20 steps, 4 of them warm-up."""
     language_model = load_language_model(LANGUAGE_MODEL)
     own = {id(parameter) for parameter in language_model.model.parameters()}
@@ -30,6 +33,7 @@ def build(plm: str, schedule: str = "linear") -> tuple[DGF, set[int], Optimizer,
         weight_decay=DECAY,
         warmup=0.2,
         schedule=schedule,
+        **keys,
     )
     return network, own, *make_optimizer(network, optim, ROWS)
 
@@ -74,3 +78,32 @@ def test_the_rate_rises_over_the_warm_up_and_then_falls_to_zero_or_stays(
         scheduler.step()
     for step, factor in factors.items():
         assert rates[step] == pytest.approx({NEW: factor * 0.2, OLD: factor * 0.04, TEMPERATURE: factor * 0.1}), step
+
+
+def test_a_number_of_warm_up_steps_stands_in_place_of_the_share() -> None:
+    _, _, optimizer, scheduler = build("full", warmup_steps=8)
+    rates = []
+    for _ in range(21):
+        rates.append(next(group["lr"] for group in optimizer.param_groups if group["initial_lr"] == NEW))
+        optimizer.step()
+        scheduler.step()
+    assert rates[:9] == pytest.approx([NEW * min(1, (step + 1) / 8) for step in range(9)])
+    assert rates[14] == pytest.approx(NEW / 2) and rates[20] == 0
+
+
+def test_all_weights_decay_where_asked_for() -> None:
+    _, _, optimizer, _ = build("full", decay="all")
+    assert {group["weight_decay"] for group in optimizer.param_groups} == {DECAY}
+
+
+def test_sgd_moves_weights_against_gradient_and_decay_alone() -> None:
+    network, _, optimizer, _ = build("full", optimizer="sgd", schedule="constant", warmup_steps=1, decay="all")
+    parameter = max(network.parameters(), key=torch.numel)
+    [rate] = [g["lr"] for g in optimizer.param_groups if any(p is parameter for p in g["params"])]
+    before, gradient = parameter.detach().clone(), torch.randn_like(parameter)
+    for _ in range(2):  # a second step shows momentum
+        expected = parameter.detach() - rate * (gradient + DECAY * parameter.detach())
+        parameter.grad = gradient.clone()
+        optimizer.step()
+        torch.testing.assert_close(parameter.detach(), expected)
+    assert not torch.equal(parameter, before)

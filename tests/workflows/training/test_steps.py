@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from dgf.model import catalog, checkpoint
+from dgf.model import catalog, networks
 from dgf.workflows.config import resolve_config
 from dgf.workflows.train import TrainSettings, train
 from dgf.workflows.training.processes import Processes
@@ -107,7 +107,7 @@ def test_the_parts_of_all_processes_are_the_rows_of_the_step(rows: int, accumula
 def test_no_step_waits_for_what_it_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the first and the last of twelve steps nothing of dgf reads a number from a tensor."""
     monkeypatch.setitem(catalog.MODEL_KINDS, "bag-of-words", catalog.ModelKind(BagConfig, {"demo": {}}))
-    monkeypatch.setitem(checkpoint.NETWORKS, BagConfig, BagOfWords)
+    monkeypatch.setitem(networks.NETWORKS, BagConfig, BagOfWords)
     posts = write_posts(tmp_path / "posts")
     words = ["model.name=bag-of-words", "language_model=random:gpt2?n_layer=1&n_embd=32&n_head=2", "optim.batch_size=1"]
     config = resolve_config(

@@ -43,7 +43,9 @@ def test_a_gradient_is_cut_to_the_clip_norm_and_keeps_its_direction(tmp_path: Pa
     posts = write_posts(tmp_path / "posts")
     whole = gradients(posts, tmp_path / "whole", "optim.epochs=1", "optim.clip_norm=1e9")
     clipped = gradients(posts, tmp_path / "clipped", "optim.epochs=1", "optim.clip_norm=0.5")
+    free = gradients(posts, tmp_path / "free", "optim.epochs=1", "optim.clip_norm=none")
     assert len(whole) == len(clipped) == 3
+    assert all(torch.equal(one, other) for one, other in zip(free, whole, strict=True))
     assert all(float(gradient.norm()) > 1 for gradient in whole)
     assert [float(gradient.norm()) for gradient in clipped] == pytest.approx([0.5] * 3, rel=1e-3)
     torch.testing.assert_close(clipped[0], whole[0] * (0.5 / whole[0].norm()), rtol=1e-3, atol=1e-6)

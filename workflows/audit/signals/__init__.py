@@ -2,7 +2,7 @@
 
 from dgf.workflows.audit.signals.base import NOTHING, Signal, TypePair, number_signal
 from dgf.workflows.audit.signals.gather import LABELS, AuditSettings, Gathered, gather
-from dgf.workflows.audit.signals.of_posts import type_signals
+from dgf.workflows.audit.signals.of_posts import type_signals, types_of_labels
 
 __all__ = [
     "LABELS",
@@ -14,4 +14,5 @@ __all__ = [
     "gather",
     "number_signal",
     "type_signals",
+    "types_of_labels",
 ]

@@ -1,0 +1,73 @@
+"""PCNN as OpenNRE has it, of single sentences: the maximum of each filter before, between and behind the mentions."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from dgf.model.baselines.configs import PCNNConfig
+from dgf.model.baselines.convolution import WordConvolution
+from dgf.model.baselines.output import PairScores, ParameterGroups, cross_entropy, group_parameters, score_logits
+from dgf.model.batch import Batch
+from dgf.model.labels import LabelSpace
+from dgf.model.language_models import LanguageModel
+
+_FAR_BELOW = 100.0
+"""Taken off what filters say outside a piece: as published, and enough for a relu to make it 0."""
+
+
+class PCNN(nn.Module):
+    """Words and distances, a convolution, three maxima a filter: one of each piece that a mention's first word ends.
+
+    Args:
+        config: Its keys.
+        labels: The relations.
+        language_model: Its word vectors are read and trained.
+        object_dim: Not read.
+        block_shape: Not read.
+    """
+
+    captions_change = False
+
+    def __init__(
+        self,
+        config: PCNNConfig,
+        labels: LabelSpace,
+        language_model: LanguageModel,
+        object_dim: int = 0,
+        block_shape: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.config, self.labels, self.language_model = config, labels, language_model
+        self.object_dim, self.block_shape = object_dim, block_shape
+        with torch.random.fork_rng(devices=[]):  # the new weights depend on the key alone
+            torch.manual_seed(config.seed)
+            self.sentence = WordConvolution(
+                language_model, config.places, config.distance_width, config.filters, config.window
+            )
+            self.classifier = nn.Linear(3 * config.filters, len(labels.relations))
+        self.dropout = nn.Dropout(config.dropout)
+
+    def represent(self, batch: Batch) -> Tensor:
+        """Return the maxima of the three pieces one after the other, (B, 3 F); of a piece without a word 0."""
+        said, segments = self.sentence(batch)  # (B, F, M), (B, M)
+        outside = torch.stack([segments != piece for piece in (1, 2, 3)], 1)  # (B, 3, M)
+        pieces = said.unsqueeze(1) - _FAR_BELOW * outside.unsqueeze(2)  # (B, 3, F, M)
+        best: Tensor = pieces.relu().amax(3)
+        return best.flatten(1)
+
+    def forward(self, batch: Batch) -> PairScores:
+        """Score every relation for every row, (B, R); dropout comes twice, as published."""
+        return score_logits(self.classifier(self.dropout(self.dropout(self.represent(batch)))))
+
+    def loss(self, output: PairScores, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the mean cross-entropy."""
+        return cross_entropy(output, batch)
+
+    def parameter_groups(self) -> ParameterGroups:
+        """Return the word vectors, the new weights, and no temperatures."""
+        return group_parameters(self, self.sentence.words)
+
+    def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Refuse: it reads no captions."""
+        raise NotImplementedError("it reads no captions")

@@ -1,0 +1,16 @@
+"""Scene graphs: read from files that users have, or made of the boxes of detected objects."""
+
+from dgf.pipeline.graphs.base import Edge, Edges, SceneGraph
+from dgf.pipeline.graphs.edges import match_objects, near_objects
+from dgf.pipeline.graphs.reader import GraphFile, digest_of_graphs, read_graphs
+
+__all__ = [
+    "Edge",
+    "Edges",
+    "GraphFile",
+    "SceneGraph",
+    "digest_of_graphs",
+    "match_objects",
+    "near_objects",
+    "read_graphs",
+]
