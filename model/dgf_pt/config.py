@@ -156,6 +156,6 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
             "markers": True,
             "type_weight": 0.9,
         },
-        "optim": {"epochs": 3, "batch_size": 16, "learning_rate": 1e-3, "lm_learning_rate": 5e-4},
+        "optim": {"epochs": 4, "batch_size": 16, "learning_rate": 1e-3, "lm_learning_rate": 5e-4},
     },
 }

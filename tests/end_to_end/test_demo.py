@@ -22,7 +22,7 @@ def test_the_demo_ends_with_a_report_and_a_second_run_goes_on_from_it(
     monkeypatch.chdir(tmp_path)  # where no folder is called demo
     settings = DemoSettings((), tmp_path / "demo-run")
     said: list[str] = []
-    summary = demo(settings, said.append, FEW)
+    summary = demo(settings, said.append, FEW, more=20)
     assert sum(line.strip().startswith(f"[{step}/6]") for line in said for step in range(1, 7)) == 6
     assert [reading.name for reading in summary.readings] == [
         "text alone",
@@ -38,7 +38,7 @@ def test_the_demo_ends_with_a_report_and_a_second_run_goes_on_from_it(
 
     weights = (summary.run / "model.safetensors").read_bytes()
     figures = (tmp_path / "demo-run/figures.json").read_bytes()
-    again = demo(settings, said.append, FEW)
+    again = demo(settings, said.append, FEW, more=20)
     assert again.page.read_bytes() == page
     assert (tmp_path / "demo-run/figures.json").read_bytes() == figures
     assert (again.run / "model.safetensors").read_bytes() == weights

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from dgf.workflows.demo.parts.captioner import CAPTION_LENGTH, CAPTIONER, REGIONS_SHOWN
 from dgf.workflows.demo.parts.detector import DETECTOR_FOLDER
 from dgf.workflows.demo.parts.language_model import LANGUAGE_MODEL
+from dgf.workflows.demo.parts.masked_language_model import MASKED_LANGUAGE_MODEL
 from dgf.workflows.demo.parts.vgg import VGG_WEIGHTS
 
 
@@ -18,6 +19,7 @@ class Parts:
         vgg: For `--vgg-weights`.
         captioner: For `--oscar`.
         language_model: For `language_model=`.
+        masked_language_model: For models that read a sentence from both sides, likewise.
         regions: For `--regions`, as many as the captioner was trained on.
         length: For `--length`, likewise.
     """
@@ -27,6 +29,7 @@ class Parts:
     vgg: str
     captioner: str
     language_model: str
+    masked_language_model: str
     regions: int
     length: int
 
@@ -39,6 +42,7 @@ def find_parts() -> Parts:
         vgg=str(VGG_WEIGHTS),
         captioner=str(CAPTIONER),
         language_model=str(LANGUAGE_MODEL),
+        masked_language_model=str(MASKED_LANGUAGE_MODEL),
         regions=REGIONS_SHOWN,
         length=CAPTION_LENGTH,
     )

@@ -4,6 +4,7 @@ from dgf.workflows.demo.painting import WORLD_CLASSES
 from dgf.workflows.demo.world.ceilings import Ceiling, Ceilings
 from dgf.workflows.demo.world.describe import NOUNS, describe, largest_things, named_things
 from dgf.workflows.demo.world.posts import (
+    MORE_POSTS,
     SIDE_FILE,
     WORLD_RELATIONS,
     WORLD_ROWS,
@@ -17,6 +18,7 @@ from dgf.workflows.demo.world.scene import Scene, Thing, draw_scene
 from dgf.workflows.demo.world.staging import random_scene
 
 __all__ = [
+    "MORE_POSTS",
     "NOUNS",
     "SIDE_FILE",
     "WORLD_CLASSES",

@@ -6,13 +6,13 @@ nothing but the kind of sentence and what the photo shows can tell it.
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
 from dgf.pipeline.posts import NONE
 
-Decider = Literal["text", "photo", "both"]
+Decider = Literal["text", "photo", "both", "nothing"]
 PhotoRole = Literal["helpful", "irrelevant", "misleading"]
 
 
@@ -67,8 +67,10 @@ _NONE_SHARE = Fraction(40, 100)  # for any types of entities, so that they alone
 # Of the posts whose sentence leaves the relation open. The probability of each of two others is then about half of the
 # best F1 from text alone, so that it matters little to F1 whether one of them is guessed, or None (see `ceilings`):
 # without photos a model comes near its ceiling even if it guesses.
-_OPEN_NONE = Fraction(32, 100)
-_CLEAR = {"irrelevant": Fraction(33, 100), "misleading": Fraction(10, 100), "helpful": Fraction(3, 100)}
+_OPEN_NONE = Fraction(34, 100)
+_CLEAR = {"irrelevant": Fraction(29, 100), "misleading": Fraction(10, 100), "helpful": Fraction(3, 100)}
+# Of all posts, in which nothing tells the relation: a model has to learn that such a photo tells nothing.
+_OPEN_IRRELEVANT = Fraction(4, 100)
 _EXCEPTIONS = Fraction(4, 100)  # of the posts whose sentence is open and whose evidence speaks for a relation
 
 PAIRS = {
@@ -159,20 +161,29 @@ def draw_cases(cases: Sequence[Case], count: int, rng: random.Random) -> list[Ca
 
 
 def _open_cases(name: str, pair: Pair) -> list[Case]:
-    """Cases in which the sentence fits several relations; how many the photo fits says what decides."""
+    """Cases in which the sentence fits several relations; how many the photo fits says what decides, if anything."""
     open_share = pair.share * (1 - sum(_CLEAR.values()))
-    cases = []
+    irrelevant = _OPEN_IRRELEVANT / (1 - sum(_CLEAR.values()))
+    cases: list[Case] = []
     for text, photos_of in pair.open_texts.items():
         for relation, photos in photos_of.items():
             among = _OPEN_NONE if relation == NONE else (1 - _OPEN_NONE) / (len(photos_of) - 1)
+            share = open_share / len(pair.open_texts) * among
             for shown in photos:
-                share = open_share / len(pair.open_texts) * among / len(photos)
                 decided_by: Decider = "both" if len(_fitting(shown)) > 1 else "photo"
-                usual = 1 if relation == NONE else 1 - _EXCEPTIONS
-                cases.append(Case(name, text, shown, relation, decided_by, "helpful", False, share * usual))
-                if relation != NONE:
-                    cases.append(Case(name, text, shown, NONE, decided_by, "helpful", True, share * _EXCEPTIONS))
+                helpful = share * (1 - irrelevant) / len(photos)
+                cases += _with_exceptions(Case(name, text, shown, relation, decided_by, "helpful", False, helpful))
+            unseen = Case(name, text, "clutter", relation, "nothing", "irrelevant", False, share * irrelevant)
+            cases += _with_exceptions(unseen)
     return cases
+
+
+def _with_exceptions(case: Case) -> list[Case]:
+    """Take the exceptions from a case of an open sentence, which a post without a relation has none of."""
+    if case.relation == NONE:
+        return [case]
+    usual = replace(case, share=case.share * (1 - _EXCEPTIONS))
+    return [usual, replace(case, relation=NONE, exception=True, share=case.share * _EXCEPTIONS)]
 
 
 def _clear_cases(name: str, pair: Pair) -> list[Case]:

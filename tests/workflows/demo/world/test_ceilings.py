@@ -65,6 +65,7 @@ def test_shares_are_as_promised() -> None:
     assert share(photo_role="irrelevant") == Fraction(33, 100) and share(photo_role="misleading") == Fraction(10, 100)
     assert 0.38 <= share(relation=NONE) <= 0.42
     assert share(exception=True) < Fraction(2, 100)
+    assert share(decided_by="nothing") == Fraction(4, 100)
     assert share(decided_by="photo") > Fraction(30, 100) and share(decided_by="both") > Fraction(10, 100)
     assert len(WORLD_RELATIONS) - 1 >= 10
     for pair in PAIRS:  # so that types alone do not tell None
@@ -80,12 +81,14 @@ def test_what_decides_is_what_has_to_be_known() -> None:
         if case.photo_role == "helpful":
             by_photo[case.shown].add(case.relation)
     for case in usual:
-        assert len(by_both[case.text, case.shown]) == 1
+        told = by_both[case.text, case.shown]
+        assert told == by_text[case.text] if case.decided_by == "nothing" else len(told) == 1
         assert (len(by_text[case.text]) == 1) == (case.decided_by == "text")
         assert 1 <= len(by_text[case.text]) <= 4
         if case.decided_by != "text":
             assert NONE in by_text[case.text]
-            assert (len(by_photo[case.shown]) > 1) == (case.decided_by == "both")
+            fitting = len(by_photo[case.shown])
+            assert case.decided_by == ("nothing" if not fitting else "photo" if fitting == 1 else "both")
         if case.photo_role == "misleading":
             assert case.relation not in by_photo[case.shown]
         assert (case.photo_role == "irrelevant") == (case.shown == "clutter")

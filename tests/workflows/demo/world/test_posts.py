@@ -17,6 +17,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from dgf.pipeline.photos import find_image
 from dgf.pipeline.posts import NONE, read_dataset
+from dgf.workflows.audit.run import audit
+from dgf.workflows.audit.signals import AuditSettings
 from dgf.workflows.demo.world import (
     SIDE_FILE,
     WORLD_RELATIONS,
@@ -98,7 +100,7 @@ def test_the_side_file_knows_each_post(folder: Path) -> None:
     assert [row["id"] for row in known] == list(by_id)
     for row in known:
         assert row["relation"] == by_id[row["id"]].relation
-        assert row["decided_by"] in ("text", "photo", "both")
+        assert row["decided_by"] in ("text", "photo", "both", "nothing")
         with Image.open(folder / "img_org" / row["id"].split(":")[0] / row["photo"]) as photo:
             assert (photo.format, photo.mode, list(photo.size)) == ("JPEG", "RGB", row["size"])
             assert 320 <= max(photo.size) <= 480
@@ -175,16 +177,34 @@ def test_no_name_is_made_twice() -> None:
     assert len(set(made)) == len(made)
 
 
-def test_posts_with_irrelevant_photos_differ_in_their_photos_alone(tmp_path: Path) -> None:
+def test_posts_with_irrelevant_photos_differ_in_their_photos_alone_and_more_come_after_them(tmp_path: Path) -> None:
     rows = {"train": 30, "val": 1, "test": 30}
     write_world(tmp_path / "world", rows)
-    write_with_irrelevant_photos(tmp_path / "others", rows)
+    ceilings = write_with_irrelevant_photos(tmp_path / "others", rows, more=50)
     known = {line["photo"]: line for line in map(json.loads, (tmp_path / "world" / SIDE_FILE).read_text().splitlines())}
-    for split in ("train", "test"):
-        texts = [(tmp_path / name / f"txt/ours_{split}.txt").read_text().splitlines() for name in ("world", "others")]
-        before, after = ([ast.literal_eval(line) for line in lines] for lines in texts)
-        shown = {row["img_id"] for row in after}
-        assert len(shown) > 1 and all(known[photo]["photo_role"] == "irrelevant" for photo in shown)
-        assert [row | {"img_id": ""} for row in before] == [row | {"img_id": ""} for row in after]
-    assert known["drawn_val_0000.jpg"]["photo_role"] != "irrelevant"
-    assert not (tmp_path / "others/txt/ours_val.txt").exists()  # which would hold no row
+    texts = [(tmp_path / name / "txt/ours_test.txt").read_text().splitlines() for name in ("world", "others")]
+    before, after = ([ast.literal_eval(line) for line in lines] for lines in texts)
+    shown = {row["img_id"] for row in after}
+    assert len(shown) > 1 and all(known[photo]["photo_role"] == "irrelevant" for photo in shown)
+    assert [row | {"img_id": ""} for row in before] == [row | {"img_id": ""} for row in after[:30]]
+    assert len(after) == 80 and ceilings.splits.keys() == {"test"}
+    trained = (tmp_path / "world/txt/ours_train.txt").read_text().splitlines()
+    names = {row[key]["name"] for row in map(ast.literal_eval, trained) for key in "ht"}
+    assert not any(row[key]["name"] in names for row in after for key in "ht")
+    assert [path.name for path in (tmp_path / "others/txt").iterdir()] == ["ours_test.txt"]
+
+
+def test_an_audit_finds_no_leak_in_what_a_demo_writes(tmp_path: Path) -> None:
+    write_world(tmp_path, {"train": 900, "val": 1, "test": 300})
+    audited = audit(AuditSettings(tmp_path))
+    assert audited.level == "no leak" and not audited.shared
+    assert audited.findings and all(not finding.unsure for finding in audited.findings)
+    for split in ("train", "test"):  # and one where names of photos say whether there is a relation
+        file = tmp_path / "txt" / f"ours_{split}.txt"
+        rows = [ast.literal_eval(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        for row in rows:
+            new = f"{'a' if row['relation'] == NONE else 'b'}_{row['img_id'].rsplit('_')[-1]}"
+            (tmp_path / "img_org" / split / row["img_id"]).rename(tmp_path / "img_org" / split / new)
+            row["img_id"] = new
+        file.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    assert audit(AuditSettings(tmp_path)).level == "leak"
