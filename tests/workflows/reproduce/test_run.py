@@ -104,6 +104,8 @@ def killed_at_random(out: Path, data: dict[str, Any], moments: random.Random) ->
     return len(stamps(out))
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_killed_ten_times_and_restarted_it_writes_the_same_runs(
     undisturbed: Path, data: dict[str, Any], tmp_path: Path
 ) -> None:
