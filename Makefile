@@ -11,7 +11,7 @@ ARGS ?=
 .PHONY: help venv demo test test-all lint types format clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | column -t -s '|'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
 
 venv: ## make or repair .venv, pinned by constraints.txt
 	@sh requirements/install.sh
