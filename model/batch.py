@@ -29,7 +29,7 @@ class Batch:
         blocks: (B, M, C) blocks of the photo, or what else the model reads of it: (B, 1, 4096) fc7, (B, 4, 15360) the
             pyramids of the photo and three crops.
         image_mask: (B,) bool.
-        captions: (B, N) pooled captions, from `RelationModel.encode_captions`.
+        captions: (B, N) pooled captions, from `EncodesCaptions.encode_captions`.
         caption_tokens: (B, C) int64 captions as tokens, read instead of `captions` where given: a language model
             that is being trained must read its captions again.
         caption_token_mask: (B, C) bool.

@@ -56,10 +56,6 @@ class RelationModel(Protocol):
     def config(self) -> RelationConfig:
         """Its keys, and what it reads."""
 
-    @property
-    def captions_change(self) -> bool:
-        """Whether training changes how captions are read, so that batches must bring them as tokens."""
-
     def __call__(self, batch: Batch) -> Output:
         """Score every relation for every row; relations, type targets and sentences of the batch are not read."""
 
@@ -68,9 +64,6 @@ class RelationModel(Protocol):
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
         """Return the trainable parameters: of the language model, of the new layers, temperatures of softmaxes."""
-
-    def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Encode captions, (B, C) int64 and (B, C) bool -> (B, N), for `Batch.captions`; no gradient, no dropout."""
 
     # what every torch.nn.Module has
     def train(self, mode: bool = ...) -> Self: ...  # noqa: D102
@@ -95,3 +88,17 @@ class TakesTrainingRows(Protocol):
             relations: (n,) the relation of each row of the training split.
             batch_of: Makes the batch of rows, by their numbers.
         """
+
+
+@runtime_checkable
+class EncodesCaptions(Protocol):
+    """A model that reads captions."""
+
+    language_model: LanguageModel
+
+    @property
+    def captions_change(self) -> bool:
+        """Whether training changes how captions are read, so that batches must bring them as tokens."""
+
+    def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Encode captions, (B, C) int64 and (B, C) bool -> (B, N), for `Batch.captions`; no gradient, no dropout."""

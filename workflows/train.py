@@ -13,12 +13,12 @@ import torch
 
 from dgf.model.backbone import Backbone
 from dgf.model.checkpoint import FORMAT
-from dgf.model.interface import RelationModel, TakesTrainingRows
+from dgf.model.interface import EncodesCaptions, RelationModel, TakesTrainingRows
 from dgf.model.labels import LabelSpace
 from dgf.model.networks import build_model
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import exclusive
-from dgf.pipeline.posts import NONE
+from dgf.pipeline.posts import NONE, Post
 from dgf.pipeline.shards import FC7, PYRAMID, ShardFolder
 from dgf.workflows.config import TrainConfig, as_recorded, dump_config
 from dgf.workflows.data import (
@@ -120,7 +120,7 @@ def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
     dataset = read_configured(config.data)
     corpus = open_corpus(config, dataset, device)
     posts = {"train": draw_rows(corpus.split("train"), config), "val": corpus.split("val")}
-    model = _build_model(config, corpus, settings.fetch).to(device)
+    model = _build_model(config, corpus, posts["train"], settings.fetch).to(device)
     if config.optim.adversarial and not model.language_model.embeddings.requires_grad:
         message = "optim.adversarial: moves word embeddings that learn, and these are not trained"
         raise UserError(message, "Set model.plm=full, or optim.adversarial=0.")
@@ -128,7 +128,8 @@ def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
     store_frozen(model, device, config.precision, config.dtype)
     if config.checkpoint_activations:
         _checkpoint_activations(model)
-    splits = prepare_splits(corpus, posts, model, config, device, pool=not model.captions_change)
+    pool = isinstance(model, EncodesCaptions) and not model.captions_change
+    splits = prepare_splits(corpus, posts, model, config, device, pool=pool)
     for name, split in splits.items():
         if unlabeled := int((split.batches.examples.relations < 0).sum()):
             message = f"{unlabeled} rows of the split {name} have no relation"
@@ -211,10 +212,10 @@ def check_run_folder(folder: RunFolder, config: TrainConfig, *, resume: bool) ->
     return config
 
 
-def _build_model(config: TrainConfig, corpus: Corpus, fetch: bool) -> RelationModel:
-    """Build the model on its language model, which gets a tokenizer of the training sentences if it has none."""
+def _build_model(config: TrainConfig, corpus: Corpus, posts: Sequence[Post], fetch: bool) -> RelationModel:
+    """Build the model on its language model, which gets a tokenizer of the training posts' sentences if it has none."""
     labels = LabelSpace.from_relations(corpus.dataset.relations, corpus.type_names, corpus.dataset.negative)
-    sentences = [post.tokens for post in draw_rows(corpus.split("train"), config)]
+    sentences = [post.tokens for post in posts]
     language_model = open_language_model(config.language_model, config.model.seed, fetch=fetch, sentences=sentences)
     if language_model.tokenizer is None:
         language_model.tokenizer = train_tokenizer(map(" ".join, sentences), language_model.vocab_size)

@@ -40,8 +40,6 @@ class BertSG(nn.Module):
         block_shape: Not read.
     """
 
-    captions_change = False
-
     def __init__(
         self,
         config: BertSGConfig | BertSGAttConfig,
@@ -92,10 +90,6 @@ class BertSG(nn.Module):
     def parameter_groups(self) -> ParameterGroups:
         """Return the trainable weights of the language model, the new ones, and no temperatures."""
         return group_parameters(self, self.sentence.backbone)
-
-    def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Refuse: it reads no captions."""
-        raise NotImplementedError("it reads no captions")
 
 
 class PairAttention(nn.Module):

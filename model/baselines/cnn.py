@@ -24,8 +24,6 @@ class CNN(nn.Module):
         block_shape: Not read.
     """
 
-    captions_change = False
-
     def __init__(
         self,
         config: CNNConfig,
@@ -62,7 +60,3 @@ class CNN(nn.Module):
     def parameter_groups(self) -> ParameterGroups:
         """Return the word vectors, the new weights, and no temperatures."""
         return group_parameters(self, self.sentence.words)
-
-    def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Refuse: it reads no captions."""
-        raise NotImplementedError("it reads no captions")

@@ -100,8 +100,6 @@ class HVPNeT(nn.Module):
         block_shape: Pictures of a photo, and numbers of each one's pyramid; None where no photo will ever come.
     """
 
-    captions_change = False
-
     def __init__(
         self,
         config: HVPNeTConfig,
@@ -141,7 +139,3 @@ class HVPNeT(nn.Module):
     def parameter_groups(self) -> ParameterGroups:
         """Return the trainable weights of the language model, the new ones, and no temperatures."""
         return group_parameters(self, self.sentence.backbone)
-
-    def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Refuse: it reads no captions."""
-        raise NotImplementedError("it reads no captions")

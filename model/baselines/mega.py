@@ -45,8 +45,6 @@ class Mega(nn.Module):
         ModelError: The language model reads fewer places than the configuration has.
     """
 
-    captions_change = False
-
     def __init__(
         self,
         config: MegaConfig,
@@ -133,10 +131,6 @@ class Mega(nn.Module):
     def parameter_groups(self) -> ParameterGroups:
         """Return the trainable weights of the language model, the new ones, and no temperatures."""
         return group_parameters(self, self.sentence.backbone)
-
-    def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Refuse: it reads no captions."""
-        raise NotImplementedError("it reads no captions")
 
 
 class DualAlignment(nn.Module):

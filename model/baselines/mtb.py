@@ -31,8 +31,6 @@ class MTB(nn.Module):
         block_shape: Not read.
     """
 
-    captions_change = False
-
     def __init__(
         self,
         config: MTBConfig,
@@ -64,7 +62,3 @@ class MTB(nn.Module):
     def parameter_groups(self) -> ParameterGroups:
         """Return the trainable weights of the language model, the new ones, and no temperatures."""
         return group_parameters(self, self.sentence.backbone)
-
-    def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Refuse: it reads no captions."""
-        raise NotImplementedError("it reads no captions")

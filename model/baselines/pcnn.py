@@ -27,8 +27,6 @@ class PCNN(nn.Module):
         block_shape: Not read.
     """
 
-    captions_change = False
-
     def __init__(
         self,
         config: PCNNConfig,
@@ -67,7 +65,3 @@ class PCNN(nn.Module):
     def parameter_groups(self) -> ParameterGroups:
         """Return the word vectors, the new weights, and no temperatures."""
         return group_parameters(self, self.sentence.words)
-
-    def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Refuse: it reads no captions."""
-        raise NotImplementedError("it reads no captions")

@@ -45,7 +45,6 @@ class Prompt(nn.Module):
         ModelError: The language model says no likelihoods, or the verbalizer does not fit the relations.
     """
 
-    captions_change = False
     demonstrations: Tensor
     usual: Tensor
     output_layer: Tensor
@@ -120,10 +119,6 @@ class Prompt(nn.Module):
     def parameter_groups(self) -> ParameterGroups:
         """Return nothing, or with `fit: bias` one number a relation and the logarithm of a temperature's inverse."""
         return ([], [self.bias], [self.log_scale]) if self.config.fit == "bias" else ([], [], [])
-
-    def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Refuse: it reads no captions."""
-        raise NotImplementedError("it reads no captions")
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode of what learns: the language model never drops anything.

@@ -35,8 +35,6 @@ class VisualBERT(nn.Module):
         ModelError: The language model is no BERT.
     """
 
-    captions_change = False
-
     def __init__(
         self,
         config: VisualBERTConfig,
@@ -85,10 +83,6 @@ class VisualBERT(nn.Module):
     def parameter_groups(self) -> ParameterGroups:
         """Return the trainable weights of the language model, the new ones, and no temperatures."""
         return group_parameters(self, self.language_model.model)
-
-    def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Refuse: it reads no captions."""
-        raise NotImplementedError("it reads no captions")
 
 
 def _on_bert(language_model: LanguageModel, object_dim: int) -> VisualBertModel:

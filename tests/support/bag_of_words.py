@@ -32,8 +32,6 @@ class BagOutput:
 
 
 class BagOfWords(nn.Module):
-    captions_change = False
-
     def __init__(
         self, config: BagConfig, labels: LabelSpace, language_model: LanguageModel, object_dim: int, block_shape: Any
     ) -> None:
@@ -54,6 +52,3 @@ class BagOfWords(nn.Module):
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
         return [], list(self.parameters()), []
-
-    def encode_captions(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        raise AssertionError("it reads no captions")

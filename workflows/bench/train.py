@@ -12,7 +12,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from dgf.model.backbone import Backbone
 from dgf.model.batch import Batch
-from dgf.model.interface import RelationModel
+from dgf.model.interface import EncodesCaptions, RelationModel
 from dgf.model.labels import LabelSpace
 from dgf.model.networks import build_model
 from dgf.workflows.config import resolve_config
@@ -152,7 +152,8 @@ def _row_batch(model: RelationModel, rows: int) -> Batch:
         sentences=number,
     )
     words = torch.randint(0, model.language_model.vocab_size, (rows, CAPTION), generator=generator)
-    pooled = None if model.captions_change else torch.randn(rows, model.language_model.width, generator=generator)
+    pool = isinstance(model, EncodesCaptions) and not model.captions_change
+    pooled = torch.randn(rows, model.language_model.width, generator=generator) if pool else None
     captions = Captions(tuple(map(tuple, words.tolist())), pooled)
     return batch.having(**captions.of(number.numpy()))
 

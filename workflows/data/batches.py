@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from dgf.model.batch import Batch
 from dgf.model.config import Reads
-from dgf.model.interface import RelationModel
+from dgf.model.interface import EncodesCaptions
 from dgf.pipeline.features import FeatureStore
 from dgf.workflows.data.examples import Examples, Ints
 from dgf.workflows.data.graphs import Alignments
@@ -133,7 +133,7 @@ def tokenize_captions(texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, 
     return Captions(tuple(tuple(ids[:max_length]) for ids in encoded))
 
 
-def pool_captions(captions: Captions, wanted: Ints, model: RelationModel, device: torch.device) -> Captions:
+def pool_captions(captions: Captions, wanted: Ints, model: EncodesCaptions, device: torch.device) -> Captions:
     """Encode captions once, for a language model that does not change (eq. 8).
 
     `wanted` are the rows that will be read, repetitions and -1 allowed; the others stay zeros.

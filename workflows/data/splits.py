@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dgf.model.interface import RelationModel
+from dgf.model.interface import EncodesCaptions, RelationModel
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts import Post
@@ -120,7 +120,7 @@ def prepare_splits(
     captions = None
     if reads.captions and table is not None:
         captions = tokenize_captions(table.texts, language_model.tokenizer, data.max_caption)
-        if pool:
+        if pool and isinstance(model, EncodesCaptions):
             wanted = [split.caption_rows for split in examples.values() if split.caption_rows is not None]
             with autocast(device, config.precision):
                 captions = pool_captions(captions, np.concatenate(wanted), model, device)
