@@ -18,7 +18,6 @@ from dgf.model.baselines.configs import (
 from dgf.model.baselines.hvpnet import HVPNeT
 from dgf.model.baselines.mega import Mega
 from dgf.model.baselines.mtb import MTB
-from dgf.model.baselines.pcnn import PCNN
 from dgf.model.baselines.prompt import Prompt
 from dgf.model.baselines.visualbert import VisualBERT
 from dgf.model.catalog import MODEL_KINDS
@@ -33,7 +32,7 @@ from dgf.model.language_models import WORDS, LanguageModel
 NETWORKS: dict[type, Callable[..., RelationModel]] = {
     ModelConfig: DGF,
     CNNConfig: CNN,
-    PCNNConfig: PCNN,
+    PCNNConfig: CNN,
     MTBConfig: MTB,
     BertSGConfig: BertSG,
     BertSGAttConfig: BertSG,

@@ -1,20 +1,28 @@
-"""GloVe+CNN as OpenNRE has it: the maximum of each filter over all places of a sentence, padding among them."""
+"""GloVe+CNN and PCNN as OpenNRE has them, of single sentences: a convolution over words, and its filters' maxima.
+
+CNN takes one over all places of a sentence, padding among them; PCNN one before, between and behind the mentions.
+"""
 
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from dgf.model.baselines.configs import CNNConfig
+from dgf.model.baselines.configs import CNNConfig, PCNNConfig
 from dgf.model.baselines.convolution import WordConvolution
 from dgf.model.baselines.output import PairScores, ParameterGroups, cross_entropy, group_parameters, score_logits
 from dgf.model.batch import Batch
 from dgf.model.labels import LabelSpace
 from dgf.model.language_models import LanguageModel
 
+_FAR_BELOW = 100.0
+"""Taken off what filters say outside a piece: as published, and enough for a relu to make it 0."""
+
 
 class CNN(nn.Module):
-    """Words and distances, a convolution, one maximum a filter: logits = W drop(drop(max relu(y))) + b.
+    """Words and distances, a convolution, maxima of each filter: logits = W drop(drop(max relu(y))) + b.
+
+    The class of its configuration says over what the maxima are.
 
     Args:
         config: Its keys.
@@ -26,7 +34,7 @@ class CNN(nn.Module):
 
     def __init__(
         self,
-        config: CNNConfig,
+        config: CNNConfig | PCNNConfig,
         labels: LabelSpace,
         language_model: LanguageModel,
         object_dim: int = 0,
@@ -40,12 +48,16 @@ class CNN(nn.Module):
             self.sentence = WordConvolution(
                 language_model, config.places, config.distance_width, config.filters, config.window
             )
-            self.classifier = nn.Linear(config.filters, len(labels.relations))
+            maxima = 3 if isinstance(config, PCNNConfig) else 1
+            self.classifier = nn.Linear(maxima * config.filters, len(labels.relations))
         self.dropout = nn.Dropout(config.dropout)
 
     def represent(self, batch: Batch) -> Tensor:
-        """Return the maxima, (B, F)."""
-        said, _ = self.sentence(batch)  # (B, F, M)
+        """Return the maxima, (B, F); of PCNN those of three pieces one after the other, (B, 3 F), 0 of an empty one."""
+        said, segments = self.sentence(batch)  # (B, F, M), (B, M)
+        if isinstance(self.config, PCNNConfig):
+            outside = torch.stack([segments != piece for piece in (1, 2, 3)], 1)  # (B, 3, M)
+            said = (said.unsqueeze(1) - _FAR_BELOW * outside.unsqueeze(2)).flatten(1, 2)  # (B, 3 F, M)
         best: Tensor = said.relu().amax(2)
         return best
 

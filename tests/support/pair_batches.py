@@ -1,18 +1,15 @@
 """Batches of sentences with markers and objects, for models that read them; what tells the relation is known."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
 from dgf.model.batch import Batch
 from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
 from dgf.model.language_models import load_language_model
 from dgf.model.networks import build_model
-from support.batches import select_rows
 
 WORDS, OBJECTS, OBJECT_DIM = 40, 4, 12
 LABELS = LabelSpace.from_relations(("None", "/per/per/peer", "/per/org/member_of", "/per/loc/place_of_birth"))
@@ -75,35 +72,3 @@ def widened(batch: Batch, more: int = 5) -> Batch:
         token_mask=torch.cat([batch.token_mask, torch.zeros(rows, more, dtype=torch.bool)], 1),
         alignment=torch.cat([batch.alignment, torch.zeros(rows, more, OBJECTS)], 1),
     )
-
-
-def train(model: RelationModel, batch: Batch, steps: int, size: int = 32, rate: float = 2e-3) -> RelationModel:
-    """Train a model on rows, at a rate that rises and falls; return it in evaluation mode."""
-    model.train()
-    inside, new, _ = model.parameter_groups()
-    optimizer = torch.optim.AdamW(inside + new, lr=rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, (step + 1) / 20) * (1 - step / steps))
-    torch.manual_seed(0)
-    order = torch.cat([torch.randperm(len(batch)) for _ in range(1 + steps * size // len(batch))])
-    for rows in order.split(size)[:steps]:
-        part = select_rows(batch, rows)
-        total = model.loss(model(part), part)["total"]
-        optimizer.zero_grad()
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(inside + new, 1.0)
-        optimizer.step()
-        schedule.step()
-    return model.eval()
-
-
-@torch.no_grad()
-def accuracy(model: RelationModel, batch: Batch) -> float:
-    """Share of the rows whose most probable relation is theirs."""
-    return float((model(batch).log_probs.argmax(1) == batch.relations).float().mean())
-
-
-@torch.no_grad()
-def answers(model: Callable[[Batch], Any], batch: Batch) -> Tensor:
-    """(B, R) what a model says."""
-    log_probs: Tensor = model(batch).log_probs
-    return log_probs

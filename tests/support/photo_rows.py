@@ -6,7 +6,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from transformers import BertConfig, BertModel
 
 from dgf.model.batch import Batch
@@ -94,35 +93,6 @@ def alone(batch: Batch, row: int) -> Batch:
     one = select_rows(batch, torch.tensor([row]))
     length = int(one.token_mask.sum())
     return one.having(tokens=one.tokens[:, :length], token_mask=one.token_mask[:, :length])
-
-
-def fit(model: RelationModel, batch: Batch, steps: int, size: int = 32, rate: float = 2e-3) -> RelationModel:
-    """Train a model on rows, at a rate that rises and falls; return it in evaluation mode."""
-    model.train()
-    inside, new, _ = model.parameter_groups()
-    optimizer = torch.optim.AdamW([*inside, *new], lr=rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, (step + 1) / 20) * (1 - step / steps))
-    torch.manual_seed(0)
-    order = torch.cat([torch.randperm(len(batch)) for _ in range(1 + steps * size // len(batch))])
-    for rows in order.split(size)[:steps]:
-        part = select_rows(batch, rows)
-        optimizer.zero_grad()
-        model.loss(model(part), part)["total"].backward()
-        torch.nn.utils.clip_grad_norm_([*inside, *new], 1.0)
-        optimizer.step()
-        schedule.step()
-    return model.eval()
-
-
-@torch.no_grad()
-def answers(model: RelationModel, batch: Batch) -> Tensor:
-    """(B, R) what a model says."""
-    return model(batch).log_probs
-
-
-def accuracy(model: RelationModel, batch: Batch) -> float:
-    """Share of the rows whose most probable relation is theirs."""
-    return float((answers(model, batch).argmax(1) == batch.relations).float().mean())
 
 
 def published_bert(weights: dict[str, NDArray[Any]]) -> LanguageModel:

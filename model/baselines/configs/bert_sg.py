@@ -10,25 +10,18 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from dgf.model.baselines.configs.scripts import DEMO_OPTIM, MEGA_OPTIM, PUBLIC_BERT, SMALL_BERT
 from dgf.model.config import Number, Reads, Whole
 
 BERT_SG_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {
-        "language_model": "bert-base-uncased",
-        "optim": {
-            "epochs": 10,
-            "batch_size": 32,
-            "learning_rate": 2e-5,
-            "lm_learning_rate": 2e-5,
-            "weight_decay": 0.01,
-            "warmup_steps": 300,
-            "clip_norm": None,
-        },
+        "language_model": PUBLIC_BERT,
+        "optim": MEGA_OPTIM,
     },
     "demo": {
-        "language_model": "random:bert?num_hidden_layers=2&hidden_size=128&num_attention_heads=4&intermediate_size=512",
+        "language_model": SMALL_BERT,
         "model": {"dropout": 0.1},
-        "optim": {"epochs": 3, "batch_size": 16, "learning_rate": 1e-3, "lm_learning_rate": 5e-4},
+        "optim": DEMO_OPTIM,
     },
 }
 """Of both. Nobody published how they were trained: `paper` is the script of MEGA, of whose paper their rows are."""

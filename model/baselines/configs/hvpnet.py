@@ -6,26 +6,19 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from dgf.model.baselines.configs.scripts import DEMO_OPTIM, HVPNET_OPTIM, PUBLIC_BERT, SMALL_BERT
 from dgf.model.config import Flag, Reads, Whole
 
 HVPNET_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {
-        "language_model": "bert-base-uncased",
+        "language_model": PUBLIC_BERT,
         "data": {"max_length": 80},
-        "optim": {
-            "epochs": 15,
-            "batch_size": 16,
-            "learning_rate": 3e-5,
-            "lm_learning_rate": 3e-5,
-            "decay": "all",
-            "warmup": 0.06,
-            "clip_norm": None,
-        },
+        "optim": HVPNET_OPTIM,
     },
     "demo": {
-        "language_model": "random:bert?num_hidden_layers=2&hidden_size=128&num_attention_heads=4&intermediate_size=512",
+        "language_model": SMALL_BERT,
         "model": {"prefix_hidden": 128},
-        "optim": {"epochs": 3, "batch_size": 16, "learning_rate": 1e-3, "lm_learning_rate": 5e-4},
+        "optim": DEMO_OPTIM,
     },
 }
 """`paper` is the public script, but for its classifier, which stayed at its random start (`train_classifier`)."""

@@ -6,24 +6,17 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from dgf.model.baselines.configs.scripts import DEMO_OPTIM, HVPNET_OPTIM, PUBLIC_BERT, SMALL_BERT
 from dgf.model.config import Number, Reads, Whole
 
 VISUALBERT_PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {
-        "language_model": "bert-base-uncased",
-        "optim": {
-            "epochs": 15,
-            "batch_size": 16,
-            "learning_rate": 3e-5,
-            "lm_learning_rate": 3e-5,
-            "decay": "all",
-            "warmup": 0.06,
-            "clip_norm": None,
-        },
+        "language_model": PUBLIC_BERT,
+        "optim": HVPNET_OPTIM,
     },
     "demo": {
-        "language_model": "random:bert?num_hidden_layers=2&hidden_size=128&num_attention_heads=4&intermediate_size=512",
-        "optim": {"epochs": 3, "batch_size": 16, "learning_rate": 1e-3, "lm_learning_rate": 5e-4},
+        "language_model": SMALL_BERT,
+        "optim": DEMO_OPTIM,
     },
 }
 """Nothing was published of how it learned these relations: `paper` has the script of HVPNeT, whose table it is in."""

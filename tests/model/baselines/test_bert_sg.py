@@ -6,7 +6,8 @@ import torch
 
 from dgf.model.baselines.configs import BertSGAttConfig, BertSGConfig
 from dgf.model.baselines.sentence import states_at_starts
-from support.pair_batches import answers, build, draw_pairs, without_objects
+from support.fitting import answers
+from support.pair_batches import build, draw_pairs, without_objects
 
 
 def test_objects_are_averaged_as_the_equations_say() -> None:

@@ -12,13 +12,12 @@ import torch.nn.functional as F
 
 from dgf.model.baselines.cnn import CNN
 from dgf.model.baselines.configs import CNNConfig, PCNNConfig
-from dgf.model.baselines.pcnn import PCNN
 from dgf.model.batch import Batch
 from dgf.model.labels import LabelSpace
 from dgf.model.language_models import LanguageModel, WordVectors
 
 LABELS = LabelSpace.from_relations(tuple(f"/per/per/r{i}" for i in range(6)))
-KINDS = {"cnn": (CNN, CNNConfig), "pcnn": (PCNN, PCNNConfig)}
+KINDS = {"cnn": (CNN, CNNConfig), "pcnn": (CNN, PCNNConfig)}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def batch(shared_dir: Path, golden: Any) -> Batch:
     )
 
 
-def build(name: str, golden: Any, dtype: torch.dtype) -> CNN | PCNN:
+def build(name: str, golden: Any, dtype: torch.dtype) -> CNN:
     weights = {key.split("/")[1]: torch.from_numpy(golden[key]) for key in golden if key.startswith(f"weight_{name}/")}
     words = weights["embed_word.weight"]
     network, config = KINDS[name]

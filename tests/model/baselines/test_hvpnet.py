@@ -17,7 +17,8 @@ from dgf.model.baselines.hvpnet import HVPNeT
 from dgf.model.batch import Batch
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
-from support.photo_rows import PYRAMID, alone, answers, build, draw_rows, filled, fit, published_bert
+from support.fitting import answers, fit
+from support.photo_rows import PYRAMID, alone, build, draw_rows, filled, published_bert
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 CHANNELS, WIDTH = 60, 48

@@ -16,7 +16,8 @@ from dgf.model.batch import Batch
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
 from dgf.model.language_models import LanguageModel
-from support.pair_batches import answers, build, draw_pairs, widened, without_objects
+from support.fitting import answers
+from support.pair_batches import build, draw_pairs, widened, without_objects
 
 PLACES, OBJECTS, OBJECT_DIM = 16, 10, 20
 GROUPS = {"as-published": "output", "transposed": "output_alignment_transposed"}

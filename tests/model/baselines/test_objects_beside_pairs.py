@@ -10,7 +10,8 @@ from dgf.model.baselines.configs import BertSGAttConfig, BertSGConfig, MegaConfi
 from dgf.model.checkpoint import load_model, save_model
 from dgf.model.counterfactuals import measure_effects
 from support.batches import select_rows
-from support.pair_batches import accuracy, answers, build, draw_pairs, train, widened, without_objects
+from support.fitting import accuracy, answers, fit
+from support.pair_batches import build, draw_pairs, widened, without_objects
 
 CONFIGS = {
     "bert-sg": BertSGConfig(dropout=0.1),
@@ -28,11 +29,11 @@ def config(request: pytest.FixtureRequest) -> Any:
 
 def test_it_learns_32_rows_by_heart(config: Any) -> None:
     rows = draw_pairs(32, 1)
-    assert accuracy(train(build(config), rows, 150), rows) == 1.0
+    assert accuracy(fit(build(config), rows, 150), rows) == 1.0
 
 
 def test_it_learns_what_objects_alone_tell_and_guesses_without_them(config: Any) -> None:
-    model = train(build(config), draw_pairs(1200, 1, "objects"), 400)
+    model = fit(build(config), draw_pairs(1200, 1, "objects"), 400)
     unseen = draw_pairs(400, 2, "objects")
     assert accuracy(model, unseen) > 0.9
     assert accuracy(model, without_objects(unseen)) < 0.35, "one of four relations is 0.25"
@@ -88,7 +89,7 @@ def test_effects_are_measured_of_what_is_there(config: Any) -> None:
 
 
 def test_it_is_saved_and_loaded_exactly(config: Any, tmp_path: Path) -> None:
-    model, rows = train(build(config), draw_pairs(32, 8), 5), draw_pairs(9, 9)
+    model, rows = fit(build(config), draw_pairs(32, 8), 5), draw_pairs(9, 9)
     save_model(model, tmp_path)
     again = load_model(tmp_path)
     assert again.config == config
@@ -105,4 +106,4 @@ def test_every_weight_learns_where_objects_are_seen(config: Any) -> None:
 
 def test_it_runs_where_no_objects_will_ever_come(config: Any) -> None:
     rows = without_objects(draw_pairs(32, 1))
-    assert accuracy(train(build(config, 0), rows, 150), rows) == 1.0
+    assert accuracy(fit(build(config, 0), rows, 150), rows) == 1.0

@@ -10,7 +10,8 @@ from dgf.model.baselines.configs import HVPNeTConfig, VisualBERTConfig
 from dgf.model.checkpoint import load_model, save_model
 from dgf.model.counterfactuals import measure_effects
 from support.batches import select_rows
-from support.photo_rows import accuracy, alone, answers, build, draw_rows, filled, fit, without_photos
+from support.fitting import accuracy, answers, fit
+from support.photo_rows import alone, build, draw_rows, filled, without_photos
 
 CONFIGS = {
     "hvpnet": HVPNeTConfig(prefix_hidden=16),
