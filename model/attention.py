@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, DynamicCache
 from transformers.masking_utils import eager_mask
 
+from dgf.model.language_models import drop
+
 #: The name under which transformers' models find `attend_over_memory`.
 OVER_MEMORY = "dgf_memory"
 
@@ -124,7 +126,7 @@ def attend(
     exact = torch.promote_types(scores.dtype, torch.float32)
     weights = as_bias(seen, scores.dtype).add(scores).softmax(-1, dtype=exact).to(values[0].states.dtype)
     sizes = [value.states.shape[2] for value in values]
-    parts = F.dropout(weights, dropout).reshape(*grouped.shape[:3], -1).split(sizes, 3)
+    parts = drop(weights, dropout).reshape(*grouped.shape[:3], -1).split(sizes, 3)
     mixtures = [value.mixed(part) for part, value in zip(parts, values, strict=True)]
     mixed: Tensor = sum(mixtures[1:], start=mixtures[0])
     return mixed.reshape(*heads, -1)

@@ -151,11 +151,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "model": {
             "prefix_hidden": 32,
             "dropout": 0.3,
-            "photo_dropout": 0.15,
+            "photo_dropout": 0.3,
             "plm": "full",
             "markers": True,
             "type_weight": 0.9,
         },
-        "optim": {"epochs": 4, "batch_size": 16, "learning_rate": 1e-3, "lm_learning_rate": 5e-4},
+        "optim": {"epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "lm_learning_rate": 5e-4},
     },
 }

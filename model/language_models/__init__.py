@@ -1,6 +1,7 @@
 """The pre-trained language models under the networks: loaded, or the real architecture with random weights."""
 
 from dgf.model.language_models.base import PATTERN, LanguageModel, takes
+from dgf.model.language_models.dropout import drop, quicken_dropout
 from dgf.model.language_models.layers import fuse_activations, store_in_bfloat16
 from dgf.model.language_models.loading import load_language_model
 from dgf.model.language_models.output_layer import load_output_layer, ties_output
@@ -13,9 +14,11 @@ __all__ = [
     "LanguageModel",
     "WordVectors",
     "build_language_model",
+    "drop",
     "fuse_activations",
     "load_language_model",
     "load_output_layer",
+    "quicken_dropout",
     "store_in_bfloat16",
     "takes",
     "ties_output",
