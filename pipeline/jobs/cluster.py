@@ -34,6 +34,8 @@ RETRIES = 1
 """How often a shard whose task raised is tried again."""
 DEATHS = 2
 """How many workers a shard may take down before it is given up (schedulers started by hand have their own limit)."""
+_TRIM = "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_"
+"""Dask has workers give freed memory back at once, which a training step asks for again: a quarter of its time."""
 LOST = (CommClosedError, asyncio.CancelledError, concurrent.futures.CancelledError)
 AGAIN = "What was finished is kept: run the same command again to continue."
 
@@ -128,7 +130,7 @@ def local_cluster(
         nannies[number] = {"cls": Nanny, "options": {**options, "env": env}}
     address = {"host": "127.0.0.1", "dashboard": True, "dashboard_address": "127.0.0.1:0"}
     scheduler = {"cls": Scheduler, "options": address}
-    with dask.config.set({"distributed.scheduler.allowed-failures": DEATHS}):
+    with dask.config.set({"distributed.scheduler.allowed-failures": DEATHS, _TRIM: None}):
         cluster = SpecCluster(workers=nannies, scheduler=scheduler, silence_logs=logging.CRITICAL)
         try:
             yield cluster

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from distributed import Client
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.base import ShardJob, ShardResult
-from dgf.pipeline.jobs.cluster import JobPlugin, run_job
+from dgf.pipeline.jobs.cluster import JobPlugin, local_cluster, run_job
 from dgf.pipeline.shards import ShardFolder
 from support import ENVIRONMENT
 from support.tiny_job import PoisonSpec, TinySpec, claim_photos, drive, paint
@@ -252,6 +253,12 @@ def test_a_shard_that_kills_every_worker_is_given_up_alone(
     with pytest.raises(UserError, match=r"1 of \d+ shards failed: shard-00001: every worker that took it died"):
         poisoned(own_root, tmp_path / "out", "die", times=99, workers=1)
     assert digests(tmp_path / "out") == {name: hash_ for name, hash_ in expected.items() if name != "shard-00001.h5"}
+
+
+def test_local_workers_keep_the_memory_that_they_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    with local_cluster(1, 1, "cpu") as cluster, Client(cluster) as client:
+        assert list(client.run(os.environ.get, "MALLOC_TRIM_THRESHOLD_").values()) == [None]
 
 
 def test_no_scheduler_at_the_address(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
