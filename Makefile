@@ -8,7 +8,7 @@ OUT ?= demo-run
 # further arguments for pytest, as in: make test ARGS="-k plan -m 'not slow'"
 ARGS ?=
 
-.PHONY: help venv demo test test-all lint types format clean
+.PHONY: help venv demo test test-all lint packages types docs wheel format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -29,15 +29,27 @@ lint: venv ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: venv ## mypy --strict on the four packages
-	@# mypy finds packages by folder: these links spell dgf.pipeline and so on as folders
+packages:
+	@# for tools that find modules by folder: these links spell dgf.pipeline and so on as folders
 	@mkdir -p .cache/types/dgf
 	@for part in cli workflows pipeline model; do ln -sfn ../../../$$part .cache/types/dgf/$$part; done
+
+types: venv packages ## mypy --strict on the four packages
 	$(BIN)/mypy -p dgf
+
+docs: venv packages ## the documentation site, in site/; a warning is an error
+	@# the pages lie there as they do here, so that their links hold in both places
+	@mkdir -p .cache/pages
+	@for page in README.md CONTRIBUTING.md CHANGELOG.md LICENSE docs; do ln -sfn ../../$$page .cache/pages/$$page; done
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+wheel: venv ## a wheel, in dist/
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 format: venv ## let ruff fix what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## remove everything that the targets above made
-	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info $(OUT)
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist site *.egg-info $(OUT)

@@ -40,6 +40,8 @@ class Batch:
         relations: (B,) int64 targets, -1 is unknown. Only the objective and the metrics read them.
         type_targets: (B, 2) int64 targets of the type heads, -1 is unknown. Only the objective reads them.
         sentences: (B,) int64; rows of one sentence share a number (eq. 12). Only the objective reads it.
+
+    Attributes:
         has_objects: Whether any row has objects; found when the batch is made, where its masks are still on the CPU,
             so that no step waits for a device to say it.
         has_image: Likewise of images.

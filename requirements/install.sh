@@ -59,7 +59,7 @@ if [ -e $ready ]; then mv $ready $unfinished; fi
 
 pip() { $python -m pip --disable-pip-version-check "$@"; }
 pip install --constraint constraints.txt pip setuptools
-pip install --constraint constraints.txt --no-build-isolation --editable '.[detectron2,test]'
+pip install --constraint constraints.txt --no-build-isolation --editable '.[detectron2,docs,test]'
 if ! $python -c 'import importlib.util as u; raise SystemExit(u.find_spec("detectron2") is None)'; then
     pip install --no-deps --require-hashes --requirement requirements/detectron2.txt \
         --only-binary=:all: --implementation cp --python-version 3.10 --abi none --platform any \

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dgf.pipeline.detectors import DetectorSpec, input_size
+from dgf.pipeline.detectors import DetectorSpec, default_detector, input_size
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.base import ShardJob, WorkerPool
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
@@ -67,7 +67,7 @@ def extract_photos(settings: ExtractSettings) -> ExtractSummary:
         )
     sizes = (settings.regions, settings.min_size, settings.max_size)
     assert settings.weights is not None and settings.vgg_weights is not None
-    detector = DetectorSpec(settings.detector, settings.weights, *sizes)
+    detector = DetectorSpec(settings.detector or default_detector(), settings.weights, *sizes)
     vgg = VggSpec(settings.vgg_weights, settings.fc7)
     resnet = None if settings.resnet_weights is None else ResNetSpec(settings.resnet_weights)
     spec = FeatureSpec(detector, vgg, settings.top_k, settings.damaged, resnet)

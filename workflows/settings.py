@@ -39,8 +39,6 @@ class Placeholder:
     metavar: str
 
 
-DEFAULT_DETECTOR = "detectron2:COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"
-
 Device = Annotated[str, Doc("auto, cpu, cuda or cuda:N.")]
 Workers = Annotated[
     int,
@@ -121,9 +119,10 @@ class ExtractSettings:
 
     data: Annotated[Path, Positional("DATA")]
     out: Annotated[Path, Doc("Folder for the shards.")]
-    detector: Annotated[str, Doc("detectron2:CONFIG (of its zoo, or a file), torchvision:NAME, or visual-genome.")] = (
-        DEFAULT_DETECTOR
-    )
+    detector: Annotated[
+        str | None,
+        Doc("detectron2:CONFIG|FILE, torchvision:NAME or visual-genome.  [default: R50-FPN of the first installed]"),
+    ] = None
     weights: Annotated[
         str | None,
         Doc("Of the detector: a file, `default` (the published ones, fetched once), or `random[:SEED]`."),
@@ -369,7 +368,7 @@ class BenchExtractSettings:
 
     photos: Annotated[int, Ge(1), Doc("Synthetic JPEGs of 800x600.")] = 32
     rounds: Annotated[int, Ge(1), Doc("Of each side.")] = 2
-    detector: Annotated[str, Doc("As for `dgf extract-features`.")] = DEFAULT_DETECTOR
+    detector: Annotated[str | None, Doc("As for `dgf extract-features`.")] = None
     min_size: Annotated[int | None, Ge(32), Doc("Shorter edge of its input.")] = None
     max_size: Annotated[int | None, Ge(32), Doc("Limit of the longer edge.")] = None
     batch_size: Annotated[int | None, Ge(1), Doc("Most photos in a batch.")] = None

@@ -1,7 +1,21 @@
 """Which library brings a detector."""
 
+import importlib.util
+import logging
+
 from dgf.pipeline.detectors.base import Detector, DetectorBackend, DetectorSpec, InputSize
 from dgf.pipeline.errors import UserError
+
+_log = logging.getLogger(__name__)
+
+
+def default_detector() -> str:
+    """Name the detector for whoever names none: detectron2's, or torchvision's where detectron2 is not installed."""
+    if importlib.util.find_spec("detectron2") is not None:
+        return "detectron2:COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"
+    chosen = "torchvision:fasterrcnn_resnet50_fpn"
+    _log.warning("detectron2 is not installed: objects are found by %s (--detector chooses another)", chosen)
+    return chosen
 
 
 def find_backend(spec: DetectorSpec) -> DetectorBackend:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from dgf.pipeline.detectors import DetectorSpec, input_size
+from dgf.pipeline.detectors import DetectorSpec, default_detector, input_size
 from dgf.pipeline.jobs.base import ShardJob, use_threads
 from dgf.pipeline.jobs.cluster import run_job
 from dgf.pipeline.jobs.driver import usual_threads
@@ -22,7 +22,6 @@ from dgf.pipeline.shards import Plan, ShardFolder, make_plan
 from dgf.pipeline.vgg import VggSpec
 from dgf.workflows.devices import choose_device
 from dgf.workflows.extract import PHOTOS_AT_ONCE
-from dgf.workflows.settings import DEFAULT_DETECTOR
 
 _PHOTO_SIZE = (600, 800)
 
@@ -31,7 +30,7 @@ def bench_extract(
     *,
     photos: int = 32,
     rounds: int = 2,
-    detector: str = DEFAULT_DETECTOR,
+    detector: str | None = None,
     min_size: int | None = None,
     max_size: int | None = None,
     batch_size: int | None = None,
@@ -54,6 +53,7 @@ def bench_extract(
     chosen = str(choose_device(device))
     batch = batch_size or PHOTOS_AT_ONCE[chosen.partition(":")[0]]
     threads = threads or usual_threads()
+    detector = detector or default_detector()
     seen_by = DetectorSpec(detector, "random", min_size=min_size, max_size=max_size)
     with tempfile.TemporaryDirectory() as scratch:
         root, out = Path(scratch, "photos"), Path(scratch, "features")
