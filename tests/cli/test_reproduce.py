@@ -25,6 +25,8 @@ def test_show_tells_keys_and_what_the_papers_figures_are_worth() -> None:
     assert "paper   Acc 76.15, P 64.51, R 68.44, F1 66.41 (Table 1, copied there from MEGA" in text
     assert text.count("no confusion matrix of MNRE's test split has them") >= 5
     assert "with this P and R the accuracy lies from 87.42 to 93.59" in text
+    assert "reads   text, --features made with --pyramid" in text
+    assert "reads   text, --features, --graphs (or graphs of boxes)" in text
     text = dgf("reproduce", "show", "benchmark").out
     assert "no model: the most frequent relation of the training split" in text and "oracle  oracle-types" in text
     assert "each row with data.shots = 1, 5, 10, 20" in dgf("reproduce", "show", "few-shot").out
@@ -41,6 +43,12 @@ def test_it_plans_runs_and_makes_tables_again(tmp_path: Path) -> None:
     assert planned.code == 0 and planned.out.splitlines()[-1] == "2 runs, 2 of them to be run or evaluated"
     assert [line.split()[:3] for line in planned.out.splitlines()[:2]] == [["mtb", "seed", "0"], ["mtb", "seed", "1"]]
     assert not (tmp_path / "out").exists()
+    rows = [{"name": name, "title": name, "keys": {"model.name": name}} for name in ("mega", "mtb")]
+    (tmp_path / "two.yaml").write_text(dump_yaml(tiny_content(rows=rows)))
+    (tmp_path / "graphs.jsonl").write_text('{"image_id": "x.png", "boxes": [], "relations": []}\n')
+    two = ["reproduce", tmp_path / "two.yaml", *options[2:], "--dry-run"]
+    plans = [dgf(*two, *more).out.splitlines() for more in ([], ["--graphs", tmp_path / "graphs.jsonl"])]
+    assert [one == other for one, other in zip(*plans, strict=True)] == [False, False, True, True, True, True]
     done = dgf(*options, "--rows", "mtb")
     assert done.code == 0 and str(tmp_path / "out" / "mine" / "table.md") in done.out
     table = tmp_path / "out" / "mine" / "table.md"

@@ -1,4 +1,4 @@
-"""Rows of marked sentences, pyramids and objects, for models that read photos; what tells the relation is known."""
+"""Rows of marked sentences with all that baselines read of a photo; what tells the relation is known."""
 
 from dataclasses import replace
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from transformers import BertConfig, BertModel
 from dgf.model.batch import Batch
 from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
-from dgf.model.language_models import LanguageModel, load_language_model
+from dgf.model.language_models import LanguageModel, WordVectors, load_language_model
 from dgf.model.networks import build_model
 from support.batches import select_rows
 
@@ -31,7 +31,11 @@ SIZES = {
 def build(config: Any, kind: str = "bert", *, seen: bool = True) -> RelationModel:
     """Build a small model with new weights, in evaluation mode; not `seen`, it will never get a photo."""
     shape = (OBJECT_DIM, (PICTURES, PYRAMID)) if seen else (0, None)
-    language_model = load_language_model(f"{SIZES[kind]}&vocab_size={WORDS}", 1)
+    if config.reads.word_vectors:
+        vectors = torch.randn(WORDS + 4, 16, generator=torch.Generator().manual_seed(1))
+        language_model = LanguageModel(WordVectors(vectors), spec="words")
+    else:
+        language_model = load_language_model(f"{SIZES[kind]}&vocab_size={WORDS}", 1)
     return build_model(config, LABELS, language_model, *shape).eval()
 
 
@@ -54,12 +58,14 @@ def draw_rows(count: int, seed: int, told_by: Literal["photo", "nothing"] = "not
         pyramids[:, 0] += torch.randn(len(LABELS.relations), PYRAMID, generator=fixed)[relations]
     else:
         shown[::5] = False
+    aligned = torch.rand(count, LENGTH, OBJECTS, generator=draws)
     return Batch(
         tokens=torch.where(there, tokens, 0),
         token_mask=there,
         spans=torch.tensor([[1, 4], [5, 8]]).repeat(count, 1, 1),
         objects=objects,
         object_mask=(torch.arange(OBJECTS) < counts[:, None]) & shown[:, None],
+        alignment=aligned * there[:, :, None] * shown[:, None, None],
         blocks=pyramids,
         image_mask=shown,
         relations=relations,
@@ -70,13 +76,13 @@ def draw_rows(count: int, seed: int, told_by: Literal["photo", "nothing"] = "not
 
 def without_photos(batch: Batch) -> Batch:
     """Return the same rows as text alone."""
-    return batch.having(objects=None, object_mask=None, blocks=None, image_mask=None)
+    return batch.having(objects=None, object_mask=None, alignment=None, blocks=None, image_mask=None)
 
 
 def filled(batch: Batch, more: int = 5) -> Batch:
     """Return the same rows with more padding, and something else wherever a mask is False."""
     rows = len(batch)
-    assert batch.objects is not None and batch.object_mask is not None
+    assert batch.objects is not None and batch.object_mask is not None and batch.alignment is not None
     assert batch.blocks is not None and batch.image_mask is not None
     tokens = torch.where(batch.token_mask, batch.tokens, 9)
     return replace(
@@ -84,6 +90,7 @@ def filled(batch: Batch, more: int = 5) -> Batch:
         tokens=torch.cat([tokens, torch.full((rows, more), 7)], 1),
         token_mask=torch.cat([batch.token_mask, torch.zeros(rows, more, dtype=torch.bool)], 1),
         objects=torch.where(batch.object_mask[:, :, None], batch.objects, 100.0),
+        alignment=torch.cat([batch.alignment, torch.zeros(rows, more, OBJECTS)], 1),
         blocks=torch.where(batch.image_mask[:, None, None], batch.blocks, 100.0),
     )
 
@@ -92,7 +99,8 @@ def alone(batch: Batch, row: int) -> Batch:
     """Return one row, without its padding."""
     one = select_rows(batch, torch.tensor([row]))
     length = int(one.token_mask.sum())
-    return one.having(tokens=one.tokens[:, :length], token_mask=one.token_mask[:, :length])
+    parts = {name: getattr(one, name)[:, :length] for name in ("tokens", "token_mask", "alignment")}
+    return one.having(**parts)
 
 
 def published_bert(weights: dict[str, NDArray[Any]]) -> LanguageModel:

@@ -17,7 +17,7 @@ from dgf.workflows.data import inputs_of, open_corpus, prepare_splits, train_tok
 from dgf.workflows.data.graphs import align_photos
 from dgf.workflows.evaluate import EvalSettings, evaluate
 from dgf.workflows.train import TrainSettings, train
-from support.pair_batches import build
+from support.photo_rows import build
 from support.small_world import write_posts, write_shards
 
 NEAR, FAR = [[0, 0, 3, 5], [3.2, 0, 8, 6]], [[0, 0, 3, 5], [5, 0, 8, 6]]

@@ -58,5 +58,7 @@ def _reads(config: TrainConfig) -> list[str]:
     """What the row's model reads, by the options that bring it."""
     reads = config.model.reads
     types = {"file": ["--types"], "gold": ["the gold relation (oracle)"]}.get(reads.entity_types, [])
-    features = ["--features"] if reads.objects or reads.image else []
-    return ["text", *features, *(["--captions"] if reads.captions else []), *types]
+    array = f" made with --{reads.image}" if reads.image in ("fc7", "pyramid") else ""
+    features = ["--features" + array] if reads.objects or reads.image else []
+    graphs = ["--graphs (or graphs of boxes)"] if reads.alignment is not None else []
+    return ["text", *features, *graphs, *(["--captions"] if reads.captions else []), *types]

@@ -108,6 +108,8 @@ def _plan_run(row: Row, point: str, seed: int, wanted: Wanted) -> tuple[RowRun |
         return None, faults
     if not sees_photos(config):  # one run for all shares of the photos
         config = replace(config, data=replace(config.data, image_share=1.0))
+    if config.model.reads.alignment is None:  # and one with and without scene graphs
+        config = replace(config, data=replace(config.data, graphs=None))
     named = names_language_model(None, [*of_model, *of_row])
     return RowRun(row.name, point, seed, config, named, not wanted.rows or row.name in wanted.rows), []
 

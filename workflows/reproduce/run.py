@@ -4,6 +4,7 @@ Runs lie in `OUT/runs/DIGEST`, where every experiment with the same OUT finds th
 """
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from dgf.workflows.reproduce.outcome import (
     MissingLine,
     TestLine,
     TimeLine,
+    UnseenLine,
     case_lines,
     choose_case,
     compare_with_best,
@@ -33,6 +35,7 @@ from dgf.workflows.reproduce.outcome import (
     read_answers,
     read_runs,
     time_of_run,
+    unseen_by_run,
     write_flat_lines,
     write_runs,
 )
@@ -42,6 +45,13 @@ from dgf.workflows.sweep import PlannedRun, check_runs, finish_runs
 from dgf.workflows.training.run_folder import RunFolder
 
 _log = logging.getLogger(__name__)
+
+_UNDONE = {
+    "to be run": "not run",
+    "to be continued": "training was interrupted",
+    "to be evaluated": "trained, and not evaluated on what is there now",
+}
+"""Why a run in this state has no figures, where nothing was done about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,26 +149,32 @@ def _evaluate(settings: ReproduceSettings, runs: Sequence[RowRun]) -> dict[str, 
     return failed
 
 
+def _on_one_line(reason: str) -> str:
+    """A fault and the hint below it as sentences of one line."""
+    return " ".join(re.sub(r"(?<![.:])\n", ". ", reason.strip()).split())
+
+
 def _collect(settings: ReproduceSettings, planned: Sequence[RowRun], reasons: Mapping[str, str]) -> list[MissingLine]:
     """Write what lies in the run folders as `runs.csv` and the files beside it; return the runs without figures."""
     experiment, folder = settings.experiment, settings.folder
     known: dict[DataConfig, dict[str, str]] = {}
     found: list[AnsweredLine] = []
+    unseen: list[UnseenLine] = []
     times, missing = [], []
+    dataset = read_configured(planned[0].config.data)
     for run in planned:
         place = settings.folder_of(run)
-        line = None
-        if is_evaluated(place, given_to_evaluation(run.config.data, known)):
-            line = line_of_run(run, place)
+        state = _state(run, place, known)
+        line = line_of_run(run, place) if state == "done" else None
         if line is None:
-            reason = reasons.get(run.digest, "not run" if not run.chosen else "no test row has a relation")
-            missing.append(MissingLine(run.row, run.varied, str(run.seed), " ".join(reason.split())))
+            reason = reasons.get(run.digest) or _UNDONE.get(state, "no test row has a relation")
+            missing.append(MissingLine(run.row, run.varied, str(run.seed), _on_one_line(reason)))
             continue
         found.append(AnsweredLine(line, read_answers(place)))
         times.append(time_of_run(run, place))
+        unseen += unseen_by_run(run, place, dataset)
 
     # rules, and whatever is said of answers to the same posts
-    dataset = read_configured(planned[0].config.data)
     for row in experiment.rows:
         if row.rule is not None:
             ruled = answer_by_rule(row.rule, dataset)
@@ -169,6 +185,7 @@ def _collect(settings: ReproduceSettings, planned: Sequence[RowRun], reasons: Ma
     write_runs(folder / "runs.csv", [entry.line for entry in found])
     write_flat_lines(folder / "times.csv", TimeLine, times)
     write_flat_lines(folder / "missing.csv", MissingLine, missing)
+    write_flat_lines(folder / "unseen.csv", UnseenLine, unseen)
     write_flat_lines(folder / "tests.csv", TestLine, compare_with_best(found, dataset))
     if experiment.look == "cases":
         write_flat_lines(folder / "cases.csv", CaseLine, case_lines(choose_case(dataset), found))

@@ -10,6 +10,7 @@ from dgf.workflows.settings import (
     CaptionPaths,
     Device,
     FeaturePath,
+    Graphs,
     Negative,
     Placeholder,
     Positional,
@@ -32,6 +33,7 @@ class ReproduceOptions:
     features: FeaturePath = None
     captions: CaptionPaths = ()
     types: Types = None
+    graphs: Graphs = None
     seeds: Annotated[str, Placeholder("0,1,2"), Doc("Seeds that every row is run with.")] = "0,1,2"
     rows: Annotated[
         str | None, Placeholder("NAME,NAME"), Doc("Run these rows; the tables have what is there of the others too.")

@@ -95,6 +95,25 @@ def types() -> list[Files]:
     return [{"types.jsonl": _lines(rows)}, {"types.jsonl.gz": gzip.compress(_lines(rows), 1, mtime=0)}]
 
 
+def graphs() -> list[Files]:
+    """Scene graphs as lines, and as Scene-Graph-Benchmark writes them, with the file that names their photos."""
+    boxes = [[0, 0, 3.5, 5], [3, 0, 8, 6], [1, 1, 2, 2]]
+    rows: list[dict[str, object]] = [
+        {"image_id": f"train-{number}.png", "boxes": boxes, "relations": [[0, 1], [2, 0]]} for number in range(3)
+    ]
+    found = {"bbox": boxes, "bbox_scores": [0.9, 0.8, 0.7], "rel_pairs": [[0, 1], [1, 2]], "rel_scores": [0.9, 0.2]}
+    predicted = {str(number): found for number in range(2)}
+    info = {"idx_to_files": ["photos/train-0.png", "photos/train-1.png"]}
+    return [
+        {"graphs.jsonl": _lines(rows)},
+        {"graphs.jsonl.gz": gzip.compress(_lines(rows), 1, mtime=0)},
+        {
+            "data/custom_prediction.json": json.dumps(predicted).encode(),
+            "data/custom_data_info.json": json.dumps(info).encode(),
+        },
+    ]
+
+
 def relations() -> list[Files]:
     return [{"relations.json": ids_of_relations()}, {"relations.json": json.dumps(list(RELATIONS)).encode()}]
 

@@ -26,6 +26,7 @@ TARGETS: Mapping[str, Target] = {
     "validate": Target(6, files.posts_with_photos, files.validate, mutable=files.no_photo),
     "captions": Target(4, seeds.captions, files.captions),
     "types": Target(4, seeds.types, files.types),
+    "graphs": Target(4, seeds.graphs, files.graphs),
     "relations": Target(4, seeds.relations, files.relations),
     "config": Target(6, seeds.configs, files.config),
     "words": Target(4, seeds.words, files.words),

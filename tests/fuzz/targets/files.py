@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from .. import Files
 from ..command import dgf
 from ..seeds import photos, text
@@ -33,6 +35,16 @@ def types(case: Case) -> None:
     from dgf.workflows.data import read_types
 
     read_types(case.data)
+
+
+def graphs(case: Case) -> None:
+    """Scene graphs, joined to two objects of a photo of 8 x 6 pixels."""
+    from dgf.pipeline.graphs import match_objects, read_graphs
+
+    file = case.data / "custom_prediction.json" if case.data.is_dir() else case.data
+    objects = np.array([[0, 0, 3.5, 5], [3, 0, 8, 6]])
+    for graph in read_graphs(file).graphs.values():
+        assert set(match_objects(graph, objects, (6, 8))) <= {(0, 1)}, "objects that are not there"
 
 
 def relations(case: Case) -> None:

@@ -7,11 +7,11 @@ import torch
 from dgf.model.baselines.configs import BertSGAttConfig, BertSGConfig
 from dgf.model.baselines.sentence import states_at_starts
 from support.fitting import answers
-from support.pair_batches import build, draw_pairs, without_objects
+from support.photo_rows import build, draw_rows, without_photos
 
 
 def test_objects_are_averaged_as_the_equations_say() -> None:
-    model, rows = build(BertSGConfig()), draw_pairs(6, 1)
+    model, rows = build(BertSGConfig()), draw_rows(6, 1)
     with torch.no_grad():
         pair = states_at_starts(model.sentence(rows.tokens, rows.token_mask), rows.spans)
         for row in range(6):
@@ -23,7 +23,7 @@ def test_objects_are_averaged_as_the_equations_say() -> None:
 
 
 def test_the_pair_attends_to_objects_as_the_equations_say() -> None:
-    model, rows = build(BertSGAttConfig()), draw_pairs(6, 1)
+    model, rows = build(BertSGAttConfig()), draw_rows(6, 1)
     with torch.no_grad():
         output = model(rows)
         pair = states_at_starts(model.sentence(rows.tokens, rows.token_mask), rows.spans)
@@ -38,4 +38,4 @@ def test_the_pair_attends_to_objects_as_the_equations_say() -> None:
             filled[: len(weights)] = weights
             for shown in output.attributions.relevance[row]:
                 torch.testing.assert_close(shown, filled, atol=1e-6, rtol=0)
-    assert model(without_objects(rows)).attributions.relevance is None
+    assert model(without_photos(rows)).attributions.relevance is None

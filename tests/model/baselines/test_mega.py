@@ -15,9 +15,10 @@ from dgf.model.baselines.mega import Mega
 from dgf.model.batch import Batch
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
-from dgf.model.language_models import LanguageModel
+from dgf.model.language_models import LanguageModel, load_language_model
+from dgf.model.networks import build_model
 from support.fitting import answers
-from support.pair_batches import build, draw_pairs, widened, without_objects
+from support.photo_rows import LABELS, SIZES, WORDS, build, draw_rows, filled, without_photos
 
 PLACES, OBJECTS, OBJECT_DIM = 16, 10, 20
 GROUPS = {"as-published": "output", "transposed": "output_alignment_transposed"}
@@ -110,22 +111,22 @@ def test_the_published_view_scrambles_tokens_and_objects(golden: dict[str, Any])
 
 def test_without_alignment_the_weights_are_not_read() -> None:
     config = MegaConfig(places=24, objects=4)
-    without, rows = build(replace(config, alignment="none")), draw_pairs(8, 1)
+    without, rows = build(replace(config, alignment="none")), draw_rows(8, 1)
     assert torch.equal(answers(without, rows), answers(build(config), rows.having(alignment=None)))
     assert not torch.allclose(answers(without, rows), answers(build(config), rows), atol=1e-3)
     assert replace(config, alignment="none").reads.alignment is None and config.reads.alignment == "transposed"
 
 
 def test_padding_is_looked_at_unless_it_is_masked() -> None:
-    rows = draw_pairs(8, 2)
+    rows = draw_rows(8, 2)
     for masked in (False, True):
         few, many = (build(MegaConfig(places=n, objects=4, mask_padding=masked)) for n in (24, 48))
-        difference = (answers(few, rows) - answers(many, widened(rows))).abs().max()
+        difference = (answers(few, rows) - answers(many, filled(rows))).abs().max()
         assert difference < 1e-5 if masked else difference > 1e-4
 
 
 def test_objects_beyond_the_configured_ones_are_not_read_and_missing_ones_are_zeros() -> None:
-    rows = draw_pairs(8, 3)
+    rows = draw_rows(8, 3)
     fewer = rows.having(
         objects=rows.objects[:, :2], object_mask=rows.object_mask[:, :2], alignment=rows.alignment[:, :, :2]
     )
@@ -138,22 +139,23 @@ def test_objects_beyond_the_configured_ones_are_not_read_and_missing_ones_are_ze
 
 
 def test_reports_are_told_how_much_objects_look_at_head_and_tail() -> None:
-    model, rows = build(MegaConfig(places=24, objects=2)), draw_pairs(8, 4)
+    model, rows = build(MegaConfig(places=24, objects=2)), draw_rows(8, 4)
     looks: list[torch.Tensor] = []
     model.alignment.register_forward_hook(lambda _module, _inputs, output: looks.append(output[1]))
     with torch.no_grad():
         shown = model(rows).attributions.mention_weights
-    for mention, span in enumerate((slice(0, 3), slice(4, 7))):
+    for mention, span in enumerate((slice(1, 4), slice(5, 8))):
         expected = looks[0][:, :, span].sum(2) * rows.object_mask[:, :2]
         torch.testing.assert_close(shown[:, mention, :2], expected)
     assert shown.shape == (8, 2, 4)
     there = rows.object_mask & (torch.arange(4) < 2)
     assert ((shown > 0) == there.unsqueeze(1)).all() and (shown.sum(1) < 1).all()
-    assert model(without_objects(rows)).attributions.mention_weights is None
+    assert model(without_photos(rows)).attributions.mention_weights is None
 
 
 def test_places_that_do_not_serve_are_refused() -> None:
     with pytest.raises(ModelError, match=r"reads 64 tokens; set model\.places and data\.max_length to 64"):
-        build(MegaConfig(places=128))
+        short = load_language_model(f"{SIZES['bert']}&vocab_size={WORDS}&max_position_embeddings=64", 0)
+        build_model(MegaConfig(places=128), LABELS, short, 0, None)
     with pytest.raises(ModelError, match=r"14 tokens, and the model has 12 places; set data\.max_length"):
-        answers(build(MegaConfig(places=12)), draw_pairs(3, 1))
+        answers(build(MegaConfig(places=12)), draw_rows(3, 1))

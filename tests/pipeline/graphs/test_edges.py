@@ -19,7 +19,7 @@ def graph_of(boxes: list[list[float]], *relations: tuple[int, int], sides: tuple
         ([20, 20, 40, 40], True),  # inside
         ([90, 90, 150, 150], True),  # they overlap
         ([100, 0, 150, 100], True),  # they touch
-        ([124, 0, 150, 100], True),
+        ([125, 0, 150, 100], True),  # 25 apart
         ([126, 0, 150, 100], False),
         ([115, 119, 150, 150], True),  # 15 and 19 apart: 24.2
         ([117, 119, 150, 150], False),  # 17 and 19 apart: 25.5

@@ -16,6 +16,7 @@ from dgf.workflows.reproduce.outcome import (
     CaseLine,
     MissingLine,
     RunLine,
+    UnseenLine,
     case_lines,
     choose_case,
     compare_with_best,
@@ -95,11 +96,25 @@ def test_what_varies_and_bands_are_drawn(tmp_path: Path, look: str) -> None:
     lines = [line(row, "0", 0.1 * n, varied=point) for row in ("dgf-pt", "mtb") for n, point in enumerate(points, 1)]
     text = made(tmp_path, lines, look=look, varies=varies)
     picture = (tmp_path / "plot.svg").read_text()
-    assert picture.count("<!-- DGF-PT -->") == (2 if look == "lines" else 1)
+    assert picture.count("<!-- DGF-PT -->") == 1, "one legend for all panels"
     if look == "lines":
         assert "<!-- data.shots -->" in picture and "| DGF-PT | data.shots=5 | 1 |" in text
     else:
         assert "| system | 0-9 | 1000+ |" in text and "<!-- 1000+ -->" in picture
+
+
+def test_what_varies_stands_in_the_order_of_the_experiment_though_the_first_row_lacks_a_run(tmp_path: Path) -> None:
+    points = [("dgf-pt", "1"), ("dgf-pt", "20"), ("mtb", "1"), ("mtb", "5"), ("mtb", "20")]
+    lines = [line(row, "0", 0.1 * n, varied=f"data.shots={shots}") for n, (row, shots) in enumerate(points)]
+    text = made(tmp_path, lines, look="lines", varies={"data.shots": [1, 5, 20]})
+    assert re.findall(r"MTB \| data.shots=(\d+)", text) == ["1", "5", "20"]
+
+
+def test_values_that_are_no_numbers_stand_side_by_side(tmp_path: Path) -> None:
+    points = ["data.shots=5", "data.shots=null"]
+    lines = [line("dgf-pt", "0", 0.1 * n, varied=point) for n, point in enumerate(points, 1)]
+    made(tmp_path, lines, look="lines", varies={"data.shots": [5, None]})
+    assert "<!-- null -->" in (tmp_path / "plot.svg").read_text()
 
 
 def test_what_is_missing_is_said_with_its_reason_and_text_of_data_is_no_markup(tmp_path: Path) -> None:
@@ -107,6 +122,14 @@ def test_what_is_missing_is_said_with_its_reason_and_text_of_data_is_no_markup(t
     text = made(tmp_path)
     assert "- Missing: mtb, seed 1: &lt;b>bad&lt;/b> \\| worse" in text
     assert b"&lt;b&gt;bad" in (tmp_path / "table.html").read_bytes()
+
+
+def test_relations_without_training_rows_are_named_once_for_all_rows_that_drew_alike(tmp_path: Path) -> None:
+    unseen = [UnseenLine(row, "data.train_share=0.1", "0", f"{MEMBER}, {PEER}") for row in ("dgf-pt", "mtb")]
+    write_flat_lines(tmp_path / "unseen.csv", UnseenLine, [*unseen, UnseenLine("mtb", "", "1", PEER)])
+    text = made(tmp_path)
+    assert f"- Trained without a row of {MEMBER}, {PEER}: dgf-pt, mtb with data.train_share=0.1, seed 0\n" in text
+    assert f"- Trained without a row of {PEER}: mtb with seed 1\n" in text
 
 
 def test_rows_are_compared_with_the_best_that_is_no_oracle() -> None:

@@ -76,6 +76,22 @@ def test_a_model_that_sees_no_photo_has_one_run_for_all_shares() -> None:
     ]
 
 
+def test_scene_graphs_reach_the_runs_of_models_that_read_them_and_no_other() -> None:
+    rows = [
+        {"name": "mega", "title": "x", "keys": {"model.name": "mega"}},
+        {"name": "blind", "title": "x", "keys": {"model.name": "mega", "model.alignment": "none"}},
+        {"name": "mtb", "title": "x", "keys": {"model.name": "mtb"}},
+    ]
+    without, given = (
+        {run.row: run for run in plan_runs(tiny(rows=rows), Wanted((0,), data=DATA | graphs))}
+        for graphs in ({}, {"graphs": "/graphs.jsonl"})
+    )
+    assert {row: run.config.data.graphs for row, run in given.items()} == {
+        "mega": "/graphs.jsonl", "blind": None, "mtb": None,
+    }  # fmt: skip
+    assert [row for row in given if given[row].digest != without[row].digest] == ["mega"]
+
+
 def test_every_fault_is_told_at_once() -> None:
     wanted = Wanted((0,), words=("nosuch:optim.epochs=1", "optim.epoch=1"), data=DATA, rows=("mtbb",))
     with pytest.raises(UserError) as raised:

@@ -4,6 +4,8 @@ import contextlib
 import json
 import multiprocessing
 import random
+import re
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +15,12 @@ import pytest
 import torch
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.posts import read_dataset
+from dgf.workflows.config import resolve_config
+from dgf.workflows.data import draw_rows
 from dgf.workflows.reproduce.outcome import read_runs
 from dgf.workflows.reproduce.run import plan_lines, reproduce
+from support.small_world import RELATIONS
 from support.tiny_experiment import ROWS, asked, run_tiny, stamps, write_world
 
 KILLS = 10
@@ -48,7 +54,17 @@ def evaluations(out: Path) -> dict[str, int]:
 
 def test_everything_comes_out_and_is_not_done_again(undisturbed: Path, data: dict[str, Any]) -> None:
     folder = undisturbed / "tiny"
-    names = {"runs.csv", "times.csv", "missing.csv", "tests.csv", "table.md", "table.html", "plot.png", "plot.svg"}
+    names = {
+        "runs.csv",
+        "times.csv",
+        "missing.csv",
+        "unseen.csv",
+        "tests.csv",
+        "table.md",
+        "table.html",
+        "plot.png",
+        "plot.svg",
+    }
     assert {file.name for file in folder.iterdir()} == names
     lines = read_runs(folder / "runs.csv")
     assert [(line.row, line.seed) for line in lines] == [
@@ -125,13 +141,18 @@ def test_killed_ten_times_and_restarted_it_writes_the_same_runs(
 
 
 def test_a_run_that_fails_stops_no_other_and_the_table_says_why(data: dict[str, Any], tmp_path: Path) -> None:
-    rows = [{**ROWS[1], "paper": {}, "keys": {"language_model": "/nowhere"}}, {**ROWS[2], "paper": {}}]
+    rows = [
+        {**ROWS[1], "paper": {}, "keys": {"language_model": "/nowhere"}},
+        {"name": "hvpnet", "title": "HVPNeT", "keys": {"model.name": "hvpnet"}},
+        {**ROWS[2], "paper": {}},
+    ]
     settings = asked(tmp_path / "out", data, seeds=(0,), rows_of=rows)
     done = reproduce(settings)
-    assert [(line.row, line.seed) for line in done.missing] == [("dgf-pt", "0")]
-    assert "no such folder" in done.missing[0].reason
+    assert [(line.row, line.seed) for line in done.missing] == [("dgf-pt", "0"), ("hvpnet", "0")]
     table = (tmp_path / "out" / "tiny" / "table.md").read_text()
     assert "Missing: dgf-pt, seed 0: /nowhere: there is no such folder" in table and "| MTB | 1 |" in table
+    told = r"seed 0: \S+: has no pyramids of ResNet-50\. Extract them, .*`dgf extract-features DATA .* --pyramid"
+    assert re.search(f"Missing: hvpnet, {told}", table), table
 
 
 def test_a_split_that_has_changed_is_evaluated_again_without_training(tmp_path: Path) -> None:
@@ -145,6 +166,44 @@ def test_a_split_that_has_changed_is_evaluated_again_without_training(tmp_path: 
     reproduce(settings)
     assert stamps(tmp_path / "out") == before[0] and evaluations(tmp_path / "out") != before[1]
     assert {line.rows for line in read_runs(tmp_path / "out" / "tiny" / "runs.csv")} == {4}
+
+
+def test_relations_that_a_share_of_the_rows_has_none_of_are_named(data: dict[str, Any], tmp_path: Path) -> None:
+    varies = {"data.train_share": [0.01, 0.1, 1.0]}
+    done = reproduce(asked(tmp_path, data, seeds=(0,), rows_of=[{**ROWS[2], "paper": {}}], varies=varies, look="lines"))
+    [line] = done.missing
+    assert (line.varied, line.reason) == (
+        "data.train_share=0.01",
+        "data.train_share=0.01: of 12 training rows, that is none",
+    )
+    [kept] = draw_rows(
+        read_dataset(Path(data["path"])).splits["train"],
+        resolve_config("paper", None, ["data.train_share=0.1", "seed=0"]),
+    )
+    unseen = ", ".join(name for name in RELATIONS if name != kept.relation)
+    table = (tmp_path / "tiny" / "table.md").read_text()
+    assert table.count("Trained without") == 1
+    assert f"- Trained without a row of {unseen}: mtb with data.train_share=0.1, seed 0\n" in table
+
+
+def test_what_a_kill_leaves_is_said_and_the_next_call_ends_it(
+    undisturbed: Path, data: dict[str, Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(undisturbed, out)
+    trained, begun = (line.digest for line in read_runs(out / "tiny" / "runs.csv") if line.row == "mtb")
+    (out / "runs" / trained / "eval-test" / "inputs.json").unlink()  # killed between training and evaluation
+    for name in ("model.json", "model.safetensors"):  # in training
+        (out / "runs" / begun / name).unlink()
+    assert [line.split()[-1] for line in plan_lines(asked(out, data, rows=("mtb",)))[:2]] == ["evaluated", "continued"]
+    done = reproduce(asked(out, data, rows=("dgf-pt",)))
+    assert done.missing == (), "of those that were asked for"
+    table = (out / "tiny" / "table.md").read_text()
+    assert "- Missing: mtb, seed 0: trained, and not evaluated on what is there now\n" in table
+    assert "- Missing: mtb, seed 1: training was interrupted\n" in table
+    reproduce(asked(out, data))
+    for name in ("runs.csv", "missing.csv"):
+        assert (out / "tiny" / name).read_bytes() == (undisturbed / "tiny" / name).read_bytes()
 
 
 def test_photos_of_a_share_are_shown_in_training_and_in_the_test(data: dict[str, Any], tmp_path: Path) -> None:

@@ -13,13 +13,12 @@ from dgf.workflows.reproduce.outcome.records import (
     RunLine,
     TestLine,
     TimeLine,
-    line_of_rule,
-    line_of_run,
+    UnseenLine,
     read_runs,
-    time_of_run,
     write_flat_lines,
     write_runs,
 )
+from dgf.workflows.reproduce.outcome.run_lines import line_of_rule, line_of_run, time_of_run, unseen_by_run
 from dgf.workflows.reproduce.outcome.tables import make_tables
 
 __all__ = [
@@ -29,6 +28,7 @@ __all__ = [
     "RunLine",
     "TestLine",
     "TimeLine",
+    "UnseenLine",
     "case_lines",
     "choose_case",
     "compare_with_best",
@@ -38,6 +38,7 @@ __all__ = [
     "read_answers",
     "read_runs",
     "time_of_run",
+    "unseen_by_run",
     "write_flat_lines",
     "write_runs",
 ]

@@ -6,7 +6,6 @@ however often, and wherever, the work was interrupted; times are in `times.csv`.
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -14,9 +13,6 @@ from typing import Any, TypeVar
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_atomic
-from dgf.workflows.reproduce.evaluated import evaluation_folder
-from dgf.workflows.reproduce.plan import RowRun
-from dgf.workflows.reproduce.rules import RuleAnswers
 from dgf.workflows.scoring import FIGURES
 
 VERSIONS = ("dgf", "torch", "transformers")
@@ -77,6 +73,16 @@ class MissingLine:
 
 
 @dataclass(frozen=True, slots=True)
+class UnseenLine:
+    """Relations that a run was trained without a row of, though the training split has some; a line of `unseen.csv`."""
+
+    row: str
+    varied: str
+    seed: str
+    relations: str
+
+
+@dataclass(frozen=True, slots=True)
 class TestLine:
     """A row's mean micro F1 less that of the best row, in [-1, 1], and the paired test; a line of `tests.csv`."""
 
@@ -106,51 +112,7 @@ class CaseLine:
     runs: str
 
 
-FlatLine = TypeVar("FlatLine", TimeLine, MissingLine, TestLine, CaseLine)
-
-
-def line_of_run(run: RowRun, folder: Path) -> RunLine | None:
-    """Read the line of an evaluated run; None where no test row has a relation."""
-    report = json.loads((evaluation_folder(folder) / "report.json").read_text(encoding="utf-8"))
-    text = (folder / "environment.txt").read_text(encoding="utf-8")
-    versions = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
-    scores = report["scores"]
-    if scores is None:
-        return None
-    return RunLine(
-        row=run.row,
-        varied=run.varied,
-        seed=str(run.seed),
-        digest=run.digest,
-        oracle=report["oracle"],
-        protocol=report["protocol"],
-        versions={name: versions.get(name, "") for name in VERSIONS},
-        rows=report["rows"],
-        figures={name: scores[name] for name in FIGURES},
-        bands={band["training_rows"]: band["f1"] for band in scores["by_training_rows"] if band["support"]},
-    )
-
-
-def line_of_rule(row: str, varied: str, found: RuleAnswers) -> RunLine:
-    """The line of a rule."""
-    return RunLine(
-        row=row,
-        varied=varied,
-        seed="",
-        digest="",
-        oracle=found.oracle,
-        protocol=found.protocol,
-        versions=dict.fromkeys(VERSIONS, ""),
-        rows=found.scores.rows,
-        figures={name: float(getattr(found.scores, name)) for name in FIGURES},
-        bands={band.training_rows: band.f1 for band in found.scores.by_training_rows if band.support},
-    )
-
-
-def time_of_run(run: RowRun, folder: Path) -> TimeLine:
-    """Read what the training of a finished run took."""
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    return TimeLine(run.row, run.varied, str(run.seed), run.digest, str(summary["seconds"]))
+FlatLine = TypeVar("FlatLine", TimeLine, MissingLine, UnseenLine, TestLine, CaseLine)
 
 
 def write_runs(file: Path, lines: Sequence[RunLine]) -> None:

@@ -63,13 +63,16 @@ def spread_of(shares: Sequence[float]) -> Spread:
 
 
 def summarize_runs(experiment: Experiment, lines: Sequence[RunLine]) -> list[Summary]:
-    """Put the lines of each row together, in the order of the experiment; lines of other rows drop out."""
+    """Put the lines of each row together; lines of other rows drop out.
+
+    Rows and what varies stand in the order of the experiment, whatever is missing.
+    """
     groups: dict[tuple[str, str], list[RunLine]] = defaultdict(list)
     for line in lines:
         groups[line.row, line.varied].append(line)
     return [
         Summary(row, varied, tuple(groups[row.name, varied]))
         for row in experiment.rows
-        for varied in dict.fromkeys(line.varied for line in lines)
+        for varied in dict.fromkeys([*experiment.points, *(line.varied for line in lines)])
         if (row.name, varied) in groups
     ]

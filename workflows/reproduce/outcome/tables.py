@@ -1,14 +1,22 @@
 """The table of an experiment as Markdown and HTML, made of `runs.csv` and the files beside it alone."""
 
 import base64
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dgf.pipeline.files import write_atomic
 from dgf.workflows.reproduce.experiments import NOT_PRINTED, Experiment, PaperFigure
 from dgf.workflows.reproduce.outcome.plots import bands_of, draw_plots
-from dgf.workflows.reproduce.outcome.records import CaseLine, MissingLine, TestLine, read_flat_lines, read_runs
+from dgf.workflows.reproduce.outcome.records import (
+    CaseLine,
+    MissingLine,
+    TestLine,
+    UnseenLine,
+    read_flat_lines,
+    read_runs,
+)
 from dgf.workflows.reproduce.outcome.summaries import Summary, summarize_runs
 from dgf.workflows.scoring import COMPARED_BY, FIGURES
 from dgf.workflows.scoring.report import check_page_place, render_page
@@ -86,7 +94,18 @@ def _show(folder: Path, experiment: Experiment, summaries: Sequence[Summary]) ->
         if found is not None and not found.possible:
             notes.append(f"{summary.row.title}, no confusion matrix has the paper's: {'; '.join(found.reasons)}.")
     notes += [f"Missing: {' '.join(filter(None, (m.row, m.varied)))}, seed {m.seed}: {m.reason}" for m in missing]
+    notes += _unseen_notes(read_flat_lines(folder / "unseen.csv", UnseenLine))
     return Shown(tuple(tables), tuple(notes))
+
+
+def _unseen_notes(lines: Sequence[UnseenLine]) -> Iterator[str]:
+    """Name the relations that runs never saw, of all rows that drew alike together."""
+    rows: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for line in lines:
+        rows[line.varied, line.seed, line.relations].append(line.row)
+    for (varied, seed, relations), names in rows.items():
+        run = ", ".join(filter(None, (varied, f"seed {seed}")))
+        yield f"Trained without a row of {relations}: {', '.join(names)} with {run}"
 
 
 def _figures_table(
