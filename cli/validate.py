@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dgf.cli.options import echo_json, examples, options_of
-from dgf.workflows.settings import ValidateSettings
+from dgf.workflows.validation.settings import ValidateSettings
 
 if TYPE_CHECKING:
-    from dgf.workflows.validate import Validation
+    from dgf.workflows.validation.run import Validation
 
 
 _SHOWN_PHOTOS = 20
@@ -33,8 +33,11 @@ _LABELS = {
     epilog=examples(
         "dgf validate data/mnre",
         "dgf validate posts.jsonl --photos pixels",
+        "dgf validate posts.csv --layout table",
         "dgf validate data/mnre --json > facts.json",
         "dgf validate posts.jsonl --fix repaired/posts.jsonl",
+        note="Columns of CSV and TSV: id, split, text, tokens, image, relation, head (its words), head_start,\n"
+        "head_end, head_type, tail, tail_start, tail_end, tail_type; docs/data-sets.md shows every layout.",
     )
 )
 @options_of(ValidateSettings)
@@ -48,7 +51,7 @@ def validate_command(ctx: click.Context, /, as_json: bool, **given: Any) -> None
     from tqdm import tqdm
 
     from dgf.pipeline.errors import UserError
-    from dgf.workflows.validate import validate
+    from dgf.workflows.validation.run import validate
 
     try:
         with tqdm(desc="photos", unit=" photos", file=sys.stderr, mininterval=0.5, leave=False) as bar:
@@ -67,8 +70,8 @@ def validate_command(ctx: click.Context, /, as_json: bool, **given: Any) -> None
 
 def validation_table(found: "Validation") -> str:
     """Format what the terminal shows: counts by split, every fault by kind, and the first photos that are missing."""
-    parts = (_count_lines, _label_lines, _photo_lines, _warning_lines, _fault_lines, _repair_lines)
-    return "\n".join([f"{found.data}", "", *(line for part in parts for line in part(found))])
+    parts = (_count_lines, _label_lines, _note_lines, _photo_lines, _warning_lines, _fault_lines, _repair_lines)
+    return "\n".join([f"{found.data} (layout {found.layout})", "", *(line for part in parts for line in part(found))])
 
 
 def _count_lines(found: "Validation") -> Iterator[str]:
@@ -91,6 +94,10 @@ def _label_lines(found: "Validation") -> Iterator[str]:
             f"the relation {found.negative!r} means that there is none" if found.negative else "every relation counts"
         )
         yield f"{means}; relations are those of {found.relations_file or 'the rows'}"
+
+
+def _note_lines(found: "Validation") -> Iterator[str]:
+    yield from (f"note: {note}" for note in found.notes)
 
 
 def _photo_lines(found: "Validation") -> Iterator[str]:

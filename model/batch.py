@@ -36,6 +36,8 @@ class Batch:
         caption_mask: (B,) bool.
         alignment: (B, L, K) how alike each token's word and each object stand in the graphs of sentence and photo,
             zeros for special tokens, markers and rows without a photo; for models whose `Reads.alignment` asks.
+        mention_objects: (B, 2) int64, which of the objects head and tail are, -1 for one that is words; for models
+            whose `Reads.boxes` asks. The words of such a mention only hold its place.
         given_types: (B, 2) int64 type of head and tail for `entity_types` file and gold; -1 is unknown.
         relations: (B,) int64 targets, -1 is unknown. Only the objective and the metrics read them.
         type_targets: (B, 2) int64 targets of the type heads, -1 is unknown. Only the objective reads them.
@@ -63,6 +65,7 @@ class Batch:
     caption_token_mask: Tensor | None = None
     caption_mask: Tensor | None = None
     alignment: Tensor | None = None
+    mention_objects: Tensor | None = None
     given_types: Tensor | None = None
     relations: Tensor | None = None
     type_targets: Tensor | None = None

@@ -66,6 +66,7 @@ class Reads:
         alignment: How it reads the structural weights of tokens and objects, which stands beside its figures; None
             where it reads none.
         word_vectors: Whether it reads nothing of the language model but its word vectors, so that these alone do.
+        boxes: Whether it reads a mention that is an object of the photo, not words.
     """
 
     objects: bool = False
@@ -75,6 +76,7 @@ class Reads:
     entity_types: EntityTypes = "none"
     alignment: Literal["transposed", "as-published"] | None = None
     word_vectors: bool = False
+    boxes: bool = False
 
 
 class RelationConfig(Protocol):

@@ -5,13 +5,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+def in_spans(spans: Tensor, length: int) -> Tensor:
+    """Say which of L positions are in each span: (B, 2, 2) [start, end) -> (B, 2, L) bool."""
+    position = spans.new_ones(length).cumsum(0) - 1  # (L,)
+    return (position >= spans[..., :1]) & (position < spans[..., 1:])
+
+
 def span_mean(values: Tensor, spans: Tensor, counted: Tensor | None = None) -> Tensor:
     """Average over each span: (B, L, N) and (B, 2, 2) [start, end) -> (B, 2, N).
 
     Where `counted`, (B, L) bool, is given, over the span's positions in it.
     """
-    position = spans.new_ones(values.shape[1]).cumsum(0) - 1  # (L,)
-    inside = (position >= spans[..., :1]) & (position < spans[..., 1:])  # (B, 2, L)
+    inside = in_spans(spans, values.shape[1])
     if counted is not None:
         inside = inside & counted.unsqueeze(1)
     weight = inside.to(values.dtype)

@@ -46,12 +46,13 @@ class Fault:
 class FaultLog:
     """Collects the faults of one or more files of a source, to be raised together or carried along.
 
-    `warnings` are of rows that are read and may not mean what they say.
+    `warnings` are of rows that are read and may not mean what they say; `notes` say what was read as what.
     """
 
     source: Path
     faults: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def add(self, file: Path, line: int | None, message: str, kind: str = "row") -> None:
         """Record one fault."""

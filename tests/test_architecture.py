@@ -28,6 +28,7 @@ LIGHT = (
     "dgf.workflows.settings",
     "dgf.workflows.audit.settings",
     "dgf.workflows.reproduce.settings",
+    "dgf.workflows.validation.settings",
 )
 """What the command line may import before a command runs, beside the standard library."""
 

@@ -12,7 +12,6 @@ __all__ = [
     "environment",
     "evaluate",
     "extract",
-    "fix_posts",
     "inspect_shards",
     "predict",
     "reproduce",
@@ -21,5 +20,5 @@ __all__ = [
     "sweep",
     "train",
     "training",
-    "validate",
+    "validation",
 ]

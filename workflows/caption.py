@@ -59,7 +59,9 @@ class CaptionSummary:
 def caption_photos(settings: CaptionSettings) -> CaptionSummary:
     """Do what `dgf caption` was asked; see `caption`."""
     spec, workers = _captioner_spec(settings), choose_workers(settings)
-    dataset = read_dataset(settings.data, on_error="skip", span_unit=settings.span_unit, with_relations=False)
+    dataset = read_dataset(
+        settings.data, on_error="skip", span_unit=settings.span_unit, with_relations=False, layout=settings.layout
+    )
     return caption(
         dataset,
         settings.features,

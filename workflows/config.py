@@ -14,6 +14,7 @@ from dgf.model.config import Number, OrNone, RelationConfig, Whole, check_values
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.text_files import read_whole
 from dgf.pipeline.yaml_values import dump_yaml, load_yaml
+from dgf.workflows.settings import PostLayout
 
 
 def _paths(value: object) -> object:
@@ -46,6 +47,7 @@ class DataConfig:
         max_length: Most tokens of a sentence (Table 3: 128).
         max_caption: Most tokens of a caption that are read; Oscar writes at most twenty word pieces.
         span_unit: What spans into a text count where they do not say.
+        layout: How the posts lie on the disk; null tells it by the files.
         negative_label: The relation that means "no relation", which figures leave out; null finds it by its name
             (None, NA, no_relation, ...), "" says that every relation counts.
         image_share: Share of the photos of each split that is kept, drawn by the seed (Figure 3): exactly so many,
@@ -65,6 +67,7 @@ class DataConfig:
     missing_images: Literal["error", "skip", "text-only"] = "error"
     on_error: Literal["stop", "skip"] = "stop"
     span_unit: Literal["characters", "utf16"] = "characters"
+    layout: PostLayout = None
     negative_label: str | None = None
     max_length: Annotated[Whole, Field(ge=8, le=1024)] = 128
     max_caption: Annotated[Whole, Field(ge=1, le=1024)] = 32

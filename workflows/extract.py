@@ -73,7 +73,7 @@ def extract_photos(settings: ExtractSettings) -> ExtractSummary:
     spec = FeatureSpec(detector, vgg, settings.top_k, settings.damaged, resnet)
     workers = choose_workers(settings)
     return extract(
-        read_dataset(settings.data, on_error=settings.on_error, span_unit=settings.span_unit),
+        read_dataset(settings.data, on_error=settings.on_error, span_unit=settings.span_unit, layout=settings.layout),
         spec,
         settings.out,
         workers,

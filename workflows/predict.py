@@ -51,7 +51,11 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
     _check_places(settings)
     device = choose_device(settings.device)
     dataset = read_dataset(
-        settings.posts, on_error=settings.on_error, span_unit=settings.span_unit, with_relations=False
+        settings.posts,
+        on_error=settings.on_error,
+        span_unit=settings.span_unit,
+        with_relations=False,
+        layout=settings.layout,
     )
     facts = folder.read_data()
     with _work_folder(settings.work) as work:
@@ -197,6 +201,7 @@ def _for_posts(
         types=None,
         graphs=None if features is None else _find_graphs(settings, config),
         span_unit=settings.span_unit,
+        layout=settings.layout,
         missing_images=settings.missing_images,
         on_error=settings.on_error,
         image_share=1.0,

@@ -71,6 +71,10 @@ SpansIn = Annotated[
     Literal["characters", "utf16"],
     Doc("What spans into a text count: characters, or UTF-16 units as JavaScript and Java do."),
 ]
+PostLayout = Annotated[
+    Literal["mnre-1", "mnre", "jsonl", "umre", "more", "conll", "jmere", "m2re", "table", "datasets"] | None,
+    Doc("How the posts lie on the disk; docs/data-sets.md shows each.  [default: told by the files]"),
+]
 Types = Annotated[Path | None, Doc("JSONL of entity types by post id.")]
 Graphs = Annotated[Path | None, Doc("Scene graphs of the photos, for models that read them.  [default: from boxes]")]
 FeaturePath = Annotated[Path | None, Doc("Feature shards; none trains without them.")]
@@ -148,6 +152,7 @@ class ExtractSettings:
     on_error: BadRows = "stop"
     missing_images: MissingImages = "error"
     span_unit: SpansIn = "characters"
+    layout: PostLayout = None
     damaged: Annotated[
         Literal["fail", "use"],
         Doc("JPEG and PNG whose pixel data is damaged: record them as failed, or use what the decoder makes of them."),
@@ -176,6 +181,7 @@ class CaptionSettings:
     model: Annotated[Path | None, Doc("Folder of the model for --backend hf.")] = None
     length: Annotated[int, Ge(3), Doc("Longest caption in word pieces, with start and end.")] = 20
     span_unit: SpansIn = "characters"
+    layout: PostLayout = None
     precision: Annotated[
         Literal["float32", "bfloat16"],
         Doc("bfloat16 is faster on a GPU; `dgf bench caption` says what share of the words it changes."),
@@ -203,28 +209,6 @@ class InspectSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ValidateSettings:
-    """What `dgf validate` can be asked."""
-
-    data: Annotated[Path, Positional("DATA")]
-    on_error: Annotated[
-        Literal["stop", "skip"],
-        Doc("Whether bad rows are an error (exit 1) or left out (exit 3); all of them are listed either way."),
-    ] = "stop"
-    relations: Annotated[Path | None, Doc("JSON of relation name to id, if not beside DATA.")] = None
-    photos: Annotated[
-        Literal["exist", "header", "pixels"],
-        Doc("How far to look at photos: whether the file is there, its header, or every pixel."),
-    ] = "header"
-    span_unit: SpansIn = "characters"
-    fix: Annotated[
-        Path | None,
-        Placeholder("OUT"),
-        Doc("Write a repaired copy there: encodings, nulls, slashes, UTF-16 spans that the mention's text proves."),
-    ] = None
-
-
-@dataclass(frozen=True, slots=True)
 class TrainOptions:
     """What `dgf train` can be asked; None leaves the choice to the configuration."""
 
@@ -239,6 +223,7 @@ class TrainOptions:
     missing_images: TrainMissing = None
     on_error: TrainBadRows = None
     span_unit: TrainSpans = None
+    layout: PostLayout = None
     negative_label: Negative = None
     seeds: Annotated[
         str | None, Placeholder("0,1,2"), Doc("Train a run for each of these seeds, in OUT/seed-0 and so on.")
@@ -279,6 +264,7 @@ class TuneOptions:
     missing_images: TrainMissing = None
     on_error: TrainBadRows = None
     span_unit: TrainSpans = None
+    layout: PostLayout = None
     negative_label: Negative = None
     workers: RunWorkers = 0
     scheduler: Scheduler = None
@@ -309,6 +295,7 @@ class EvalOptions:
     missing_images: Annotated[Literal["error", "skip", "text-only"] | None, Doc("As for `dgf train`.")] = None
     on_error: Annotated[Literal["stop", "skip"] | None, Doc("As for `dgf train`.")] = None
     span_unit: Annotated[Literal["characters", "utf16"] | None, Doc("As for `dgf train`.")] = None
+    layout: PostLayout = None
     explain: Explain = False
     batch_size: RowsAtOnce = 64
     device: Device = "auto"
@@ -335,6 +322,7 @@ class PredictSettings:
     missing_images: MissingImages = "error"
     on_error: BadRows = "stop"
     span_unit: SpansIn = "characters"
+    layout: PostLayout = None
     workers: Workers = 0
     explain: Explain = False
     batch_size: RowsAtOnce = 64

@@ -126,7 +126,7 @@ class ModelConfig:
     def reads(self) -> Reads:
         """Everything of a post; its caption only for fusion (eq. 8)."""
         markers: Markers = "nested" if self.markers else "none"
-        return Reads(True, self.image_features, self.fusion, markers, self.entity_types)
+        return Reads(True, self.image_features, self.fusion, markers, self.entity_types, boxes=True)
 
 
 #: What a configuration means by a key that it was recorded without, since its version had no such key.

@@ -64,6 +64,27 @@ class VisualInput(nn.Module):
         return fed.reshape(len(fed), features.shape[1] * self.parts, -1)
 
 
+def place_objects(text: Tensor, at: Tensor, which: Tensor, objects: Tensor, there: Tensor) -> Tensor:
+    """Put the vector of an object of the photo in the place of the words that stand for it.
+
+    Args:
+        text: (B, L, N) embedded words.
+        at: (B, 2, L) bool, the words of head and tail, without their markers.
+        which: (B, 2) int64, which of the objects head and tail are; -1 for one that is words.
+        objects: (B, K, N).
+        there: (B, K) bool, which objects there are; one that is not there leaves the words.
+
+    Returns:
+        (B, L, N)
+    """
+    number = which.clamp(min=0)
+    chosen = objects.gather(1, number.unsqueeze(2).expand(-1, -1, objects.shape[2]))  # (B, 2, N)
+    at = at & ((which >= 0) & there.gather(1, number)).unsqueeze(2)
+    for mention in range(2):
+        text = torch.where(at[:, mention].unsqueeze(2), chosen[:, mention].unsqueeze(1), text)
+    return text
+
+
 def word_vectors(language_model: LanguageModel, ids: tuple[int, ...], scale: float) -> Tensor:
     """Return (len(ids), N) the embeddings of the words, or random vectors of their scale where an id is -1."""
     table = language_model.embeddings.detach()

@@ -12,12 +12,12 @@ from dgf.model.dgf_pt.config import ModelConfig
 from dgf.model.dgf_pt.decoder import Branch, GenerativeDecoder
 from dgf.model.dgf_pt.encoder import EncodedStages, Part, encode
 from dgf.model.dgf_pt.fusion import DualGatedFusion, Gates
-from dgf.model.dgf_pt.inputs import Prefix, Relevance, TextInput, VisualInput
+from dgf.model.dgf_pt.inputs import Prefix, Relevance, TextInput, VisualInput, place_objects
 from dgf.model.dgf_pt.objective import DGFOutput, joint_objective
 from dgf.model.errors import ModelError
 from dgf.model.labels import LabelSpace
 from dgf.model.language_models import LanguageModel
-from dgf.model.pooling import masked_mean, normalized, span_mean
+from dgf.model.pooling import in_spans, masked_mean, normalized, span_mean
 
 
 class DGF(nn.Module):
@@ -171,6 +171,10 @@ class DGF(nn.Module):
             parts["image"] = Part("image", blocks, there.expand(-1, blocks.shape[1]))
         everywhere = torch.ones(rows, dtype=torch.bool, device=text.device)
         words = batch.tokens < self.backbone.vocab_size  # markers, alike in every row, would drown the mention
+        if batch.mention_objects is not None and "objects" in parts:
+            at, seen = in_spans(batch.spans, text.shape[1]) & words.unsqueeze(1), parts["objects"]
+            text = place_objects(text, at, batch.mention_objects, seen.inputs, seen.valid)
+            parts["text"] = Part("text", text, batch.token_mask)
         entities = span_mean(text, batch.spans, words)  # (B, 2, N), T[e1] and T[e2]
         prefixes: list[tuple[Any, Part]] = []
         if self.object_prefix is not None:

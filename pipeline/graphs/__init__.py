@@ -1,7 +1,7 @@
 """Scene graphs: read from files that users have, or made of the boxes of detected objects."""
 
 from dgf.pipeline.graphs.base import Edge, Edges, SceneGraph
-from dgf.pipeline.graphs.edges import match_objects, near_objects
+from dgf.pipeline.graphs.edges import match_objects, near_objects, overlap_of_boxes
 from dgf.pipeline.graphs.reader import GraphFile, digest_of_graphs, read_graphs
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "digest_of_graphs",
     "match_objects",
     "near_objects",
+    "overlap_of_boxes",
     "read_graphs",
 ]

@@ -27,7 +27,7 @@ def match_objects(graph: SceneGraph, boxes: Boxes, size: tuple[int, int]) -> Edg
     """
     if not len(boxes) or not len(graph.relations):
         return ()
-    overlap = _overlap(_in_pixels(graph, size), np.asarray(boxes, np.float64))  # (graph's boxes, n)
+    overlap = overlap_of_boxes(_in_pixels(graph, size), np.asarray(boxes, np.float64))  # (graph's boxes, n)
     objects = np.where(overlap.max(1) >= SAME, overlap.argmax(1), -1)
     return _as_edges(objects[graph.relations])
 
@@ -64,7 +64,7 @@ def _in_pixels(graph: SceneGraph, size: tuple[int, int]) -> NDArray[np.float64]:
     return in_pixels
 
 
-def _overlap(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+def overlap_of_boxes(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
     """Intersection over union of each box with each, (n, 4) and (m, 4) -> (n, m); of boxes without an area, 0."""
     sides = np.minimum(left[:, None, 2:], right[:, 2:]) - np.maximum(left[:, None, :2], right[:, :2])
     shared = np.prod(np.maximum(sides, 0), axis=2)

@@ -1,28 +1,35 @@
 """Posts: read from any layout, checked, one value per row."""
 
 from dgf.pipeline.faults import Fault, OnError
-from dgf.pipeline.posts.base import Dataset, Mention, Post
-from dgf.pipeline.posts.dataset import UNREADABLE, collect_dataset, find_files, find_photo_folder, read_dataset
+from dgf.pipeline.posts.base import OBJECT, Dataset, Mention, PhotoBox, Post
+from dgf.pipeline.posts.dataset import collect_dataset, find_photo_folder, read_dataset
 from dgf.pipeline.posts.fields import plain_path, show_pair
-from dgf.pipeline.posts.jsonl import split_name
-from dgf.pipeline.posts.mnre import IMAGE_FOLDER, parse_row
+from dgf.pipeline.posts.layouts import COLUMNS, IMAGE_FOLDER, LAYOUTS, find_dataset, parse_row, split_name
 from dgf.pipeline.posts.relations import NONE
 from dgf.pipeline.posts.spans import SpanUnit, as_utf16
+from dgf.pipeline.posts.stream import UNREADABLE, PostStream, ReadOptions, in_order
 
 __all__ = [
+    "COLUMNS",
     "IMAGE_FOLDER",
+    "LAYOUTS",
     "NONE",
+    "OBJECT",
     "UNREADABLE",
     "Dataset",
     "Fault",
     "Mention",
     "OnError",
+    "PhotoBox",
     "Post",
+    "PostStream",
+    "ReadOptions",
     "SpanUnit",
     "as_utf16",
     "collect_dataset",
-    "find_files",
+    "find_dataset",
     "find_photo_folder",
+    "in_order",
     "parse_row",
     "plain_path",
     "read_dataset",

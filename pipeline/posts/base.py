@@ -7,22 +7,30 @@ from pathlib import Path
 
 from dgf.pipeline.faults import Fault
 
+OBJECT = "[object]"
+"""The word that stands for an object of the photo, at the end of the words of its post."""
+
+PhotoBox = tuple[float, float, float, float]
+"""Left, top, right, bottom, as shares of the photo's width and height."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mention:
     """An entity mention: `tokens[start:end]` of its post.
 
     Args:
-        text: The mention as written.
+        text: The mention as written; `OBJECT` for an object of the photo.
         start: First word.
         end: One past the last word.
         type: Entity type where the data set gives one apart from the relation.
+        box: Where in the photo the object is; None for a mention in the text.
     """
 
     text: str
     start: int
     end: int
     type: str | None = None
+    box: PhotoBox | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,7 @@ class Post:
         tokens: The words.
         head: First entity of the relation (it may follow the tail in the text).
         tail: Second entity.
-        image_ids: Ids under which its photo may be found, in the order to try them; empty where the post has no
+        image_ids: TakenIds under which its photo may be found, in the order to try them; empty where the post has no
             photo. An id is a POSIX path relative to `Dataset.image_root`.
         relation: The label, None where it is not known. The relation called "None" is the string "None".
     """
@@ -60,6 +68,8 @@ class Dataset:
         faults: Rows that were skipped (`on_error="skip"`).
         warnings: Rows that were read and may not mean what they say.
         relations_file: Where the relations are listed; None where they are those of the rows.
+        layout: By its name.
+        notes: What was read as what, where that is not plain: one line each.
     """
 
     root: Path
@@ -70,6 +80,8 @@ class Dataset:
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
     relations_file: Path | None = None
+    layout: str = "jsonl"
+    notes: tuple[str, ...] = ()
 
     @property
     def posts(self) -> tuple[Post, ...]:

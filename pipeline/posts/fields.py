@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from dgf.pipeline.faults import RowError, show_value
-from dgf.pipeline.posts.base import Mention
+from dgf.pipeline.posts.base import OBJECT, Mention, PhotoBox
 
 _ALIKE = 4
 """Two strings that differ in so few characters may look alike."""
@@ -32,6 +32,12 @@ def text_field(value: object, name: str) -> str:
 def optional_text_field(value: object, name: str) -> str | None:
     """Check a string as `text_field` does, unless it is None."""
     return None if value is None else text_field(value, name)
+
+
+def check_shown(mentions: Sequence[Mention], image_ids: Sequence[str]) -> None:
+    """Refuse an object of a photo that the row does not name."""
+    if not image_ids and any(mention.box is not None for mention in mentions):
+        raise RowError("a mention is a box in the photo, and the row names no photo", "box")
 
 
 def image_field(value: object, name: str) -> str | None:
@@ -120,8 +126,43 @@ def mention_of_words(
     return Mention(covered, *span, optional_text_field(mention.get("type"), f"{of} type"))
 
 
+def box_field(value: object, name: str) -> PhotoBox:
+    """Check a box: left, top, right and bottom as shares of the photo's width and height.
+
+    Raises:
+        RowError: It is not four numbers from 0 to 1, or has no area.
+    """
+    numbers = list(value) if isinstance(value, list | tuple) else []
+    if len(numbers) != 4 or not all(type(number) in (int, float) and 0 <= number <= 1 for number in numbers):
+        form = "[left, top, right, bottom], shares of the photo's width and height"
+        raise RowError(f"{name} must be {form}, not {show_value(value)}", "box")
+    left, top, right, bottom = map(float, numbers)
+    if left >= right or top >= bottom:
+        raise RowError(f"{name} has no area: {show_value(value)}", "box")
+    return left, top, right, bottom
+
+
+def add_objects(
+    tokens: tuple[str, ...], mentions: Sequence[Mention | PhotoBox]
+) -> tuple[tuple[str, ...], list[Mention]]:
+    """Give each box among the mentions a word at the end of the words, so that it stands in the sentence as others do.
+
+    Returns:
+        The words, and every mention.
+    """
+    found = []
+    for mention in mentions:
+        if not isinstance(mention, Mention):
+            tokens = (*tokens, OBJECT)
+            mention = Mention(OBJECT, len(tokens) - 1, len(tokens), box=mention)
+        found.append(mention)
+    return tokens, found
+
+
 def check_pair(head: Mention, tail: Mention) -> None:
-    """Refuse a post whose two mentions are the same words (overlap is allowed: MNRE has nested mentions)."""
+    """Refuse a post whose two mentions are the same words or box (overlap is allowed: MNRE has nested mentions)."""
+    if head.box is not None and head.box == tail.box:
+        raise RowError(f"head and tail are the same box {list(head.box)}", "box")
     if (head.start, head.end) == (tail.start, tail.end):
         raise RowError(f"head and tail are the same words [{head.start}, {head.end}): {show_value(head.text)}", "span")
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from annotated_types import Ge
 from typing_extensions import Doc
 
-from dgf.workflows.settings import BadRows, CaptionPaths, Device, Negative, Placeholder, Positional, SpansIn
+from dgf.workflows.settings import BadRows, CaptionPaths, Device, Negative, Placeholder, Positional, PostLayout, SpansIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class AuditOptions:
     negative_label: Negative = None
     on_error: BadRows = "stop"
     span_unit: SpansIn = "characters"
+    layout: PostLayout = None
     f1: Annotated[str | None, Placeholder("F1"), Doc("With --claims: the printed F1 too.")] = None
     rows: Annotated[int | None, Ge(1), Doc("With --claims: rows of the split.  [default: those of DATA, or 1614]")] = (
         None

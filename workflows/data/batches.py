@@ -77,6 +77,8 @@ class BatchMaker:
             features = self.store.gather(image_rows)
             if self.reads.objects:
                 seen |= {"objects": features.objects, "object_mask": features.object_mask}
+                if self.examples.mention_objects is not None:
+                    seen["mention_objects"] = torch.from_numpy(self.examples.mention_objects[rows])
             if self.reads.image is not None:
                 images = {"blocks": features.blocks, "fc7": features.fc7[:, None], "pyramid": features.pyramid}
                 seen["blocks"] = images[self.reads.image]

@@ -61,7 +61,13 @@ class Corpus:
 
 def read_configured(data: DataConfig) -> Dataset:
     """Read the data set that a configuration names, as it says."""
-    return read_dataset(Path(data.path), on_error=data.on_error, negative=data.negative_label, span_unit=data.span_unit)
+    return read_dataset(
+        Path(data.path),
+        on_error=data.on_error,
+        negative=data.negative_label,
+        span_unit=data.span_unit,
+        layout=data.layout,
+    )
 
 
 def open_corpus(config: TrainConfig, dataset: Dataset, device: torch.device) -> Corpus:

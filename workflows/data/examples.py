@@ -33,6 +33,8 @@ class Examples:
         type_targets: (n, 2) entity types to learn from, -1 unknown; from the relation's name or the type file.
         given_types: (n, 2) entity types the model is given, only for `entity_types` file and gold.
         caption_rows: (n,) row of the photo's caption in the table of captions, -1 for none; None without captions.
+        mention_objects: (n, 2) which of the photo's objects head and tail are, -1 for one that is words; None where
+            all are.
     """
 
     posts: tuple[Post, ...]
@@ -46,6 +48,7 @@ class Examples:
     type_targets: Ints
     given_types: Ints | None
     caption_rows: Ints | None = None
+    mention_objects: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.posts)
@@ -90,6 +93,7 @@ def make_examples(
     entity_types: EntityTypes,
     types: TypePairs,
     caption_rows: Ints | None = None,
+    mention_objects: Ints | None = None,
 ) -> Examples:
     """Make the arrays of a split from its posts and their (n,) `image_rows` and `caption_rows` of `place`.
 
@@ -114,6 +118,7 @@ def make_examples(
         type_targets=np.where(filed >= 0, filed, named),
         given_types={"file": filed, "gold": named}.get(entity_types),
         caption_rows=caption_rows,
+        mention_objects=mention_objects,
     )
 
 

@@ -43,5 +43,5 @@ def inputs_of(data: DataConfig, dataset: Dataset, splits: Sequence[str] = ("trai
 
 
 def _plain(post: Post) -> list[object]:
-    mentions = [[mention.text, mention.start, mention.end, mention.type] for mention in (post.head, post.tail)]
+    mentions = [[of.text, of.start, of.end, of.type, *(of.box or ())] for of in (post.head, post.tail)]
     return [post.id, post.tokens, mentions, post.image_ids, post.relation]

@@ -20,6 +20,7 @@ from dgf.workflows.data.draws import captions_of_others, draw_photos
 from dgf.workflows.data.encode import PostEncoder
 from dgf.workflows.data.examples import Ints, make_examples
 from dgf.workflows.data.graphs import align_photos
+from dgf.workflows.data.mention_objects import find_mention_objects
 from dgf.workflows.devices import autocast
 from dgf.workflows.settings import MissingImages
 
@@ -103,6 +104,12 @@ def prepare_splits(
     if not all(found.posts for found in placed.values()):
         raise UserError(f"{root}: no row is left once those without a photo are skipped")
 
+    # mentions that are objects of the photos
+    objects = {
+        name: find_mention_objects(found.posts, found.rows, corpus.store, config.model, root)
+        for name, found in placed.items()
+    }
+
     # what is left out or changed on purpose
     placed = {name: _as_drawn(found, corpus.store, config) for name, found in placed.items()}
 
@@ -111,7 +118,14 @@ def prepare_splits(
     encoder = PostEncoder(language_model.tokenizer, data.max_length, base, reads.markers)
     examples = {
         name: make_examples(
-            found.posts, found.rows, encoder, model.labels, reads.entity_types, corpus.types, found.caption_rows
+            found.posts,
+            found.rows,
+            encoder,
+            model.labels,
+            reads.entity_types,
+            corpus.types,
+            found.caption_rows,
+            objects[name],
         )
         for name, found in placed.items()
     }

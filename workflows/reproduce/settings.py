@@ -14,6 +14,7 @@ from dgf.workflows.settings import (
     Negative,
     Placeholder,
     Positional,
+    PostLayout,
     RunWorkers,
     Scheduler,
     TrainBadRows,
@@ -49,6 +50,7 @@ class ReproduceOptions:
     missing_images: TrainMissing = None
     on_error: TrainBadRows = None
     span_unit: TrainSpans = None
+    layout: PostLayout = None
     negative_label: Negative = None
     workers: RunWorkers = 0
     scheduler: Scheduler = None

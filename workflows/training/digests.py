@@ -38,7 +38,7 @@ def digests_of(
         given = np.zeros(0, np.int64) if examples.given_types is None else examples.given_types
         parts = {
             "sentences": (examples.tokens, examples.offsets, examples.sentences),
-            "mentions": (examples.spans,),
+            "mentions": (examples.spans, *(() if examples.mention_objects is None else (examples.mention_objects,))),
             "relations": (examples.relations,),
             "entity types": (examples.type_targets, given),
             "photos": photos,

@@ -79,6 +79,49 @@ def mnre() -> list[Files]:
     ]
 
 
+def keyed() -> list[Files]:
+    """The other data sets with MNRE's keys."""
+    words = _WORDS[0]
+    head, tail = {"name": words[0], "pos": [0, 1]}, {"name": words[2], "pos": [2, 3]}
+    row = {"token": words, "h": head, "t": tail, "img_id": "1.png", "relation": "None"}
+    boxed = {**row, "t": {"name": "[OBJ0]", "box": [0.5, 0.5, 0.2, 0.4]}}
+    both = {**boxed, "h": {"name": "[OBJ1]", "pos": [0.3, 0.3, 0.2, 0.2]}, "t": {"name": ["7"], "pos": [3, 4]}}
+    label = {"beg_ent": {**head, "tags": "per"}, "sec_ent": {**tail, "tags": "org"}, "relation": "peer"}
+    sentence = {"token": words, "img_id": "1.png", "label_list": [[label], [label]]}
+    several = {**row, "relation": ["None", "/per/per/peer"]}
+    return [
+        {"data/mnre_org_train.txt": f"{row}\n{ {**row, 'img_id': 7} }\n".encode()},
+        {"data/txt/ours_train.txt": f"{ {**row, 'img_id': 7} }\n{row}\n".encode()},
+        {"data/train.json": json.dumps([sentence, sentence]).encode()},
+        {"data/txt/valid.txt": f"{boxed}\n{boxed}\n".encode()},
+        {"data/val_set.json": f"{boxed}\n{both}\n".encode(), "data/rel2id.json": ids_of_relations()},
+        {"data/test.json": json.dumps([several, row], indent=1).encode()},
+    ]
+
+
+def tagged() -> list[Files]:
+    """CoNLL of Twitter-15 and Twitter-17."""
+    post = "IMGID:62654\nAlice\tB-PER\njoins\tO\nClub\tB-ORG\n7\tI-ORG\nŻółć\tB-OTHER\n"
+    text = f"{post}\n{post}".encode()
+    return [
+        {"data/valid.txt": text, "data/test.txt": text.replace(b"\t", b" ")},
+        {"tweets.txt": text.decode().encode("utf-16")},
+        {"data/train.txt.gz": gzip.compress(text, 1, mtime=0)},
+    ]
+
+
+def tables() -> list[Files]:
+    """CSV and TSV."""
+    cells = 'a,"Alice, who ""joins""\nClub 7",Alice,Club 7,org,None,1.png,train\n'
+    words = f"id,text,head,tail,tail_type,relation,image,split\n{cells}"
+    spans = "tokens\thead_start\thead_end\ttail_start\ttail_end\nŻółć meets 🐎\t0\t1\t2\t3\n"
+    return [
+        {"posts.csv": words.encode()},
+        {"data/train.tsv": spans.encode(), "data/val.tsv": spans.replace("\n", "\r\n").encode()},
+        {"posts.tsv": spans.encode("utf-16")},
+    ]
+
+
 def captions() -> list[Files]:
     rows: list[dict[str, object]] = [
         {"image_id": f"train-{number}.png", "caption": f"a  picture of\ta żółć {number}"} for number in range(3)

@@ -22,6 +22,9 @@ def _photos(make: Callable[[], Sequence[Files]]) -> Target:
 TARGETS: Mapping[str, Target] = {
     "jsonl": Target(14, seeds.jsonl, files.posts),
     "mnre": Target(10, seeds.mnre, files.posts),
+    "keyed": Target(8, seeds.keyed, files.posts),
+    "tagged": Target(4, seeds.tagged, files.posts),
+    "table": Target(4, seeds.tables, files.posts),
     "array": Target(2, seeds.post_arrays, files.posts),
     "validate": Target(6, files.posts_with_photos, files.validate, mutable=files.no_photo),
     "captions": Target(4, seeds.captions, files.captions),

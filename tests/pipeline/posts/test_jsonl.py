@@ -67,15 +67,15 @@ def test_white_space_at_the_ends_of_a_span_is_no_part_of_it(tmp_path: Path) -> N
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), st.data())
 def test_spans_in_any_text_cover_what_they_say(text: str, data: st.DataObject) -> None:
     from dgf.pipeline.faults import RowError
-    from dgf.pipeline.posts.jsonl import _over_text
+    from dgf.pipeline.posts.layouts.jsonl import _over_text
 
     spans = [sorted(data.draw(st.lists(st.integers(0, len(text)), min_size=2, max_size=2))) for _ in range(2)]
     try:
-        tokens, *mentions = _over_text(text, {"head": {"span": spans[0]}, "tail": {"span": spans[1]}}, "characters")
+        tokens, found = _over_text(text, {"head": {"span": spans[0]}, "tail": {"span": spans[1]}}, "characters")
     except RowError:
         return
     assert "".join(tokens) == "".join(text.split())
-    for (start, end), mention in zip(spans, mentions, strict=True):
+    for (start, end), mention in zip(spans, found.values(), strict=True):
         assert mention.text == text[start:end].strip()
         assert "".join(tokens[mention.start : mention.end]) == "".join(mention.text.split())
 

@@ -36,6 +36,7 @@ class AuditSettings:
         negative_label: The relation that means that there is none; None finds it by its name.
         on_error: What to do with a bad row.
         span_unit: What spans into a text count where they do not say.
+        layout: Of the data set; None tells it by its files.
         seed: Of exchanges and halves.
     """
 
@@ -49,6 +50,7 @@ class AuditSettings:
     negative_label: str | None = None
     on_error: Literal["stop", "skip"] = "stop"
     span_unit: Literal["characters", "utf16"] = "characters"
+    layout: str | None = None
     seed: int = 0
 
 
@@ -91,7 +93,7 @@ def _open(settings: AuditSettings) -> Corpus:
     files = [str(path.absolute()) for path in settings.captions if not path.is_dir()]
     types = None if settings.types in (None, LABELS) else str(Path(str(settings.types)).absolute())
     data = {"path": str(settings.data), "captions": files or None, "types": types}
-    how = {name: getattr(settings, name) for name in ("negative_label", "on_error", "span_unit")}
+    how = {name: getattr(settings, name) for name in ("negative_label", "on_error", "span_unit", "layout")}
     config = resolve_config(data={**data, **how, "missing_images": "text-only"})
     return open_corpus(config, read_configured(config.data), torch.device("cpu"))
 

@@ -10,19 +10,23 @@ are ignored. `span` is [start, end): in words where the post has tokens, in char
 it has text; `"unit"` beside it says otherwise: "words" points into the words of a text (split at white space), "utf16"
 counts as JavaScript and Java do, where a character such as an emoji counts twice. A text is split into words at white
 space and at both ends of each mention, so a mention may be part of a written word. `text` or `name` of a mention is a
-check: it must be what the span covers. `image` is a path relative to the folder of the file.
+check: it must be what the span covers. `image` is a path relative to the folder of the file. A mention may be an object
+of the photo instead: `"tail": {"box": [0.1, 0.2, 0.5, 0.9]}`, left, top, right and bottom as shares of its sides.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dgf.pipeline.faults import FaultLog, RowError, show_value
+from dgf.pipeline.faults import RowError, show_value
 from dgf.pipeline.lines import read_objects
-from dgf.pipeline.posts.base import Mention, Post
+from dgf.pipeline.posts.base import Mention, PhotoBox, Post
 from dgf.pipeline.posts.fields import (
+    add_objects,
+    box_field,
     check_name,
     check_pair,
+    check_shown,
     image_field,
     mapping_field,
     mention_of_words,
@@ -32,6 +36,8 @@ from dgf.pipeline.posts.fields import (
     text_field,
     token_field,
 )
+from dgf.pipeline.posts.layouts.base import DataLayout, ReadContext, split_files, split_name
+from dgf.pipeline.posts.layouts.peek import first_keys
 from dgf.pipeline.posts.spans import (
     SpanUnit,
     characters_of,
@@ -41,85 +47,86 @@ from dgf.pipeline.posts.spans import (
     split_words,
 )
 
-_FILE = re.compile(r"(?P<stem>.+)\.(jsonl|ndjson|json)(\.gz)?", re.IGNORECASE)
-_SPLIT_NAMES = {"dev": "val", "valid": "val", "validation": "val", "training": "train", "testing": "test"}
+_LINES = re.compile(r"(?P<split>.+)\.(jsonl|ndjson)(\.gz)?", re.IGNORECASE)
+_ARRAY = re.compile(r"(?P<split>.+)\.json(\.gz)?", re.IGNORECASE)
 
 
-def split_of_file(path: Path) -> str | None:
-    """The split that a file of posts is named for, such as val for `dev.jsonl.gz`; None for any other file."""
-    named = _FILE.fullmatch(path.name)
-    return None if named is None else split_name(named["stem"])
+def find_jsonl(path: Path) -> dict[str, Path]:
+    """Find the file of each split: files of lines, or where there are none `.json` ones; or the file itself."""
+    return split_files(path, _LINES) or split_files(path, _ARRAY)
 
 
-def split_name(name: str) -> str:
-    """The name that a split has here: val for dev, valid and validation, and known ones in small letters."""
-    small = name.casefold()
-    return _SPLIT_NAMES.get(small, small if small in ("train", "val", "test") else name)
+def read_jsonl(path: Path, default: str, reading: ReadContext) -> Iterator[tuple[str, Post]]:
+    """Read one file of posts; `default` is the split of rows that name none."""
+    for number, row in read_objects(path, reading.log, empty="holds no row"):
+        with reading.log.at(path, number):
+            yield post_of_object(path, number, row, default, reading)
 
 
-def read_jsonl(
-    path: Path,
-    default: str,
-    log: FaultLog,
-    relations: frozenset[str] | None,
-    ids: set[str],
-    *,
-    fixed_split: bool,
-    span_unit: SpanUnit = "characters",
-) -> dict[str, list[Post]]:
-    """Read one file of posts.
+def is_jsonl(path: Path) -> bool:
+    """Whether a file is not an array of another layout's rows."""
+    return _ARRAY.fullmatch(path.name) is None or not {"label_list", "h"} & first_keys(path)
 
-    Args:
-        path: The file.
-        default: The split of rows that name none.
-        log: Receives the faults, and a warning for each span that seems to count another unit.
-        relations: The relations a row may have, None for any.
-        ids: Ids that are taken; those read are added.
-        fixed_split: Whether every row must belong to the split the file is named for (one file per split).
-        span_unit: What spans into a text count where they do not say.
 
-    Returns:
-        Split -> posts, in file order.
+JSONL = DataLayout(
+    name="jsonl",
+    files="{train,val,test}.jsonl, or one .jsonl file",
+    find=find_jsonl,
+    claims=is_jsonl,
+    read=read_jsonl,
+)
+
+
+def post_of_object(
+    path: Path, number: int, row: Mapping[str, object], default: str, reading: ReadContext
+) -> tuple[str, Post]:
+    """Make split and post of a row, which is line `number` of its file.
+
+    Raises:
+        RowError: It cannot be used.
     """
-    splits: dict[str, list[Post]] = {default: []}
-    for number, row in read_objects(path, log, empty="holds no row"):
-        with log.at(path, number):
-            split = split_name(optional_text_field(row.get("split"), "split") or default)
-            if fixed_split and split != default:
-                raise RowError(f"split {show_value(row['split'])} in the file of the split {default}", "split")
-            post = _post_of_object(row, f"{split}:{number}", relations, span_unit)
-            if post.id in ids:
-                raise RowError(f"id {show_value(post.id)} is taken by an earlier row", "id")
-            for doubt in doubtful_spans(row, span_unit):
-                log.warn(path, number, doubt, "span")
-            ids.add(post.id)
-            splits.setdefault(split, []).append(post)
-    return {split: posts for split, posts in splits.items() if posts} or {default: []}
+    split = split_name(optional_text_field(row.get("split"), "split") or default)
+    if reading.one_split and split != default:
+        raise RowError(f"split {show_value(row['split'])} in the file of the split {default}", "split")
+    post = _post(row, f"{split}:{number}", reading.relations, reading.span_unit)
+    reading.take_id(post)
+    for doubt in doubtful_spans(row, reading.span_unit):
+        reading.log.warn(path, number, doubt, "span")
+    return split, post
 
 
-def _post_of_object(
-    row: Mapping[str, object], default_id: str, relations: frozenset[str] | None, span_unit: SpanUnit
-) -> Post:
+def _post(row: Mapping[str, object], default_id: str, relations: frozenset[str] | None, span_unit: SpanUnit) -> Post:
     text, words = row.get("text"), row.get("tokens")
     if (text is None) == (words is None):
         raise RowError("must have either text or tokens" + (", not both" if text is not None else ""), "missing key")
     mentions = {key: mapping_field(row.get(key), key) for key in ("head", "tail")}
+    boxes = {of: _box(mention, of) for of, mention in mentions.items() if mention.get("box") is not None}
+    inside = {of: mention for of, mention in mentions.items() if of not in boxes}
     if words is not None:
         tokens = token_field(words, "tokens")
-        head, tail = (_mention_of_words(tokens, mention, of) for of, mention in mentions.items())
+        found = {of: _mention_of_words(tokens, mention, of) for of, mention in inside.items()}
     else:
-        tokens, head, tail = _over_text(text_field(text, "text"), mentions, span_unit)
+        tokens, found = _over_text(text_field(text, "text"), inside, span_unit)
+    tokens, (head, tail) = add_objects(tokens, [found[of] if of in found else boxes[of] for of in mentions])
     check_pair(head, tail)
     image = image_field(row.get("image"), "image")
+    image_ids = () if image is None else (image,)
+    check_shown((head, tail), image_ids)
     given = row.get("id")
     return Post(
         id=str(given) if type(given) is int else optional_text_field(given, "id") or default_id,
         tokens=tokens,
         head=head,
         tail=tail,
-        image_ids=() if image is None else (image,),
+        image_ids=image_ids,
         relation=relation_field(row.get("relation"), relations),
     )
+
+
+def _box(mention: Mapping[str, object], of: str) -> PhotoBox:
+    if mention.get("span") is not None:
+        raise RowError(f"{of} has both a span and a box", "box")
+    return box_field(mention["box"], f"{of} box")
 
 
 def _name(mention: Mapping[str, object], of: str) -> str | None:
@@ -137,13 +144,13 @@ def _mention_of_words(tokens: tuple[str, ...], mention: Mapping[str, object], of
 
 def _over_text(
     text: str, mentions: Mapping[str, Mapping[str, object]], span_unit: SpanUnit
-) -> tuple[tuple[str, ...], Mention, Mention]:
+) -> tuple[tuple[str, ...], dict[str, Mention]]:
     words = split_words(text, ())
     spans = {of: characters_of(text, words, mention, of, span_unit) for of, mention in mentions.items()}
     words = split_words(text, [edge for span in spans.values() for edge in span])
     starts = {start: index for index, (start, _) in enumerate(words)}
     ends = {end: index + 1 for index, (_, end) in enumerate(words)}
-    found = []
+    found = {}
     for of, mention in mentions.items():
         start, end = spans[of]
         covered = text[start:end]
@@ -153,5 +160,5 @@ def _over_text(
         except RowError as error:
             raise RowError(f"{error}{explain_mismatch(text, mention, name)}", error.kind) from None
         kind = optional_text_field(mention.get("type"), f"{of} type")
-        found.append(Mention(covered, starts[start], ends[end], kind))
-    return tuple(text[start:end] for start, end in words), found[0], found[1]
+        found[of] = Mention(covered, starts[start], ends[end], kind)
+    return tuple(text[start:end] for start, end in words), found

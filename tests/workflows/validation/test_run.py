@@ -6,9 +6,9 @@ import pytest
 
 from dgf.cli.validate import validation_table
 from dgf.pipeline.errors import UserError
-from dgf.workflows.settings import ValidateSettings
-from dgf.workflows.validate import Validation
-from dgf.workflows.validate import validate as validate_settings
+from dgf.workflows.validation.run import Validation
+from dgf.workflows.validation.run import validate as validate_settings
+from dgf.workflows.validation.settings import ValidateSettings
 
 
 def validate(data: Path, **how: Any) -> Validation:

@@ -1,12 +1,13 @@
 """What a data set holds, and everything about it that may surprise: faults, missing photos, quirks."""
 
-from collections import Counter, defaultdict
+import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
+from dgf.pipeline.errors import UserError
 from dgf.pipeline.faults import FaultLog
 from dgf.pipeline.photos import (
     NO_FILE,
@@ -19,13 +20,13 @@ from dgf.pipeline.photos import (
     searched_folders,
     why_missing,
 )
-from dgf.pipeline.posts import UNREADABLE, Dataset, Fault, OnError, Post, collect_dataset
-from dgf.workflows.fix_posts import Repair, check_fix_place, fix_posts
-from dgf.workflows.settings import ValidateSettings
+from dgf.pipeline.posts import UNREADABLE, Dataset, Fault, OnError, Post, PostStream, ReadOptions, in_order
+from dgf.workflows.validation.distinct import DistinctIds, DistinctValues
+from dgf.workflows.validation.fix_posts import Repair, check_fix_place, fix_posts
+from dgf.workflows.validation.settings import ValidateSettings
+from dgf.workflows.validation.tally import UNLABELED, SplitFacts, Tally
 
 Photos = Literal["exist", "header", "pixels"]
-
-UNLABELED = "(no relation given)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,37 +39,13 @@ class BadPhoto:
 
 
 @dataclass(frozen=True, slots=True)
-class SplitFacts:
-    """Counts of one split: its posts (`rows`), distinct texts (`sentences`) and distinct photos named (`images`).
-
-    Args:
-        images_found: Photos that are there and usable.
-        relations: Posts by relation, every relation of the data set.
-        overlapping: Posts whose mentions share a word (nested names).
-        tail_first: Posts whose tail begins before its head.
-        entity_at_end: Posts with a mention that ends with the last word.
-        disagreeing: Groups of posts with the same text and mentions but different relations.
-    """
-
-    rows: int
-    sentences: int
-    with_image: int
-    without_image: int
-    images: int
-    images_found: int
-    relations: Mapping[str, int]
-    overlapping: int
-    tail_first: int
-    entity_at_end: int
-    disagreeing: int
-
-
-@dataclass(frozen=True, slots=True)
 class Validation:
     """What `dgf validate` found.
 
     Args:
         data: The data set.
+        layout: By its name.
+        notes: What was read as what, where that is not plain.
         splits: Counts by split.
         shared_sentences: (split, split, number of texts in both) where there are any.
         bad_photos: Those that cannot be used.
@@ -83,6 +60,8 @@ class Validation:
     """
 
     data: Path
+    layout: str
+    notes: tuple[str, ...]
     splits: Mapping[str, SplitFacts]
     shared_sentences: tuple[tuple[str, str, int], ...]
     bad_photos: tuple[BadPhoto, ...]
@@ -117,6 +96,8 @@ class Validation:
         repair = self.repair
         return {
             "data": str(self.data),
+            "layout": self.layout,
+            "notes": list(self.notes),
             "splits": {split: asdict(facts) for split, facts in self.splits.items()},
             "shared_sentences": [list(shared) for shared in self.shared_sentences],
             "negative_label": self.negative,
@@ -152,32 +133,49 @@ def validate(settings: ValidateSettings, *, on_photo: Callable[[], object] = lam
     """
     if settings.fix is not None:
         check_fix_place(settings.data, settings.fix)
-    log = FaultLog(settings.data)
-    how: dict[str, Any] = {"relations": settings.relations, "span_unit": settings.span_unit, "keep_going": True}
-    dataset = collect_dataset(settings.data, log, **how)
-    # Every distinct photo, and which posts show it.
-    reasons: dict[tuple[str, ...], str | None] = {}
-    shown_by: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for post in dataset.posts:
-        if post.image_ids:
-            if post.image_ids not in reasons:
-                reasons[post.image_ids] = _why_unusable(dataset, post, settings.photos)
-                on_photo()
-            shown_by[post.image_ids].append(post.id)
-    near = NearPhotos(dataset)
+    try:
+        return _validate(settings, on_photo)
+    except sqlite3.Error as error:
+        hint = "Is there room in it? TMPDIR names another one."
+        raise UserError(f"the temporary folder cannot be used: {error}", hint) from None
+
+
+def _validate(settings: ValidateSettings, on_photo: Callable[[], object]) -> Validation:
+    log, values = FaultLog(settings.data), DistinctValues()
+    how = ReadOptions(settings.layout, settings.relations, span_unit=settings.span_unit, keep_going=True)
+    stream = PostStream(settings.data, log, how)
+    bare = stream.dataset({}, set())  # its photos can be looked for before all posts are read
+
+    def look(post: Post) -> str | None:
+        on_photo()
+        return _why_unusable(bare, post, settings.photos)
+
+    # every post once, in the order of the files
+    tally = Tally(values, look)
+    files: dict[str, dict[str, None]] = {split: {} for split in stream.file_splits}
+    for file_split, split, post in stream.posts(DistinctIds(values)):
+        files[file_split][split] = None
+        tally.add(split, post)
+    splits = list(dict.fromkeys(split for default, found in files.items() for split in in_order(default, list(found))))
+    dataset = stream.dataset({split: () for split in splits}, tally.relations)
+
+    # what is wrong with the photos, and which were likely meant
+    near, unusable = NearPhotos(dataset), tally.bad_photos(splits)
     bad = tuple(
-        BadPhoto(ids[0], tuple(shown_by[ids]), reason + (near.hint(ids) if reason == NO_FILE else ""))
-        for ids, reason in reasons.items()
-        if reason is not None
+        BadPhoto(
+            ids[0],
+            tuple(post_id for _, _, post_id in rows.posts),
+            rows.reason + (near.hint(ids) if rows.reason == NO_FILE else ""),
+        )
+        for ids, rows in unusable.items()
     )
-    missing = next((ids for ids, reason in reasons.items() if reason == NO_FILE), None)
-    # What the splits have in common.
-    texts = {split: {post.tokens for post in posts} for split, posts in dataset.splits.items()}
-    shared = [(one, other, len(texts[one] & texts[other])) for one, other in combinations(texts, 2)]
+    missing = next((ids for ids, rows in unusable.items() if rows.reason == NO_FILE), None)
     return Validation(
         data=settings.data,
-        splits={split: _count_split(posts, dataset.relations, reasons) for split, posts in dataset.splits.items()},
-        shared_sentences=tuple(entry for entry in shared if entry[2]),
+        layout=dataset.layout,
+        notes=dataset.notes,
+        splits={split: tally.facts(split, dataset.relations) for split in splits},
+        shared_sentences=tally.shared_sentences(splits),
         bad_photos=bad,
         searched=None if missing is None else searched_folders(dataset, missing),
         faults=dataset.faults,
@@ -203,27 +201,3 @@ def _why_unusable(dataset: Dataset, post: Post, photos: Photos) -> str | None:
     except ImageError as error:
         return str(error)
     return None
-
-
-def _count_split(
-    posts: tuple[Post, ...], relations: tuple[str, ...], reasons: Mapping[tuple[str, ...], str | None]
-) -> SplitFacts:
-    counts = Counter(UNLABELED if post.relation is None else post.relation for post in posts)
-    images = {post.image_ids for post in posts if post.image_ids}
-    labels: dict[object, set[str | None]] = defaultdict(set)
-    for post in posts:
-        labels[post.tokens, post.head.start, post.head.end, post.tail.start, post.tail.end].add(post.relation)
-    unlabeled = (UNLABELED,) if counts[UNLABELED] else ()
-    return SplitFacts(
-        rows=len(posts),
-        sentences=len({post.tokens for post in posts}),
-        with_image=sum(bool(post.image_ids) for post in posts),
-        without_image=sum(not post.image_ids for post in posts),
-        images=len(images),
-        images_found=sum(reasons[ids] is None for ids in images),
-        relations={name: counts[name] for name in (*relations, *unlabeled)},
-        overlapping=sum(post.head.start < post.tail.end and post.tail.start < post.head.end for post in posts),
-        tail_first=sum(post.tail.start < post.head.start for post in posts),
-        entity_at_end=sum(len(post.tokens) in (post.head.end, post.tail.end) for post in posts),
-        disagreeing=sum(len(found) > 1 for found in labels.values()),
-    )

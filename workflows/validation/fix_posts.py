@@ -13,8 +13,19 @@ from dgf.pipeline.faults import Fault, FaultLog, RowError
 from dgf.pipeline.files import write_atomic
 from dgf.pipeline.lines import parse_json, parse_rows
 from dgf.pipeline.photos import ImageError, find_photos, resolve_photo
-from dgf.pipeline.posts import Dataset, SpanUnit, as_utf16, collect_dataset, find_files, parse_row, plain_path
+from dgf.pipeline.posts import (
+    Dataset,
+    ReadOptions,
+    SpanUnit,
+    as_utf16,
+    collect_dataset,
+    find_dataset,
+    parse_row,
+    plain_path,
+)
 from dgf.pipeline.text_files import STDIN, open_text
+
+_REPAIRED = ("mnre", "jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,10 @@ def fix_posts(dataset: Dataset, out: Path, span_unit: SpanUnit) -> Repair:
         UserError: The place is taken, or a file cannot be read.
     """
     check_fix_place(dataset.root, out)
-    files, layout = find_files(dataset.root)
+    layout = dataset.layout
+    if layout not in _REPAIRED:
+        raise UserError(f"--fix: of the layout {layout} no copy is made", f"It repairs {' and '.join(_REPAIRED)}.")
+    files = find_dataset(dataset.root, layout).files
     folder = dataset.root if dataset.root.is_dir() else dataset.root.parent
     target = out if dataset.root.is_dir() else out.parent
     target.mkdir(parents=True, exist_ok=True)
@@ -69,7 +83,8 @@ def fix_posts(dataset: Dataset, out: Path, span_unit: SpanUnit) -> Repair:
         names = {name: number for number, name in enumerate(dataset.relations)}
         write_atomic(relations, (json.dumps(names, ensure_ascii=False) + "\n").encode())
     image_root = target / dataset.image_root.relative_to(folder)
-    named = replace(collect_dataset(out, FaultLog(out), keep_going=True), image_root=dataset.image_root)
+    copy_of = collect_dataset(out, FaultLog(out), ReadOptions(layout, keep_going=True))
+    named = replace(copy_of, image_root=dataset.image_root)
     return Repair(out, rows, tuple(log.warnings), _bring_photos(named, image_root))
 
 

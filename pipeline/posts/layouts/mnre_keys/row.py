@@ -1,0 +1,120 @@
+"""A row with the keys that MNRE and what is built on it have: token, h, t, img_id, relation."""
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dgf.pipeline.faults import RowError, show_value
+from dgf.pipeline.lines import NOT_ALLOWED, parse_json
+from dgf.pipeline.posts.base import Mention, PhotoBox, Post
+from dgf.pipeline.posts.fields import (
+    add_objects,
+    check_pair,
+    check_shown,
+    image_field,
+    mapping_field,
+    mention_of_words,
+    relation_field,
+    span_field,
+    text_field,
+    token_field,
+)
+from dgf.pipeline.posts.layouts.base import SPLITS
+from dgf.pipeline.posts.layouts.peek import peek
+
+_JSON = re.compile(r'\s*\{\s*"')
+"""How a row begins that is JSON, and not what Python writes."""
+
+
+def parse_row(line: str) -> object:
+    """Parse a line: a Python literal, or JSON, which many tools write in its place.
+
+    Raises:
+        RowError: It is neither.
+    """
+    of_json = ""
+    if _JSON.match(line):
+        try:
+            return parse_json(line)
+        except RowError as error:
+            if error.kind == NOT_ALLOWED:
+                raise
+            of_json = f" ({str(error).removeprefix('not JSON: ')})"
+    # literal_eval builds constants only; a hostile line may exhaust its stack or memory, which it reports.
+    try:
+        return ast.literal_eval(line.strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        what = f"not a Python literal ({type(error).__name__}), nor JSON{of_json}"
+        raise RowError(f"{what}: {show_value(line)}", "not a literal") from None
+
+
+def first_row(path: Path) -> object:
+    """The first row of a file of literals, to tell its layout; None where it is none."""
+    line = next((line for line in peek(path).splitlines() if line.strip()), "")
+    try:
+        return parse_row(line)
+    except RowError:
+        return None
+
+
+def post_of_row(
+    row: Mapping[str, object],
+    post_id: str,
+    mentions: Sequence[Mention | PhotoBox],
+    image_ids: tuple[str, ...],
+    relation: str | None,
+) -> Post:
+    """Make the post of a row whose mentions and photo are known."""
+    tokens, (head, tail) = add_objects(token_field(required_key(row, "token"), "token"), mentions)
+    check_pair(head, tail)
+    check_shown((head, tail), image_ids)
+    return Post(post_id, tokens, head, tail, image_ids, relation)
+
+
+def text_post_of_row(
+    row: Mapping[str, object], post_id: str, image_ids: tuple[str, ...], relations: frozenset[str] | None
+) -> Post:
+    """Make the post of a row whose mentions are both in the text."""
+    tokens = token_field(required_key(row, "token"), "token")
+    mentions = [mention_field(row, key, tokens) for key in ("h", "t")]
+    return post_of_row(row, post_id, mentions, image_ids, relation_field(row.get("relation"), relations))
+
+
+def required_key(row: Mapping[str, object], key: str) -> object:
+    """Return the value of a key that every row must have."""
+    if key not in row:
+        raise RowError(f"has no key '{key}'", "missing key")
+    return row[key]
+
+
+def mention_field(row: Mapping[str, object], key: str, tokens: tuple[str, ...]) -> Mention:
+    """Check a mention in the text: {"name": ..., "pos": [start, end)}."""
+    mention = mapping_field(required_key(row, key), key)
+    for inner in ("name", "pos"):
+        if inner not in mention:
+            raise RowError(f"{key} has no key '{inner}'", "missing key")
+    name = text_field(mention["name"], f"{key} name")
+    return mention_of_words(tokens, span_field(mention["pos"], f"{key} pos", len(tokens)), name, mention, key)
+
+
+def image_of_row(row: Mapping[str, object]) -> str | None:
+    """Return the name of the row's photo; None where it has none."""
+    # The data set's README says image_id, its files say img_id.
+    given = {key: image_field(row[key], key) for key in ("img_id", "image_id") if key in row}
+    if not given:
+        raise RowError("has no key 'img_id' (nor 'image_id')", "missing key")
+    if len(set(given.values())) > 1:
+        raise RowError(f"img_id and image_id differ: {show_value(given)}", "photo name")
+    return next(iter(given.values()))
+
+
+def in_split_folders(image: str | None, split: str) -> tuple[str, ...]:
+    """The ids under which a photo may lie: in the folder of its own split, then in those of the others."""
+    folders = (split, *(other for other in SPLITS if other != split))
+    return () if image is None else tuple(f"{folder}/{image}" for folder in folders)
+
+
+def in_any_folder(image: str | None, split: str) -> tuple[str, ...]:
+    """The ids under which a photo may lie where it is not known whether there is a folder for each split."""
+    return () if image is None else (image, *in_split_folders(image, split))

@@ -1,0 +1,80 @@
+"""Mentions found where none are given."""
+
+import builtins
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.mentions import build_finder, find_by_rules
+from dgf.pipeline.posts import Mention
+
+
+def texts(sentence: str) -> list[str]:
+    return [mention.text for mention in find_by_rules(sentence.split())]
+
+
+def test_capitalized_spans_and_names_behind_an_at() -> None:
+    assert texts("I met Elena Salvatore from The White House today") == ["Elena Salvatore", "White House"]
+    assert texts("RT @ ninadobrev : hello @jack and # India") == ["ninadobrev", "@jack", "India"]
+    assert texts("Ann, Bo and Cy went to New York. They sang") == ["Ann,", "Bo", "Cy", "New York."]
+    assert texts("see HTTPS://t.co/X and https://t.co/X or a b") == ["HTTPS://t.co/X"]
+    assert texts("@ @ : it rains") == []
+
+
+@given(st.lists(st.text(min_size=1, max_size=6), max_size=12))
+def test_what_the_rules_find_is_in_the_post_and_in_order(tokens: list[str]) -> None:
+    found = find_by_rules(tokens)
+    assert all(mention.text == " ".join(tokens[mention.start : mention.end]) for mention in found)
+    edges = [edge for mention in found for edge in (mention.start, mention.end)]
+    assert edges == sorted(edges) and all(mention.start < mention.end for mention in found)
+
+
+def test_a_function_of_ones_own_is_checked() -> None:
+    finder = build_finder(lambda tokens: [(2, 3, "per"), (0, 1), Mention("whatever", 0, 2, "loc"), (0, 1)])
+    assert finder(["a", "b", "c"]) == (Mention("a", 0, 1), Mention("a b", 0, 2, "loc"), Mention("c", 2, 3, "per"))
+    assert build_finder("rules") is find_by_rules
+    wrong = {(0, 4): "[0, 4) of a post of 3 words", (1, 1): "[1, 1)", "ab": "gave 'ab'", None: "gave None"}
+    for answer, message in wrong.items():
+        with pytest.raises(UserError) as caught:
+            build_finder(lambda tokens, answer=answer: [answer])(["a", "b", "c"])
+        assert message in caught.value.message
+
+
+@pytest.mark.parametrize("how", ["", "spacy", "spacy:", "rule", "nltk:x"])
+def test_another_way_is_refused(how: str) -> None:
+    with pytest.raises(UserError, match="no such way to find mentions"):
+        build_finder(how)
+
+
+def test_without_spacy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    imported = builtins.__import__
+
+    def without(name: str, *more: Any) -> Any:
+        if name == "spacy":
+            raise ImportError(name)
+        return imported(name, *more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(UserError, match="spaCy is not installed") as caught:
+        build_finder("spacy:en_core_web_sm")
+    assert caught.value.hint is not None and "--mentions rules" in caught.value.hint
+
+
+def test_a_model_of_spacy_reads_the_words_as_they_are(tmp_path: Path) -> None:
+    spacy = pytest.importorskip("spacy", reason="pip install 'dgf[spacy]'")
+    model = spacy.blank("en")
+    names = {"PERSON": "Ann", "GPE": "New York", "DATE": "Monday", "EVENT": "Cup"}
+    model.add_pipe("entity_ruler").add_patterns([{"label": of, "pattern": name} for of, name in names.items()])
+    model.to_disk(tmp_path / "model")
+    tokens = ["Ann", "sees", "the", "Cup", "in", "New", "York", "on", "Monday"]
+    assert build_finder(f"spacy:{tmp_path / 'model'}")(tokens) == (
+        Mention("Ann", 0, 1, "per"),
+        Mention("Cup", 3, 4, "misc"),
+        Mention("New York", 5, 7, "loc"),
+    )
+    with pytest.raises(UserError, match="spacy:no_such_model"):
+        build_finder("spacy:no_such_model")

@@ -1,0 +1,74 @@
+"""Which layout a folder has: told by its files, forced, or refused in words."""
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.posts import LAYOUTS, find_dataset, read_dataset
+from dgf.workflows.settings import PostLayout
+
+LITERAL = "{'token': ['a', 'b'], 'h': {'name': 'a', 'pos': [0, 1]}, 't': {'name': 'b', 'pos': [1, 2]}, 'img_id': 'x'}"
+OBJECT = "{'token': ['a'], 'h': {'name': 'a', 'pos': [0, 1]}, 't': {'name': 'o', 'box': [0.5, 0.5, 0.1, 0.1]}}"
+ROW = {"tokens": ["a", "b"], "head": {"span": [0, 1]}, "tail": {"span": [1, 2]}}
+KEYS = {"token": ["a", "b"], "h": {"name": "a", "pos": [0, 1]}, "t": {"name": "b", "pos": [1, 2]}, "img_id": "x"}
+FILES = {
+    "txt/ours_train.txt": ("mnre", LITERAL),
+    "mnre_txt/mnre_val .txt": ("mnre", LITERAL),
+    "Version-1/mnre_txt/mnre_org_train.txt": ("mnre-1", LITERAL),
+    "ours_test.txt": ("mnre-1", LITERAL.replace("'x'", "3")),
+    "dev.jsonl": ("jsonl", json.dumps(ROW)),
+    "val.json": ("jsonl", json.dumps([ROW])),
+    "train.json": ("m2re", json.dumps([KEYS], indent=1)),
+    "test.json": ("jmere", json.dumps([{"token": ["a"], "label_list": []}])),
+    "train_set.json": ("umre", LITERAL),
+    "txt/valid.txt": ("more", OBJECT),
+    "valid.txt": ("conll", "IMGID:1\na\tB-PER\n"),
+    "train.tsv": ("table", "text\thead\ttail\n"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_layout_is_told_by_name_and_content(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(FILES[name][1] + "\n")
+    found = find_dataset(tmp_path)
+    assert found.layout.name == FILES[name][0] and list(found.files.values()) == [tmp_path / name]
+
+
+def test_options_name_every_layout() -> None:
+    literal = get_args(get_args(PostLayout)[0])[0]
+    assert set(get_args(literal)) == {layout.name for layout in LAYOUTS}
+
+
+def test_lines_are_chosen_before_other_files_as_ever(tmp_path: Path) -> None:
+    for name in ("dev.jsonl", "train.json", "valid.txt", "train.tsv"):
+        (tmp_path / name).write_text(FILES[name][1])
+    assert find_dataset(tmp_path).layout.name == "jsonl"
+    assert find_dataset(tmp_path, "conll").layout.name == "conll"
+
+
+def test_a_layout_is_forced_or_refused(tmp_path: Path) -> None:
+    (tmp_path / "dev.jsonl").write_text(json.dumps(ROW))
+    with pytest.raises(UserError, match="no files of the layout jmere") as caught:
+        read_dataset(tmp_path, layout="jmere")
+    assert caught.value.hint == "It has {train,val,test}.json, a list of objects with label_list."
+    with pytest.raises(UserError, match="only jsonl can be read from a stream"):
+        find_dataset(Path("-"), "table")
+    (tmp_path / "mine.data").write_text(LITERAL)
+    assert [post.id for post in read_dataset(tmp_path / "mine.data", layout="mnre").posts] == ["mine:1"]
+
+
+def test_photos_are_in_the_folder_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "train.json").write_text(FILES["train.json"][1])
+    assert find_dataset(tmp_path).photos == tmp_path / "img_org"
+    (tmp_path / "images").mkdir()
+    assert find_dataset(tmp_path).photos == tmp_path / "images"
+
+
+def test_a_file_that_is_no_text_is_left_to_its_reader(tmp_path: Path) -> None:
+    (tmp_path / "train.json").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 50)
+    with pytest.raises(UserError, match="cannot be read as text: it is a PNG image"):
+        read_dataset(tmp_path)
