@@ -33,9 +33,10 @@ packages:
 	@# for tools that find modules by folder: these links spell dgf.pipeline and so on as folders
 	@mkdir -p .cache/types/dgf
 	@for part in cli workflows pipeline model; do ln -sfn ../../../$$part .cache/types/dgf/$$part; done
+	@for file in __init__.py py.typed; do ln -sfn ../../../dgf/$$file .cache/types/dgf/$$file; done
 
-types: venv packages ## mypy --strict on the four packages
-	$(BIN)/mypy -p dgf
+types: venv packages ## mypy --strict on all packages
+	cd .cache/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p dgf
 
 docs: venv packages ## the documentation site, in site/; a warning is an error
 	@# the pages lie there as they do here, so that their links hold in both places

@@ -106,6 +106,16 @@ def echo_json(value: Any, indent: int | None = None) -> None:
     click.echo(text)
 
 
+def is_utf8(stream: Any) -> bool:
+    """Whether a stream of text is written as UTF-8."""
+    return (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
+
+
+def echo_utf8(text: str) -> None:
+    """Print text that ends with its own line break to standard output, in UTF-8 whatever the terminal's encoding."""
+    click.echo(text.encode(), nl=False)
+
+
 def check_workers(ctx: click.Context, scheduler: str | None, workers: int) -> None:
     """Refuse local workers beside a scheduler, which has its own."""
     if scheduler and workers:

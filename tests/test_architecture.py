@@ -27,6 +27,7 @@ LIGHT = (
     "dgf.cli",
     "dgf.workflows.settings",
     "dgf.workflows.audit.settings",
+    "dgf.workflows.predict.settings",
     "dgf.workflows.reproduce.settings",
     "dgf.workflows.validation.settings",
 )

@@ -102,7 +102,7 @@ def caption(
     if spec.backend == "oscar" and not is_random(spec):
         check_width(Path(spec.source), features, layout.dim)
     unused = _count_unused(spec, known)
-    _warn_of_random_captions(spec)
+    warn_of_random_captions(spec)
 
     # The shards, in a folder that is ours while it lasts.
     kind = workers.device_kind
@@ -193,7 +193,8 @@ def _count_unused(spec: CaptionerSpec, known: Set[str]) -> int:
     return unused
 
 
-def _warn_of_random_captions(spec: CaptionerSpec) -> None:
+def warn_of_random_captions(spec: CaptionerSpec) -> None:
+    """Log that a captioner has random weights."""
     if is_random(spec):
         _log.warning(
             "WARNING: Oscar's weights are RANDOM and its vocabulary is a small one made on the spot: "

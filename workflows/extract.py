@@ -15,7 +15,7 @@ from dgf.pipeline.photos import NamedPhotos, NearPhotos, find_photos, searched_f
 from dgf.pipeline.posts import Dataset, Fault, read_dataset
 from dgf.pipeline.progress import photo_bar
 from dgf.pipeline.resnet import ResNetSpec
-from dgf.pipeline.shards import GRID, SCHEMA, Failure, Plan, ShardFolder, make_plan
+from dgf.pipeline.shards import GRID, Failure, Plan, ShardFolder, make_plan
 from dgf.pipeline.vgg import VggSpec
 from dgf.pipeline.weights import random_seed
 from dgf.workflows.devices import choose_workers
@@ -107,7 +107,7 @@ def extract(
     wanted = check_photos(dataset, missing_images)
     computation = ExtractionSpec(dataset.image_root.absolute(), spec)
     described = computation.describe()
-    _warn_of_random_weights(spec)
+    warn_of_random_weights(spec)
 
     # Which photo goes into which batch of which shard. An earlier plan decides the ids that photos are stored under.
     kind = workers.device_kind
@@ -126,10 +126,7 @@ def extract(
     # The shards, in a folder that is ours while it lasts.
     threads = choose_threads(workers, out, overwrite=overwrite)
     settings = {
-        "kind": "features",
-        "schema": SCHEMA,
         **described,
-        "objects": spec.objects,
         "batches": {"size": batch_size, "shard": shard_size, "grid": GRID},
         "device": kind,
         "threads": threads if kind == "cpu" else None,
@@ -180,7 +177,8 @@ def check_photos(dataset: Dataset, missing_images: MissingImages) -> NamedPhotos
     return wanted
 
 
-def _warn_of_random_weights(spec: FeatureSpec) -> None:
+def warn_of_random_weights(spec: FeatureSpec) -> None:
+    """Log which networks have random weights."""
     named = {"detector": spec.detector.weights, "VGG16": spec.vgg.weights}
     if spec.resnet is not None:
         named["ResNet-50"] = spec.resnet.weights

@@ -302,34 +302,6 @@ class EvalOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class PredictSettings:
-    """What `dgf predict` can be asked."""
-
-    run: Annotated[Path, Positional("RUN")]
-    posts: Annotated[Path, Positional("POSTS")]
-    out: Annotated[Path | None, Doc("JSONL to write.  [default: standard output]")] = None
-    captions: Annotated[
-        tuple[Path, ...],
-        Placeholder("PATH"),
-        Doc("A file of captions of the posts' photos, one line a photo, as for `dgf train`; again for each."),
-    ] = ()
-    graphs: Graphs = None
-    work: Annotated[Path | None, Doc("Folder to keep features and captions in.")] = None
-    weights: Annotated[str | None, Doc("Of the detector, where not as for the run's features.")] = None
-    vgg_weights: Annotated[str | None, Doc("Of VGG16, likewise.")] = None
-    resnet_weights: Annotated[str | None, Doc("Of ResNet-50, likewise.")] = None
-    oscar: Annotated[str | None, Placeholder("DIR"), Doc("Oscar's or the other captioner's folder, likewise.")] = None
-    missing_images: MissingImages = "error"
-    on_error: BadRows = "stop"
-    span_unit: SpansIn = "characters"
-    layout: PostLayout = None
-    workers: Workers = 0
-    explain: Explain = False
-    batch_size: RowsAtOnce = 64
-    device: Device = "auto"
-
-
-@dataclass(frozen=True, slots=True)
 class DemoSettings:
     """What `dgf demo` can be asked."""
 

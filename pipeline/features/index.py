@@ -2,9 +2,10 @@
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -192,9 +193,14 @@ def read_index(path: Path, image: ImageFeatures) -> Index:
         rows=rows,
         failed=frozenset(failed),
         counts=np.concatenate(counts),
-        fingerprint=fingerprint_of({key: value for key, value in settings.items() if key not in _NOT_THE_NETWORKS}),
+        fingerprint=networks_fingerprint(settings),
         made_with=folder.fingerprint,
     )
+
+
+def networks_fingerprint(settings: Mapping[str, Any]) -> str:
+    """Tell what features are made with, whichever photos they are of: equal where they may be mixed."""
+    return fingerprint_of({key: value for key, value in settings.items() if key not in _NOT_THE_NETWORKS})
 
 
 def captions_by_row(path: Path, index: Index) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """One shard of captions: rows of a feature shard, batch by batch, through a captioner."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,10 +97,11 @@ class Captioning:
                 if wants_regions:
                     regions = read_rows(file, "regions/features", rows)
                 yield [
-                    CaptionInput(
+                    caption_input(
                         self._ids.get(image_id, (image_id,)),
                         regions[row, : counts[row]],
-                        tuple(layout.class_names[tag] for tag in tags[row, : counts[row]]),
+                        tags[row, : counts[row]],
+                        layout,
                         functools.partial(self._pixels, image_id),
                     )
                     for row, image_id in enumerate(image_ids[rows])
@@ -108,3 +109,14 @@ class Captioning:
 
     def _pixels(self, image_id: str) -> npt.NDArray[np.uint8]:
         return decode(read_bytes(self._spec.root, image_id), self._damaged)
+
+
+def caption_input(
+    ids: tuple[str, ...],
+    regions: npt.NDArray[np.floating],
+    tags: npt.NDArray[np.int32],
+    layout: Layout,
+    pixels: Callable[[], npt.NDArray[np.uint8]],
+) -> CaptionInput:
+    """Make a captioner's input of a photo's regions, (n, D + 6), and their class numbers, (n,)."""
+    return CaptionInput(ids, regions, tuple(layout.class_names[tag] for tag in tags), pixels)

@@ -37,6 +37,16 @@ _MOST_READERS = 8
 
 
 @dataclass(frozen=True, slots=True)
+class ReadyPhoto:
+    """A photo decoded once and resized for each network."""
+
+    photo: Photo
+    for_detector: Prepared
+    for_vgg: npt.NDArray[np.uint8]
+    for_resnet: "Croppable | None" = None
+
+
+@dataclass(frozen=True, slots=True)
 class Networks:
     """Detector, VGG16 and, where pyramids are wanted, ResNet-50 on their device, and the sizes of what they give."""
 
@@ -45,15 +55,28 @@ class Networks:
     layout: Layout
     resnet: "PyramidExtractor | None" = None
 
+    def prepare(self, photo: Photo, pixels: npt.NDArray[np.uint8]) -> ReadyPhoto:
+        """Resize a decoded photo, (H, W, 3) uint8 RGB, for each network. Safe to call from several threads."""
+        for_resnet = None if self.resnet is None else self.resnet.prepare(pixels)
+        return ReadyPhoto(photo, self.detector.prepare(pixels), self.vgg.prepare(pixels), for_resnet)
 
-@dataclass(frozen=True, slots=True)
-class ReadyPhoto:
-    """A photo decoded once and resized for each network."""
-
-    photo: Photo
-    for_detector: Prepared
-    for_vgg: npt.NDArray[np.uint8]
-    for_resnet: "Croppable | None" = None
+    def add_rows(self, ready: Sequence[ReadyPhoto], rows: Rows) -> list[Failure]:
+        """Run the networks on a batch; gives back the photos for which there is no row."""
+        if not ready:
+            return []
+        detections = self.detector.detect_prepared([photo.for_detector for photo in ready])
+        blocks = self.vgg.extract_prepared([photo.for_vgg for photo in ready])
+        pyramids = None
+        if self.resnet is not None:
+            croppable = [photo.for_resnet for photo in ready if photo.for_resnet is not None]
+            pyramids = self.resnet.extract_prepared(croppable, [found.boxes for found in detections])
+        failures = []
+        for position, (photo, found) in enumerate(zip(ready, detections, strict=True)):
+            fc7 = None if blocks.fc7 is None else blocks.fc7[position]
+            pyramid = None if pyramids is None else pyramids[position]
+            if not rows.add(photo.photo, found, blocks.blocks[position], fc7, pyramid):
+                failures.append(Failure(photo.photo.image_id, "the networks gave numbers that are not finite"))
+        return failures
 
 
 class Extraction:
@@ -107,7 +130,7 @@ class Extraction:
             for photos in turns.time_batches(batches, seconds, waiting="wait"):
                 ready = [photo for photo in photos if isinstance(photo, ReadyPhoto)]
                 failures += [photo for photo in photos if isinstance(photo, Failure)]
-                failures += self._add_rows(ready, rows)
+                failures += self._networks.add_rows(ready, rows)
                 report(rows.count + len(failures))
         return rows, ShardStats(rows.count, tuple(failures), seconds)
 
@@ -143,28 +166,8 @@ class Extraction:
             pixels = decode(data, self._damaged)
             if len(data) != photo.bytes or pixels.shape[:2] != photo.size:
                 raise ImageError("changed while it was being extracted")
-            nets = self._networks
-            for_resnet = None if nets.resnet is None else nets.resnet.prepare(pixels)
-            return ReadyPhoto(photo, nets.detector.prepare(pixels), nets.vgg.prepare(pixels), for_resnet)
+            return self._networks.prepare(photo, pixels)
         except ImageError as error:
             return Failure(photo.image_id, str(error))
         finally:
             seconds["read"] += time.perf_counter() - started  # a lost update would cost a few milliseconds
-
-    def _add_rows(self, ready: Sequence[ReadyPhoto], rows: Rows) -> list[Failure]:
-        """Run the networks on a batch; gives back the photos for which there is no row."""
-        if not ready:
-            return []
-        detections = self._networks.detector.detect_prepared([photo.for_detector for photo in ready])
-        blocks = self._networks.vgg.extract_prepared([photo.for_vgg for photo in ready])
-        pyramids = None
-        if self._networks.resnet is not None:
-            croppable = [photo.for_resnet for photo in ready if photo.for_resnet is not None]
-            pyramids = self._networks.resnet.extract_prepared(croppable, [found.boxes for found in detections])
-        failures = []
-        for position, (photo, found) in enumerate(zip(ready, detections, strict=True)):
-            fc7 = None if blocks.fc7 is None else blocks.fc7[position]
-            pyramid = None if pyramids is None else pyramids[position]
-            if not rows.add(photo.photo, found, blocks.blocks[position], fc7, pyramid):
-                failures.append(Failure(photo.photo.image_id, "the networks gave numbers that are not finite"))
-        return failures

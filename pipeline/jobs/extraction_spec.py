@@ -10,7 +10,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.extraction import Extraction, Networks
 from dgf.pipeline.photos import Damaged
 from dgf.pipeline.resnet import ResNetSpec, build_resnet, describe_resnet
-from dgf.pipeline.shards import Layout, ShardFolder
+from dgf.pipeline.shards import SCHEMA, Layout, ShardFolder
 from dgf.pipeline.vgg import VggSpec, build_vgg, describe_vgg
 
 
@@ -68,6 +68,20 @@ class FeatureSpec:
             options["resnet_weights"] = _located(self.resnet.weights)
         return options if self.damaged == "fail" else {**options, "damaged": self.damaged}
 
+    def settings(self) -> dict[str, Any]:
+        """What the numbers of any photo's features mean: model, weights and preprocessing of each network, and K.
+
+        `damaged` is among them where it was asked for.
+
+        Raises:
+            UserError: Weights or files are not there.
+        """
+        networks = {"detector": describe_detector(self.detector), "vgg": describe_vgg(self.vgg)}
+        if self.resnet is not None:
+            networks["resnet"] = describe_resnet(self.resnet)
+        described = networks if self.damaged == "fail" else {**networks, "damaged": self.damaged}
+        return {"kind": "features", "schema": SCHEMA, **described, "objects": self.objects}
+
     def build_networks(self, device: str) -> Networks:
         """Build the networks with their weights."""
         detector = build_detector(self.detector, device)
@@ -86,11 +100,8 @@ class ExtractionSpec:
     features: FeatureSpec
 
     def describe(self) -> dict[str, Any]:
-        """Model, weights and preprocessing of each network, and `damaged` where it was asked for."""
-        networks = {"detector": describe_detector(self.features.detector), "vgg": describe_vgg(self.features.vgg)}
-        if self.features.resnet is not None:
-            networks["resnet"] = describe_resnet(self.features.resnet)
-        return networks if self.features.damaged == "fail" else {**networks, "damaged": self.features.damaged}
+        """Model, weights and preprocessing of each network, and what else the numbers depend on."""
+        return self.features.settings()
 
     def load(self, folder: ShardFolder, device: str) -> Extraction:
         """Build the networks for the photos of the folder's plan."""

@@ -4,9 +4,18 @@ from dgf.pipeline.faults import Fault, OnError
 from dgf.pipeline.posts.base import OBJECT, Dataset, Mention, PhotoBox, Post
 from dgf.pipeline.posts.dataset import collect_dataset, find_photo_folder, read_dataset
 from dgf.pipeline.posts.fields import plain_path, show_pair
-from dgf.pipeline.posts.layouts import COLUMNS, IMAGE_FOLDER, LAYOUTS, find_dataset, parse_row, split_name
+from dgf.pipeline.posts.layouts import (
+    COLUMNS,
+    IMAGE_FOLDER,
+    LAYOUTS,
+    find_dataset,
+    parse_row,
+    post_of_object,
+    split_name,
+)
+from dgf.pipeline.posts.post_lines import PostLine, stream_posts
 from dgf.pipeline.posts.relations import NONE
-from dgf.pipeline.posts.spans import SpanUnit, as_utf16
+from dgf.pipeline.posts.spans import SpanUnit, as_utf16, cuts_word
 from dgf.pipeline.posts.stream import UNREADABLE, PostStream, ReadOptions, in_order
 
 __all__ = [
@@ -22,17 +31,21 @@ __all__ = [
     "OnError",
     "PhotoBox",
     "Post",
+    "PostLine",
     "PostStream",
     "ReadOptions",
     "SpanUnit",
     "as_utf16",
     "collect_dataset",
+    "cuts_word",
     "find_dataset",
     "find_photo_folder",
     "in_order",
     "parse_row",
     "plain_path",
+    "post_of_object",
     "read_dataset",
     "show_pair",
     "split_name",
+    "stream_posts",
 ]

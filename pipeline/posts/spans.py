@@ -94,7 +94,7 @@ def doubtful_spans(row: Mapping[str, object], span_unit: SpanUnit) -> list[str]:
         }:
             continue
         span, other = mention.get("span"), as_utf16(text, mention.get("span"))
-        if other is None or not isinstance(span, list) or _cuts(text, *other) or not _cuts(text, *span):
+        if other is None or not isinstance(span, list) or cuts_word(text, *other) or not cuts_word(text, *span):
             continue
         found.append(
             f"{of} span {span} cuts a word: it covers {show_value(text[slice(*span)])}; in UTF-16 units, as JavaScript "
@@ -104,7 +104,7 @@ def doubtful_spans(row: Mapping[str, object], span_unit: SpanUnit) -> list[str]:
     return found
 
 
-def _cuts(text: str, start: int, end: int) -> bool:
+def cuts_word(text: str, start: int, end: int) -> bool:
     """Whether an edge of a span stands within a word, or the span has space at its ends."""
     within = any(0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum() for at in (start, end))
     return within or text[start:end] != text[start:end].strip()

@@ -77,6 +77,9 @@ def test_every_command_runs(place: Path) -> None:
         predictions = (place / run / "eval-test" / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
         assert report["rows"] == len(predictions) == 3
         assert report["text_only_rows"] == 0 and report["captioner"]
+    for block in re.findall(r"^```python\n(.*?)^```", README, flags=re.M | re.S):
+        script = block.replace("model.predict", "answer = model.predict") + "assert answer.relation"
+        subprocess.run([sys.executable, "-c", script], cwd=place, env=environment, check=True)
     answers = [json.loads(line) for line in (place / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [answer["id"] for answer in answers] == ["a1", "a2"]
 

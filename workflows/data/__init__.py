@@ -1,6 +1,7 @@
 """From posts and shards to batches."""
 
 from dgf.workflows.data.batches import (
+    POOL,
     BatchMaker,
     Captions,
     by_length,
@@ -15,13 +16,24 @@ from dgf.workflows.data.corpus import Corpus, open_corpus, read_configured, type
 from dgf.workflows.data.draws import draw_rows
 from dgf.workflows.data.encode import EncodedPost, PostEncoder, train_tokenizer
 from dgf.workflows.data.examples import make_examples
+from dgf.workflows.data.graphs import Alignments
 from dgf.workflows.data.inputs import inputs_of
-from dgf.workflows.data.splits import Placed, Split, place, prepare_splits, text_only_words
+from dgf.workflows.data.splits import (
+    Placed,
+    Split,
+    build_encoder,
+    encode_captions,
+    place,
+    prepare_splits,
+    text_only_words,
+)
 from dgf.workflows.data.type_file import TypeFile, read_types
 from dgf.workflows.data.words import words_of_file, words_of_sentences
 
 __all__ = [
     "OF_FILES",
+    "POOL",
+    "Alignments",
     "BatchMaker",
     "CaptionTable",
     "Captions",
@@ -31,10 +43,12 @@ __all__ = [
     "PostEncoder",
     "Split",
     "TypeFile",
+    "build_encoder",
     "by_length",
     "caption_files",
     "caption_folder",
     "draw_rows",
+    "encode_captions",
     "epoch_batches",
     "inputs_of",
     "make_examples",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from dgf.model.batch import Batch
 from dgf.model.config import Reads
 from dgf.model.interface import EncodesCaptions
-from dgf.pipeline.features import FeatureStore
+from dgf.pipeline.features import Features, FeatureStore
 from dgf.workflows.data.examples import Examples, Ints
 from dgf.workflows.data.graphs import Alignments
 
@@ -49,20 +50,27 @@ class Captions:
         return {**there, "caption_tokens": tokens, "caption_token_mask": mask}
 
 
+class GathersFeatures(Protocol):
+    """Where the features of photos are: shards, or memory."""
+
+    def gather(self, rows: Ints) -> Features:
+        """Return those of any photos, (B,) rows in any order, -1 for no photo."""
+
+
 @dataclass(frozen=True, slots=True)
 class BatchMaker:
     """Makes the batch of any rows of a split.
 
     Args:
         examples: The split.
-        store: The feature shards; None to run on text.
+        store: Features of the photos; None to run on text.
         captions: Of the photos; None for none.
         reads: What the model reads of a photo.
         alignments: Structural weights of words and objects, for a model that reads them; None for none.
     """
 
     examples: Examples
-    store: FeatureStore | None
+    store: GathersFeatures | None
     captions: Captions | None
     reads: Reads
     alignments: Alignments | None = None
@@ -108,13 +116,13 @@ def shuffled(lengths: Ints, batch_size: int, seed: int, epoch: int) -> list[Ints
 
 def must_stream(maker: BatchMaker) -> bool:
     """Whether the features of a split fit into no memory, so that an epoch reads them a few shards at a time."""
-    return maker.store is not None and maker.store.place_now == "files"
+    return isinstance(maker.store, FeatureStore) and maker.store.place_now == "files"
 
 
 def epoch_batches(maker: BatchMaker, batch_size: int, seed: int, epoch: int, *, stream: bool) -> Iterator[Ints]:
     """Yield the batches of an epoch: from anywhere, or (`stream`) the photos of a few shards at a time."""
     examples, store = maker.examples, maker.store
-    if store is None or not stream:
+    if not stream or not isinstance(store, FeatureStore):
         yield from shuffled(examples.lengths, batch_size, seed, epoch)
         return
     for rows in store.stream(examples.image_rows, np.random.default_rng((seed, epoch)), STREAM_BYTES):

@@ -13,7 +13,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts import Post
 from dgf.workflows.config import TrainConfig
-from dgf.workflows.data.batches import BatchMaker, pool_captions, tokenize_captions
+from dgf.workflows.data.batches import BatchMaker, Captions, pool_captions, tokenize_captions
 from dgf.workflows.data.captions import CaptionTable, check_captioned
 from dgf.workflows.data.corpus import Corpus
 from dgf.workflows.data.draws import captions_of_others, draw_photos
@@ -86,7 +86,7 @@ def prepare_splits(
     Raises:
         UserError: If a photo is missing and the configuration does not allow it, or no row is left of a split.
     """
-    reads, language_model = config.model.reads, model.language_model
+    reads = config.model.reads
 
     # the photo and caption of each post: posts may drop out here
     data, root, table = config.data, corpus.dataset.root, corpus.captions
@@ -114,8 +114,7 @@ def prepare_splits(
     placed = {name: _as_drawn(found, corpus.store, config) for name, found in placed.items()}
 
     # words and mentions as tokens, relations and types as numbers
-    base = None if reads.markers == "none" else language_model.vocab_size
-    encoder = PostEncoder(language_model.tokenizer, data.max_length, base, reads.markers)
+    encoder = build_encoder(model, data.max_length)
     examples = {
         name: make_examples(
             found.posts,
@@ -133,11 +132,8 @@ def prepare_splits(
     # captions, of all splits together: they may show the same photos
     captions = None
     if reads.captions and table is not None:
-        captions = tokenize_captions(table.texts, language_model.tokenizer, data.max_caption)
-        if pool and isinstance(model, EncodesCaptions):
-            wanted = [split.caption_rows for split in examples.values() if split.caption_rows is not None]
-            with autocast(device, config.precision):
-                captions = pool_captions(captions, np.concatenate(wanted), model, device)
+        wanted = [split.caption_rows for split in examples.values() if split.caption_rows is not None]
+        captions = encode_captions(table.texts, np.concatenate(wanted), model, config, device, pool=pool)
 
     # which objects of each photo are related
     alignments = None
@@ -145,6 +141,24 @@ def prepare_splits(
         alignments = align_photos(corpus.store, corpus.graphs, [(found.posts, found.rows) for found in placed.values()])
     makers = {name: BatchMaker(each, corpus.store, captions, reads, alignments) for name, each in examples.items()}
     return {name: Split(makers[name], placed[name]) for name in posts}
+
+
+def build_encoder(model: RelationModel, max_length: int) -> PostEncoder:
+    """Build what makes tokens of posts for a model, its markers among them."""
+    language_model, markers = model.language_model, model.config.reads.markers
+    base = None if markers == "none" else language_model.vocab_size
+    return PostEncoder(language_model.tokenizer, max_length, base, markers)
+
+
+def encode_captions(
+    texts: Sequence[str], wanted: Ints, model: RelationModel, config: TrainConfig, device: torch.device, *, pool: bool
+) -> Captions:
+    """Make tokens of captions and, where `pool` says so, encode those that are `wanted`: rows, -1 for none."""
+    captions = tokenize_captions(texts, model.language_model.tokenizer, config.data.max_caption)
+    if not (pool and isinstance(model, EncodesCaptions)):
+        return captions
+    with autocast(device, config.precision):
+        return pool_captions(captions, wanted, model, device)
 
 
 def _check_matched(

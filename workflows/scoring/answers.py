@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 ALWAYS = {"id", "head", "tail", "relation", "probability", "best"}
 SOMETIMES = {"types", "protocol", "attributions", "gates"}
 """Keys of an answer; `gates` stood in those of older versions."""
+WITHOUT_ANSWER = {"id", "error", "line"}
+"""Keys of a line of `dgf predict` for a post that could not be answered."""
 
 TOP = 3
 """Relations listed with their probability for each row."""
@@ -84,18 +86,18 @@ def predict(
     batch_size: int,
     device: torch.device,
     precision: str,
-    title: str,
+    title: str | None,
     explain: bool = False,
 ) -> Predictions:
     """Run a model over every row, in evaluation mode and without gradients; rows of like length go together.
 
     `explain` also measures what photo, objects and caption did for each prediction, which reads a row again for
-    each of them.
+    each of them. There is a bar where there is a `title`.
     """
     model.eval()
     columns: dict[str, Floats] = {}
     count = len(maker.examples)
-    bar = tqdm(total=count, desc=title, unit="row", leave=False, dynamic_ncols=True)
+    bar = tqdm(total=count, desc=title, unit="row", leave=False, dynamic_ncols=True, disable=title is None)
     with bar, torch.inference_mode(), autocast(device, precision):
         for rows in by_length(maker.examples.lengths, batch_size):
             batch = maker(rows).to(device)
@@ -130,13 +132,16 @@ class Answers:
     labels: LabelSpace
     protocol: str | None
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Make one object a row: who, which relation, how surely, and by what. No gold relation."""
+    def rows(self, top: int | None = TOP) -> Iterator[dict[str, Any]]:
+        """Make one object a row: who, which relation, how surely, and by what. No gold relation.
+
+        `best` lists the `top` relations; None for all.
+        """
         labels, examples = self.labels, self.split.batches.examples
         read = None if self.split.batches.captions is None else examples.caption_rows
         probabilities = np.exp(self.predictions.log_probs)
         for i, post in enumerate(examples.posts):
-            best = np.argsort(-probabilities[i], kind="stable")[:TOP]
+            best = np.argsort(-probabilities[i], kind="stable")[:top]
             row: dict[str, Any] = {
                 "id": post.id,
                 "head": post.head.text,

@@ -7,7 +7,7 @@ from typing import Any
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_atomic, write_json
-from dgf.workflows.scoring.answers import ALWAYS, SOMETIMES
+from dgf.workflows.scoring.answers import ALWAYS, SOMETIMES, WITHOUT_ANSWER
 
 FOREIGN = "is there, and dgf did not write it: it is not overwritten"
 
@@ -44,13 +44,13 @@ def _has_keys(file: Path, keys: set[str]) -> bool:
 
 
 def _are_answers(file: Path) -> bool:
-    """Whether every line holds the keys of an answer and no others; an empty file has nothing to lose."""
+    """Whether every line is an answer, or says why there is none, by its keys; an empty file has nothing to lose."""
     try:
         with file.open(encoding="utf-8") as lines:
-            rows = [json.loads(line).keys() for line in lines]
+            rows = (json.loads(line).keys() for line in lines)
+            return all((row >= ALWAYS and row <= ALWAYS | SOMETIMES) or row == WITHOUT_ANSWER for row in rows)
     except (OSError, ValueError, AttributeError, RecursionError):
         return False
-    return all(row >= ALWAYS and row <= ALWAYS | SOMETIMES for row in rows)
 
 
 def check_comparison_place(folder: Path) -> None:

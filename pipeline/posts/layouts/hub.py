@@ -11,7 +11,7 @@ from typing import Any
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.posts.base import Post
 from dgf.pipeline.posts.layouts.base import SPLITS, DataLayout, ReadContext, split_name
-from dgf.pipeline.posts.layouts.jsonl import post_of_object
+from dgf.pipeline.posts.layouts.jsonl import read_object
 from dgf.pipeline.posts.layouts.mnre_keys import image_of_row, in_any_folder, text_post_of_row
 
 HUB = "hub:"
@@ -51,7 +51,7 @@ def read_hub(path: Path, split: str, reading: ReadContext) -> Iterator[tuple[str
                 images = in_any_folder(image_of_row(named), split)
                 yield split, text_post_of_row(named, f"{split}:{number}", images, reading.relations)
             else:
-                yield post_of_object(path, number, named, split, reading)
+                yield read_object(path, number, named, split, reading)
     if not number:
         reading.log.add(path, None, "holds no row", "empty")
 

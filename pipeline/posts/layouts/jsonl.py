@@ -60,7 +60,7 @@ def read_jsonl(path: Path, default: str, reading: ReadContext) -> Iterator[tuple
     """Read one file of posts; `default` is the split of rows that name none."""
     for number, row in read_objects(path, reading.log, empty="holds no row"):
         with reading.log.at(path, number):
-            yield post_of_object(path, number, row, default, reading)
+            yield read_object(path, number, row, default, reading)
 
 
 def is_jsonl(path: Path) -> bool:
@@ -77,7 +77,7 @@ JSONL = DataLayout(
 )
 
 
-def post_of_object(
+def read_object(
     path: Path, number: int, row: Mapping[str, object], default: str, reading: ReadContext
 ) -> tuple[str, Post]:
     """Make split and post of a row, which is line `number` of its file.
@@ -88,14 +88,24 @@ def post_of_object(
     split = split_name(optional_text_field(row.get("split"), "split") or default)
     if reading.one_split and split != default:
         raise RowError(f"split {show_value(row['split'])} in the file of the split {default}", "split")
-    post = _post(row, f"{split}:{number}", reading.relations, reading.span_unit)
+    post = post_of_object(row, f"{split}:{number}", reading.relations, reading.span_unit)
     reading.take_id(post)
     for doubt in doubtful_spans(row, reading.span_unit):
         reading.log.warn(path, number, doubt, "span")
     return split, post
 
 
-def _post(row: Mapping[str, object], default_id: str, relations: frozenset[str] | None, span_unit: SpanUnit) -> Post:
+def post_of_object(
+    row: Mapping[str, object],
+    default_id: str,
+    relations: frozenset[str] | None = None,
+    span_unit: SpanUnit = "characters",
+) -> Post:
+    """Make a post of one object; `relations` are those that it may have, None for any.
+
+    Raises:
+        RowError: It is at fault.
+    """
     text, words = row.get("text"), row.get("tokens")
     if (text is None) == (words is None):
         raise RowError("must have either text or tokens" + (", not both" if text is not None else ""), "missing key")

@@ -16,7 +16,7 @@ from dgf.pipeline.faults import RowError, show_value
 from dgf.pipeline.lines import MAX_LINE_BYTES
 from dgf.pipeline.posts.base import Post
 from dgf.pipeline.posts.layouts.base import DataLayout, ReadContext, split_files
-from dgf.pipeline.posts.layouts.jsonl import post_of_object
+from dgf.pipeline.posts.layouts.jsonl import read_object
 from dgf.pipeline.text_files import open_text
 
 _FILE = re.compile(r"(?P<split>.+)\.(?P<kind>csv|tsv)(\.gz)?", re.IGNORECASE)
@@ -38,7 +38,7 @@ def read_table(path: Path, split: str, reading: ReadContext) -> Iterator[tuple[s
             continue
         found = True
         with reading.log.at(path, number):
-            yield post_of_object(path, number, _object_of_cells(header, cells), split, reading)
+            yield read_object(path, number, _object_of_cells(header, cells), split, reading)
     if not found:
         reading.log.add(path, None, "holds no row", "empty")
 

@@ -1,6 +1,5 @@
-"""`dgf predict`: a trained run's answers for posts of one's own, photos and all."""
+"""A trained run's answers for a whole data set, whose photos go into shards: in batches, by workers, to be kept."""
 
-import json
 import logging
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -9,50 +8,55 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dgf.pipeline.captioners import CaptionerSpec, is_random
 from dgf.pipeline.errors import FolderTakenError, UserError
-from dgf.pipeline.files import write_atomic
 from dgf.pipeline.jobs.base import WorkerPool
-from dgf.pipeline.jobs.extraction_spec import FeatureSpec
 from dgf.pipeline.photos import find_image
-from dgf.pipeline.posts import Dataset, read_dataset
+from dgf.pipeline.posts import Dataset, OnError, Post, read_dataset
 from dgf.workflows.caption import caption
 from dgf.workflows.config import TrainConfig
-from dgf.workflows.data import OF_FILES, caption_files, open_corpus, text_only_words
-from dgf.workflows.demo.kept import find_run
+from dgf.workflows.data import OF_FILES, caption_files, open_corpus
 from dgf.workflows.devices import choose_device
 from dgf.workflows.extract import check_photos, extract
-from dgf.workflows.scoring import answer, check_answers_place
-from dgf.workflows.settings import PredictSettings
+from dgf.workflows.predict.networks import captioner_spec, feature_spec, places_of
+from dgf.workflows.predict.settings import PredictSettings
+from dgf.workflows.scoring import answer
 from dgf.workflows.training.run_folder import RunFolder
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class PredictSummary:
-    """The answers, and what they leave out; `lacking` says what the `text_only` ones of them are."""
+class WholeAnswers:
+    """The answers for a data set, and what they leave out.
 
-    rows: tuple[Mapping[str, Any], ...]
+    Args:
+        posts: Those that are answered.
+        rows: What is said of each.
+        text_only: How many of them are answered with nothing but text.
+        captioned: Whether there were captions.
+        skipped: Posts and rows that were left out.
+        negative: The relation that means "no relation"; None where there is none.
+    """
+
+    posts: tuple[Post, ...]
+    rows: tuple[dict[str, Any], ...]
     text_only: int
-    lacking: str
+    captioned: bool
     skipped: tuple[str, ...]
+    negative: str | None
 
 
-def predict_posts(settings: PredictSettings) -> PredictSummary:
-    """Extract and caption what the posts show in the way the run was trained on, then predict.
+def answer_whole(settings: PredictSettings, folder: RunFolder, config: TrainConfig) -> WholeAnswers:
+    """Read all posts, extract and caption what they show in the way the run was trained on, then predict.
 
     Raises:
         UserError: If the run, the posts or the weights do not serve.
     """
-    settings = replace(settings, run=find_run(settings.run))
-    folder = RunFolder(settings.run)
-    config = folder.finished_config()
-    _check_places(settings)
+    on_error = _on_error(settings)
     device = choose_device(settings.device)
     dataset = read_dataset(
         settings.posts,
-        on_error=settings.on_error,
+        on_error=on_error,
         span_unit=settings.span_unit,
         with_relations=False,
         layout=settings.layout,
@@ -63,7 +67,7 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
         files = _find_caption_files(settings, config, dataset, facts)
         with _as_work_folder(work):
             features, made = _see(settings, dataset, facts, work, workers, captioned=bool(files))
-        config = _for_posts(config, settings, features, tuple(map(str, files)) or made)
+        config = _for_posts(config, settings, on_error, features, tuple(map(str, files)) or made)
         corpus = open_corpus(config, dataset, device)
         posts = [replace(post, relation=None) for post in dataset.posts]
         answers = answer(
@@ -76,26 +80,21 @@ def predict_posts(settings: PredictSettings) -> PredictSummary:
             split="predict",
             explain=settings.explain,
         )
-        rows = tuple(answers.rows())
-    if settings.out is not None:
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        write_atomic(settings.out, lines.encode())
-    skipped = (*answers.split.placed.skipped, *(str(fault) for fault in dataset.faults))
-    lacking = text_only_words(captions=corpus.captions is not None)
-    return PredictSummary(rows, answers.split.placed.text_only, lacking, skipped)
+        rows = tuple(answers.rows(settings.top))
+    placed = answers.split.placed
+    skipped = (*placed.skipped, *(str(fault) for fault in dataset.faults))
+    captioned, negative = corpus.captions is not None, answers.labels.negative
+    return WholeAnswers(placed.posts, rows, placed.text_only, captioned, skipped, negative)
 
 
-def _check_places(settings: PredictSettings) -> None:
-    """Refuse an --out or a --work in whose place something else is."""
-    posts, out, work = settings.posts, settings.out, settings.work
-    if out is not None and not out.absolute().parent.is_dir():
-        raise UserError(f"--out {out}: there is no folder {out.parent}", "Make it first.")
-    if out is not None and out.exists() and posts.exists() and out.samefile(posts):
-        raise UserError(f"--out {out}: holds the posts: it is not overwritten", "Name another --out.")
-    if out is not None:
-        check_answers_place(out, "Name another --out.")
-    if work is not None and work.exists() and not work.is_dir():
-        raise UserError(f"--work {work}: is a file", "Name a folder.")
+def _on_error(settings: PredictSettings) -> OnError:
+    """What is done about a bad row: there is no line to answer it in where all are read first."""
+    if settings.on_error == "answer":
+        raise UserError(
+            f"--on-error answer: {settings.posts} is read as a whole before the first answer",
+            "Give --on-error stop or skip.",
+        )
+    return settings.on_error or "stop"
 
 
 def _find_caption_files(
@@ -152,14 +151,9 @@ def _see(
     if all(find_image(dataset, post) is None for post in with_photo):
         check_photos(dataset, settings.missing_images)
         return None, None
-    # weights from another place; of a network that the run's features were made without, there is nothing to replace
-    command = dict(facts["extraction"])
-    for option in ("weights", "vgg_weights", "resnet_weights"):
-        if option in command:
-            command[option] = getattr(settings, option) or command[option]
+    places = places_of(settings)
     features, captions = work / "features", work / "captions"
-    spec = FeatureSpec.of_command(command)
-    extracted = extract(dataset, spec, features, workers, missing_images=settings.missing_images)
+    extracted = extract(dataset, feature_spec(facts, places), features, workers, missing_images=settings.missing_images)
     if extracted.failures and strict:
         count, first = len(extracted.failures), extracted.failures[0]
         raise UserError(
@@ -170,26 +164,16 @@ def _see(
         return None, None
     if facts["captioning"] is None or captioned:
         return features, None
-    caption(dataset, features, _captioner(facts["captioning"], settings.oscar), captions, workers)
+    caption(dataset, features, captioner_spec(facts, places), captions, workers)
     return features, captions
 
 
-def _captioner(command: Mapping[str, Any], source: str | None) -> CaptionerSpec:
-    """The run's captioner, read from another place where one is named."""
-    spec = CaptionerSpec(**command)
-    if spec.backend == "file":
-        raise UserError(
-            "the run was trained on captions from a file, which new posts do not have",
-            "Give --captions of the posts' photos.",
-        )
-    if source is None:
-        return spec
-    moved = replace(spec, source=source)
-    return moved if is_random(moved) else replace(spec, source=str(Path(source).absolute()))
-
-
 def _for_posts(
-    config: TrainConfig, settings: PredictSettings, features: Path | None, captions: Path | tuple[str, ...] | None
+    config: TrainConfig,
+    settings: PredictSettings,
+    on_error: OnError,
+    features: Path | None,
+    captions: Path | tuple[str, ...] | None,
 ) -> TrainConfig:
     """The run's configuration with these posts as its data; their captions are their own, whatever it trained on."""
     data = replace(
@@ -203,7 +187,7 @@ def _for_posts(
         span_unit=settings.span_unit,
         layout=settings.layout,
         missing_images=settings.missing_images,
-        on_error=settings.on_error,
+        on_error=on_error,
         image_share=1.0,
     )
     return replace(config, data=data)

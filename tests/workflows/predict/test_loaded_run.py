@@ -1,0 +1,154 @@
+"""Posts handed over in Python: the same answers as through shards, whichever way a photo or a mention is given."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import dgf
+from dgf.workflows.evaluate import EvalSettings, evaluate
+from support.seen_world import SeenWorld
+
+LAST_DIGIT = 2e-6
+"""Of probabilities that are rounded to six digits: rows padded to other lengths are added up in another order."""
+
+
+@pytest.fixture(scope="module")
+def model(world: SeenWorld) -> dgf.LoadedRun:
+    return dgf.load(world.run, device="cpu")
+
+
+def rows_of(world: SeenWorld) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (world.posts / "test.jsonl").read_text().splitlines()]
+
+
+def same(answer: dgf.Answer, row: dict[str, Any]) -> bool:
+    assert answer.relation == row["relation"] and answer.id == row["id"]
+    return answer.probability == pytest.approx(row["probability"], abs=LAST_DIGIT)
+
+
+def test_a_photo_in_memory_gives_the_answer_of_shards_with_one_photo_a_batch(
+    world: SeenWorld, model: dgf.LoadedRun
+) -> None:
+    report = evaluate(EvalSettings(world.run, out=world.run.parent / "report", device="cpu")).out
+    expected = [json.loads(line) for line in (report / "predictions.jsonl").read_text().splitlines()]
+    found = list(model.predict_many(dgf.read(world.posts / "test.jsonl")))
+    assert len(found) == len(expected) == 6
+    for answer, row in zip(found, expected, strict=True):
+        assert same(answer, row) and answer.types == tuple(row["types"])
+        for name, weights in row["attributions"].items():
+            assert answer.attributions is not None
+            assert answer.attributions[name]["head"] == pytest.approx(weights["head"], abs=LAST_DIGIT)
+        assert list(answer.probabilities)[:3] == list(row["best"])
+        assert sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-5)
+        assert set(answer.probabilities) == set(model.relations)
+
+
+def test_many_are_answered_as_one_by_one_and_in_their_order(world: SeenWorld, model: dgf.LoadedRun) -> None:
+    posts = [{**row, "tokens": row["tokens"] + ["indeed"] * (i % 3)} for i, row in enumerate(rows_of(world))]
+    posts[2].pop("image")
+    alone = [
+        model.predict(
+            tokens=post["tokens"],
+            head=post["head"],
+            tail=post["tail"],
+            id=post["id"],
+            image=world.posts / post["image"] if "image" in post else None,
+        )
+        for post in posts
+    ]
+    for size in (1, 2, 64):
+        many = list(model.predict_many(iter(posts), size, photos=world.posts))
+        assert [answer.id for answer in many] == [answer.id for answer in alone]
+        for one, other in zip(many, alone, strict=True):
+            assert one.relation == other.relation and list(one.probabilities) == list(other.probabilities)
+            assert one.probability == pytest.approx(other.probability, abs=LAST_DIGIT)
+    assert alone[2].attributions is None and alone[1].attributions is not None
+
+
+def test_a_stream_is_read_a_window_at_a_time(model: dgf.LoadedRun) -> None:
+    read = 0
+
+    def posts() -> Iterator[dict[str, Any]]:
+        nonlocal read
+        for read in range(1, 10_000):  # noqa: B007
+            yield {"text": "Ada met Bo", "head": "Ada", "tail": "Bo"}
+
+    answers = model.predict_many(posts(), batch_size=1)
+    assert [next(answers).id for _ in range(3)] == ["posts:1", "posts:2", "posts:3"] and read == 3
+    next(model.predict_many(posts(), batch_size=2))
+    assert read == 16
+
+
+def test_a_photo_is_the_same_as_path_bytes_and_image(world: SeenWorld, model: dgf.LoadedRun) -> None:
+    path = world.posts / "test-1.png"
+    ways: list[Any] = [path, str(path), path.read_bytes(), Image.open(path), Image.open(path).convert("RGBA")]
+    answers = [model.predict("Ada met Bo", head="Ada", tail="Bo", image=image) for image in ways]
+    assert all(answer == answers[0] for answer in answers) and answers[0].attributions
+    assert answers[0] != model.predict("Ada met Bo", head="Ada", tail="Bo", image=world.posts / "train-1.png")
+
+
+def test_a_turned_photo_is_turned_upright_however_it_is_given(model: dgf.LoadedRun, tmp_path: Path) -> None:
+    drawn = Image.radial_gradient("L").resize((40, 20)).convert("RGB")
+    drawn.paste((250, 0, 0), (0, 0, 9, 9))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    drawn.save(tmp_path / "turned.png", exif=exif)
+    post = {"text": "Ada met Bo", "head": "Ada", "tail": "Bo"}
+    found = [model.predict(**post, image=way) for way in (tmp_path / "turned.png", Image.open(tmp_path / "turned.png"))]
+    assert found[0] == found[1] != model.predict(**post, image=drawn)
+
+
+def test_a_mention_is_found_by_its_words_where_they_stand_once(model: dgf.LoadedRun) -> None:
+    text = "Ann and Annabel met Bo in 東京都 , says Bo Lee"
+    by_span = model.predict(text, head=(0, 3), tail=(26, 29))
+    assert model.predict(text, head="Ann", tail="東京都") == by_span
+    assert model.predict(tokens=text.split(), head=[0, 1], tail="東京都") == by_span
+    assert model.predict(text, head={"span": [0, 1], "unit": "words"}, tail="東京都") == by_span
+    with pytest.raises(dgf.UserError, match=r"tail 'Bo' stands at \(20, 22\), \(37, 39\)"):
+        model.predict(text, head="Ann", tail="Bo")
+    assert model.predict(text, head="Ann", tail="Bo Lee").tail == "Bo Lee"
+    for wrong in ("Zoe", "", "  "):
+        with pytest.raises(dgf.UserError, match="is not in the post"):
+            model.predict(text, head="Ann", tail=wrong)
+
+
+def test_what_cannot_be_used_is_an_error_in_its_place_or_comes_back(world: SeenWorld, model: dgf.LoadedRun) -> None:
+    good: dict[str, Any] = {"text": "Ada met Bo", "head": "Ada", "tail": "Bo"}
+    (world.posts / "not-a-photo.png").write_text("words")
+    bad = [
+        {**good, "id": "no photo", "image": "gone.png"},
+        {**good, "image": "not-a-photo.png"},
+        {**good, "image": 7},
+        {**good, "text": None},
+        {**good, "head": 3},
+        "Ada met Bo",
+    ]
+    found = list(model.predict_many([good, *bad, good], photos=world.posts, on_error="return"))  # type: ignore[list-item]
+    told = [one.error for one in found[1:-1] if isinstance(one, dgf.Unanswered)]
+    assert isinstance(found[0], dgf.Answer) and isinstance(found[-1], dgf.Answer) and len(told) == len(bad)
+    why = ("no such file", "not a JPEG", "must be a path", "text or tokens", "must be a span", "mapping")
+    assert [words for error, words in zip(told, why, strict=True) if words not in error] == [], told[3:]
+    assert found[1] == dgf.Unanswered("no photo", told[0])
+    answers = model.predict_many([good, bad[0], good], batch_size=1, photos=world.posts)  # type: ignore[list-item]
+    assert next(answers).relation == found[0].relation
+    with pytest.raises(dgf.UserError, match=r"post no photo: photo gone\.png: no such file"):
+        next(answers)
+
+
+def test_no_label_reaches_an_answer(world: SeenWorld, model: dgf.LoadedRun) -> None:
+    posts = rows_of(world)
+    others = [{**post, "relation": "/per/per/peer"} for post in posts]
+    assert list(model.predict_many(posts, photos=world.posts)) == list(model.predict_many(others, photos=world.posts))
+
+
+def test_what_is_not_a_run_is_refused_with_what_would_be_one(world: SeenWorld, tmp_path: Path) -> None:
+    with pytest.raises(dgf.UserError, match="not a run folder"):
+        dgf.load(tmp_path)
+    with pytest.raises(dgf.UserError, match="other features now"):
+        dgf.load(world.run, device="cpu", vgg_weights="random:1").predict(
+            "Ada met Bo", head="Ada", tail="Bo", image=world.posts / "test-1.png"
+        )

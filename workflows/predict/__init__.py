@@ -1,0 +1,6 @@
+"""Answers of a trained run for posts of one's own: handed over in Python, streamed, or whole data sets by shards.
+
+Its modules are its names: all but `settings` bring torch.
+"""
+
+__all__ = ["answer", "command", "loaded_run", "networks", "settings"]

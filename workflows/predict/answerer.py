@@ -1,0 +1,173 @@
+"""A trained run over posts in memory: its network, and the networks that see photos as its own were seen."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from dgf.model.checkpoint import load_model
+from dgf.pipeline.features import FeatureTable
+from dgf.pipeline.graphs import near_objects
+from dgf.pipeline.jobs.in_memory import PhotoNetworks, SeenPhoto
+from dgf.pipeline.photos import ImageError, digest
+from dgf.pipeline.posts import Post
+from dgf.workflows.config import TrainConfig
+from dgf.workflows.data import (
+    OF_FILES,
+    Alignments,
+    BatchMaker,
+    Captions,
+    Placed,
+    Split,
+    build_encoder,
+    encode_captions,
+    make_examples,
+    types_of_posts,
+)
+from dgf.workflows.devices import store_frozen
+from dgf.workflows.predict.answer import AnsweredPost, Unanswered
+from dgf.workflows.predict.networks import WeightPlaces, open_networks
+from dgf.workflows.predict.photos import PostWithPhoto
+from dgf.workflows.scoring import Answers, predict
+from dgf.workflows.settings import MissingImages
+from dgf.workflows.training.run_folder import RunFolder
+
+KEPT_PHOTOS = 256
+"""Photos whose features stay in memory, for posts that show one again: some 0.1 MB each."""
+
+
+class PostAnswerer:
+    """The networks of a finished run, which answer any posts; those for photos are built when the first photo comes.
+
+    A photo goes through them alone, so that no answer depends on the photos beside it. Posts are padded to the longest
+    of their batch, which changes an answer by rounding at most.
+
+    Attributes:
+        folder: The run.
+        labels: Its relations and types.
+        captioned: Whether photos get a caption.
+    """
+
+    def __init__(self, folder: RunFolder, config: TrainConfig, device: torch.device, places: WeightPlaces) -> None:
+        model = load_model(folder.path).to(device)
+        store_frozen(model, device, config.precision, config.dtype)
+        self.folder = folder
+        self.labels = model.labels
+        self._model = model
+        self._config = config
+        self._device = device
+        self._places = places
+        self._facts = folder.read_data()
+        self.captioned = self._facts["captioning"] is not None
+        self._encoder = build_encoder(model, config.data.max_length)
+        self._networks: PhotoNetworks | None = None
+        self._kept: OrderedDict[str, SeenPhoto] = OrderedDict()
+
+    def answer(
+        self,
+        shown: Sequence[PostWithPhoto],
+        *,
+        batch_size: int,
+        missing_images: MissingImages = "error",
+        explain: bool = False,
+        top: int | None = None,
+    ) -> list[AnsweredPost | Unanswered]:
+        """Answer posts, in their order; `top` relations of each, None for all. One whose photo cannot be used is not.
+
+        Raises:
+            UserError: The networks for photos cannot be built.
+        """
+        # each different photo once
+        rows = np.full(len(shown), -1, np.int64)
+        refused: dict[int, Unanswered] = {}
+        photos: list[SeenPhoto] = []
+        numbers: dict[str, int] = {}
+        for place, one in enumerate(shown):
+            if one.photo is None:
+                continue
+            try:
+                sha256, photo = self._see(one.photo)
+            except ImageError as error:
+                if missing_images != "text-only":
+                    name = next(iter(one.post.image_ids), "the photo")
+                    refused[place] = Unanswered(one.post.id, f"photo {name}: {error}")
+                continue
+            rows[place] = numbers.setdefault(sha256, len(photos))
+            if rows[place] == len(photos):
+                photos.append(photo)
+
+        # the posts that are left
+        kept = [place for place in range(len(shown)) if place not in refused]
+        posts = [replace(shown[place].post, relation=None) for place in kept]
+        found = iter(self._rows(posts, rows[kept], photos, batch_size, explain, top) if posts else ())
+        return [refused[place] if place in refused else next(found) for place in range(len(shown))]
+
+    def _rows(
+        self,
+        posts: Sequence[Post],
+        rows: np.ndarray,
+        photos: Sequence[SeenPhoto],
+        batch_size: int,
+        explain: bool,
+        top: int | None,
+    ) -> Iterable[AnsweredPost]:
+        model, config, reads = self._model, self._config, self._config.model.reads
+        captions, caption_rows = self._captions(rows, photos)
+        examples = make_examples(
+            posts, rows, self._encoder, model.labels, reads.entity_types, types_of_posts(posts), caption_rows
+        )
+        table = FeatureTable(self._networks.layout, [photo.arrays for photo in photos]) if self._networks else None
+        maker = BatchMaker(examples, table, captions, reads, self._align(photos))
+        predictions = predict(
+            model,
+            maker,
+            batch_size=batch_size,
+            device=self._device,
+            precision=config.precision,
+            title=None,
+            explain=explain,
+        )
+        placed = Placed(tuple(posts), rows, (), (), caption_rows)
+        answers = Answers(Split(maker, placed), predictions, model.labels, model.config.protocol)
+        return (AnsweredPost(row, bool(there)) for row, there in zip(answers.rows(top), placed.shown, strict=True))
+
+    def _captions(self, rows: np.ndarray, photos: Sequence[SeenPhoto]) -> tuple[Captions | None, np.ndarray | None]:
+        """The photos' captions, and the row of each post's; None where the run has none."""
+        if not self.captioned:
+            return None, None
+        told = np.array([*(bool(photo.caption) for photo in photos), False])  # one more answers for row -1
+        caption_rows = np.where(told[rows], rows, -1)
+        if not (self._config.model.reads.captions and photos):
+            return None, caption_rows
+        texts = [photo.caption for photo in photos]
+        return encode_captions(texts, caption_rows, self._model, self._config, self._device, pool=True), caption_rows
+
+    def _align(self, photos: Sequence[SeenPhoto]) -> Alignments | None:
+        """Which objects of each photo are related, by their boxes, for a model that reads it."""
+        if self._config.model.reads.alignment is None or self._networks is None:
+            return None
+        edges = {}
+        for row, photo in enumerate(photos):
+            count, (height, width) = int(photo.arrays["objects/count"]), photo.arrays["image_size"].tolist()
+            edges[row] = near_objects(photo.arrays["objects/boxes"][:count], (height, width))
+        return Alignments(self._networks.layout.objects, edges)
+
+    def _see(self, photo: Any) -> tuple[str, SeenPhoto]:
+        """Read and see a photo; gives back the digest of its file, too."""
+        if self._facts["extraction"] is None:
+            raise ImageError(f"{self.folder.path} was trained on text alone (--missing-images text-only leaves it out)")
+        if str(self._facts["captioner"]).startswith(OF_FILES):
+            raise ImageError(f"{self.folder.path} reads captions from files (give --captions of these posts' photos)")
+        data = photo()
+        sha256 = digest(data)
+        if (seen := self._kept.pop(sha256, None)) is None:
+            if self._networks is None:
+                self._networks = open_networks(self.folder, self._facts, self._places, str(self._device))
+            seen = self._networks.see(data)
+        self._kept[sha256] = seen
+        if len(self._kept) > KEPT_PHOTOS:
+            self._kept.popitem(last=False)
+        return sha256, seen
