@@ -121,6 +121,9 @@ def local_cluster(
     """Worker processes on this machine, each with one GPU where the device is one; a dead one is replaced.
 
     `environment` are variables that they have beside those of this process.
+
+    Raises:
+        UserError: They do not start.
     """
     gpus = _gpus() if device.startswith("cuda") else []
     options: dict[str, Any] = {"nthreads": per_worker, "memory_limit": None, "silence_logs": logging.CRITICAL}
@@ -131,7 +134,14 @@ def local_cluster(
     address = {"host": "127.0.0.1", "dashboard": True, "dashboard_address": "127.0.0.1:0"}
     scheduler = {"cls": Scheduler, "options": address}
     with dask.config.set({"distributed.scheduler.allowed-failures": DEATHS, _TRIM: None}):
-        cluster = SpecCluster(workers=nannies, scheduler=scheduler, silence_logs=logging.CRITICAL)
+        try:
+            cluster = SpecCluster(workers=nannies, scheduler=scheduler, silence_logs=logging.CRITICAL)
+        except RuntimeError as error:
+            raise UserError(
+                f"the local workers do not start: {error}",
+                "They talk over 127.0.0.1: see that this machine reaches itself (`ip link set lo up`), or work in this "
+                "process, with --workers 0.",
+            ) from error
         try:
             yield cluster
         finally:

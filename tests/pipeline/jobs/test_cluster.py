@@ -2,6 +2,7 @@ import hashlib
 import logging
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -259,6 +260,20 @@ def test_local_workers_keep_the_memory_that_they_free(monkeypatch: pytest.Monkey
     monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
     with local_cluster(1, 1, "cpu") as cluster, Client(cluster) as client:
         assert list(client.run(os.environ.get, "MALLOC_TRIM_THRESHOLD_").values()) == [None]
+
+
+def test_a_machine_that_does_not_reach_itself_is_told() -> None:
+    alone = ["unshare", "--user", "--net"]
+    if not shutil.which("unshare") or subprocess.run([*alone, "true"], capture_output=True).returncode:
+        pytest.skip("no network can be taken from a process here")
+    start = "from dgf.pipeline.jobs.cluster import local_cluster\nwith local_cluster(1, 1, 'cpu'): pass"
+    told = subprocess.run(
+        [*alone, sys.executable, "-c", start],
+        env=ENVIRONMENT | {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s"},
+        capture_output=True,
+        text=True,
+    )
+    assert "UserError: the local workers do not start" in told.stderr
 
 
 def test_no_scheduler_at_the_address(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
