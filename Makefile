@@ -19,7 +19,7 @@ venv: ## make or repair .venv, pinned by constraints.txt
 demo: venv ## the four commands on a small drawn world, ending in a report
 	$(BIN)/dgf demo --out $(OUT)
 
-test: venv ## all tests but those of several minutes
+test: venv ## all tests but statistics and long repetitions
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not long" $(ARGS)
 
 test-all: venv ## all tests

@@ -67,7 +67,7 @@ def losses(run: Path) -> torch.Tensor:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.long)])
 def test_several_processes_find_the_losses_of_one(world: Path, alone: Path, count: int) -> None:
     """Three share a batch of four unevenly."""
     several = train(world, f"several-{count}", DGF, "--processes", str(count))
@@ -79,7 +79,7 @@ def test_several_processes_find_the_losses_of_one(world: Path, alone: Path, coun
         torch.testing.assert_close(found[name], tensor, rtol=0, atol=1e-4, msg=name)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_torchrun_starts_them_too(world: Path, alone: Path) -> None:
     """As `accelerate launch` does: both name each process by the same variables."""
     start = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "dgf.cli")

@@ -65,6 +65,7 @@ def test_the_object_that_decides_has_the_largest_effect_and_the_weight() -> None
     assert attributions.mention_weights[row, 0, rows.deciding].mean() > 1.4 * CHANCE
 
 
+@pytest.mark.long
 def test_helpful_photos_are_told_from_junk_by_their_effect() -> None:
     net, rows = learned("mixed")
     _, effects = explained("mixed")
@@ -74,6 +75,7 @@ def test_helpful_photos_are_told_from_junk_by_their_effect() -> None:
     assert effects.photo[helpful].mean() > 1 and effects.photo[~helpful].abs().mean() < 0.2
 
 
+@pytest.mark.long
 def test_photos_and_captions_of_noise_cost_few_points() -> None:
     rows, unseen = draw("noise", 600, seed=1), draw("noise", 1000, seed=2)
     alone = accuracy(train(rows.without_photos(), 150), unseen.without_photos())

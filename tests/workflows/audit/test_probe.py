@@ -37,6 +37,7 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Probe]:
     return root, probe(root, root / "work")
 
 
+@pytest.mark.long
 def test_the_signal_is_worth_much_to_a_model(probed: tuple[Path, Probe]) -> None:
     found = probed[1]
     assert found.signal == "crops: how many"

@@ -75,7 +75,7 @@ def test_rows_that_are_all_right_or_all_wrong_have_no_interval_of_f1() -> None:
     assert f1_interval(gold, np.where(np.arange(80) < 5, 0, gold), counted, groups) is not None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("sentences", "hardness"), [(SENTENCES, 1), (170, 1), (SENTENCES, 5)])
 def test_an_interval_holds_the_true_figure_in_about_95_percent_of_the_splits(sentences: int, hardness: float) -> None:
     """1,000 splits of MNRE's size (1,614 rows) and of 300 rows; the truth is that of half a million rows."""

@@ -125,7 +125,7 @@ def shares_below(found: list[Comparison]) -> float:
     return float(np.mean([comparison.p_value < 0.05 for comparison in found if comparison.p_value is not None]))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("scatter", "deviation"),
     [

@@ -297,7 +297,7 @@ def test_only_a_page_of_ours_is_replaced(photos: Path, opener: Opener, tmp_path:
         check_page_place(tmp_path / "mine.html", "")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_page_of_all_test_posts_of_mnre_stays_small(tmp_path: Path, shared_dir: Path, browser: Any) -> None:
     dataset = read_dataset(shared_dir / "mnre")
     posts = dataset.splits["test"]
