@@ -112,8 +112,11 @@ def is_utf8(stream: Any) -> bool:
 
 
 def echo_utf8(text: str) -> None:
-    """Print text that ends with its own line break to standard output, in UTF-8 whatever the terminal's encoding."""
-    click.echo(text.encode(), nl=False)
+    """Print text that ends with its own line break to standard output, in UTF-8 whatever the terminal's encoding.
+
+    Half a surrogate pair, which UTF-8 cannot hold, is written as its escape.
+    """
+    click.echo(text.encode(errors="backslashreplace"), nl=False)
 
 
 def check_workers(ctx: click.Context, scheduler: str | None, workers: int) -> None:

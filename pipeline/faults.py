@@ -58,8 +58,8 @@ class FaultLog:
         """Record one fault."""
         self.faults.append(Fault(file, line, message, kind))
 
-    def warn(self, file: Path, line: int, message: str, kind: str) -> None:
-        """Record one warning."""
+    def warn(self, file: Path, line: int | None, message: str, kind: str) -> None:
+        """Record one warning; of a whole file where there is no line."""
         self.warnings.append(Fault(file, line, message, kind))
 
     @contextmanager

@@ -17,8 +17,11 @@ MAX_LINE_BYTES = 1 << 16
 MAX_ARRAY_CHARACTERS = 1 << 26
 """A JSON array is held in memory; a longer one has to be written as lines."""
 
+MAX_INTEGER_BITS = 64
+"""No row has a longer whole number: one would be more than a float holds, or more digits than Python writes."""
+
 NOT_ALLOWED = "not allowed in JSON"
-"""The kind of fault of a key that stands twice, or NaN."""
+"""The kind of fault of a key that stands twice, NaN, or a whole number that is too long."""
 
 _DOCUMENTS = re.compile(r"\[\s*([{\]]|$)|\{\s*[\r\n]")
 """How a file begins that is one JSON array, or objects over several lines."""
@@ -28,7 +31,7 @@ def parse_json(line: str) -> object:
     """Parse one JSON value.
 
     Raises:
-        RowError: It is none, or holds what JSON does not allow (a key twice, NaN).
+        RowError: It is none, or holds what is not allowed (a key twice, NaN, an integer of over 64 bits).
     """
     value, end = _decode(line, len(line) - len(line.lstrip()))
     if line[end:].strip():
@@ -184,8 +187,16 @@ def _decode(text: str, at: int) -> tuple[object, int]:
     def refuse(constant: str) -> None:
         wrong.append(f"{constant} is not a JSON value")
 
+    def short(digits: str) -> int:
+        # the text is looked at first: Python refuses to read thousands of digits
+        if len(digits) <= MAX_INTEGER_BITS and (number := int(digits)).bit_length() <= MAX_INTEGER_BITS:
+            return number
+        wrong.append(f"an integer of over {MAX_INTEGER_BITS} bits")
+        return 0
+
     try:
-        value, end = json.JSONDecoder(object_pairs_hook=unique, parse_constant=refuse).raw_decode(text, at)
+        decoder = json.JSONDecoder(object_pairs_hook=unique, parse_constant=refuse, parse_int=short)
+        value, end = decoder.raw_decode(text, at)
     except json.JSONDecodeError as error:
         raise RowError(f"not JSON: {error.msg} at column {error.colno}", "not JSON") from None
     except (ValueError, RecursionError) as error:

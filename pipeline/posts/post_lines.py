@@ -4,12 +4,12 @@ Each line is a post as `jsonl` reads it. With `all_pairs`, a line may give `ment
 
     {"id": "a1", "text": "Ann met Bo in Rome", "mentions": [{"span": [0, 3]}, {"span": [8, 10]}, {"span": [14, 18]}]}
 
-which stands for a post for each ordered pair of them, called `a1#0-1` for head 0 and tail 1. Since nothing is held, an
-id that stands twice is not noticed.
+which stands for a post for each ordered pair of them, called `a1#0-1` for head 0 and tail 1; if one of them is at
+fault, so is the line. Relations are not looked at. Since nothing is held, an id that stands twice is not noticed.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from dgf.pipeline.posts.base import Post
 from dgf.pipeline.posts.fields import optional_text_field
 from dgf.pipeline.posts.layouts import post_of_object, split_name
 from dgf.pipeline.posts.spans import SpanUnit, doubtful_spans
+
+MAX_MENTIONS = 64
+"""Of a post whose pairs are asked for: over four thousand pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,37 +59,51 @@ def stream_posts(
         if isinstance(row, RowError):
             yield PostLine(number, None, row)
             continue
+        unlabeled = {key: value for key, value in row.items() if key != "relation"}
         try:
             default = f"{split_name(optional_text_field(row.get('split'), 'split') or split)}:{number}"
-            pairs = _pairs_of(row, default) if all_pairs and row.get("mentions") is not None else iter((row,))
-            for pair in pairs:
-                yield _line_of(number, pair, default, span_unit)
+            given = row.get("mentions") is not None
+            if given and all_pairs:
+                yield from _lines_of_pairs(number, unlabeled, default, span_unit)
+                continue
+            if given and row.get("head") is None and row.get("tail") is None:
+                raise RowError("gives mentions in place of head and tail: give --pairs all", "missing key")
+            post = post_of_object(unlabeled, default, None, span_unit)
+            yield PostLine(number, post.id, post, tuple(doubtful_spans(row, span_unit)))
         except RowError as error:
             yield PostLine(number, _id_of(row), error)
 
 
-def _line_of(number: int, row: Mapping[str, object], default: str, span_unit: SpanUnit) -> PostLine:
-    try:
-        post = post_of_object(row, default, None, span_unit)
-    except RowError as error:
-        return PostLine(number, _id_of(row), error)
-    return PostLine(number, post.id, post, tuple(doubtful_spans(row, span_unit)))
+def _lines_of_pairs(number: int, row: Mapping[str, object], default: str, span_unit: SpanUnit) -> Iterator[PostLine]:
+    """Make a post of every ordered pair of mentions.
 
-
-def _pairs_of(row: Mapping[str, object], default: str) -> Iterator[Mapping[str, object]]:
-    """Make the row of every ordered pair of mentions."""
+    Raises:
+        RowError: One of them is at fault, before any post is given.
+    """
     mentions = row["mentions"]
     if not isinstance(mentions, list):
         raise RowError(f"mentions must be a list, not {show_value(mentions)}", "wrong type")
     if row.get("head") is not None or row.get("tail") is not None:
         raise RowError("must have either mentions or head and tail, not both", "missing key")
-    if len(mentions) < 2:
-        raise RowError(f"{len(mentions)} mentions make no pair", "missing key")
-    name = _id_of(row) or default
+    if not 2 <= len(mentions) <= MAX_MENTIONS:
+        fault = "make no pair" if len(mentions) < 2 else f"are more than {MAX_MENTIONS}, whose pairs are too many"
+        raise RowError(f"{len(mentions)} mentions {fault}", "missing key" if len(mentions) < 2 else "too long")
+    posts = []
     for (i, head), (j, tail) in permutations(enumerate(mentions), 2):
-        yield {**row, "id": f"{name}#{i}-{j}", "head": head, "tail": tail}
+        try:
+            post = post_of_object({**row, "head": head, "tail": tail}, default, None, span_unit)
+        except RowError as error:
+            raise RowError(f"mentions {i} and {j} as head and tail: {error}", error.kind) from None
+        posts.append(replace(post, id=f"{post.id}#{i}-{j}"))
+    doubts = [doubt for mention in mentions for doubt in doubtful_spans({**row, "head": mention}, span_unit)]
+    for place, post in enumerate(posts):
+        yield PostLine(number, post.id, post, () if place else tuple(doubts))
 
 
 def _id_of(row: Mapping[str, object]) -> str | None:
+    """The id of a row at fault; None where it has none that can be written."""
     given = row.get("id")
-    return str(given) if type(given) is int else given if isinstance(given, str) else None
+    try:
+        return str(given) if type(given) is int else optional_text_field(given, "id")
+    except RowError:
+        return None

@@ -29,7 +29,7 @@ class ReadOptions:
             rows, "None" first.
         negative: The relation that means "no relation"; None finds it by its name, "" says that there is none.
         span_unit: What spans into a text count where they do not say.
-        with_relations: Whether relations are checked against a list beside the data.
+        with_relations: Whether relations are checked against a list beside the data, and tell rows apart.
         keep_going: Whether a file that cannot be read is one fault among others.
     """
 
@@ -73,7 +73,15 @@ class PostStream:
             UserError: A file cannot be read, unless it is to keep going.
         """
         allowed = None if self._known is None else frozenset(self._known)
-        how = ReadContext(self._log, allowed, ids, not self._found.one_file, self._options.span_unit)
+        how = ReadContext(
+            self._log,
+            allowed,
+            ids,
+            one_split=not self._found.one_file,
+            span_unit=self._options.span_unit,
+            files=tuple(self._found.files.values()),
+            with_relations=self._options.with_relations,
+        )
         for split, file in self._found.files.items():
             with self._as_fault(file):
                 for own, post in self._found.layout.read(file, split, how):

@@ -41,7 +41,7 @@ def real(folder: Path) -> Command:
 
 
 @pytest.mark.parametrize(
-    ("make", "kills"), [(tiny, 4), pytest.param(real, 2, marks=pytest.mark.slow)], ids=["tiny", "real"]
+    ("make", "kills"), [(tiny, 4), pytest.param(real, 2, marks=pytest.mark.long)], ids=["tiny", "real"]
 )
 def test_killed_at_random_moments_and_resumed(make: Callable[[Path], Command], kills: int, tmp_path: Path) -> None:
     command = make(tmp_path / "photos")

@@ -18,6 +18,7 @@ from dgf.workflows.data.encode import EncodedPost, PostEncoder, train_tokenizer
 from dgf.workflows.data.examples import make_examples
 from dgf.workflows.data.graphs import Alignments
 from dgf.workflows.data.inputs import inputs_of
+from dgf.workflows.data.mention_objects import NO_BOXES, names_object, objects_of_boxes
 from dgf.workflows.data.splits import (
     Placed,
     Split,
@@ -31,6 +32,7 @@ from dgf.workflows.data.type_file import TypeFile, read_types
 from dgf.workflows.data.words import words_of_file, words_of_sentences
 
 __all__ = [
+    "NO_BOXES",
     "OF_FILES",
     "POOL",
     "Alignments",
@@ -53,6 +55,8 @@ __all__ = [
     "inputs_of",
     "make_examples",
     "must_stream",
+    "names_object",
+    "objects_of_boxes",
     "open_corpus",
     "place",
     "pool_captions",

@@ -97,12 +97,13 @@ def make_examples(
 ) -> Examples:
     """Make the arrays of a split from its posts and their (n,) `image_rows` and `caption_rows` of `place`.
 
-    `entity_types` says where the types that the model is given come from: the relation's name, or `types`, which are
-    those of a type file or of the data set.
+    `entity_types` says where the types that the model is given come from: the relation's name, or `types` by the id of
+    the post, which are those of a type file or of the data set; a post that has none there has its own.
     """
     encoded = encoder.encode(posts)
     relations = np.array([labels.relation_id(post.relation) for post in posts], dtype=np.int64)
-    filed = np.array([[labels.type_id(t) for t in types.get(post.id, (None, None))] for post in posts], dtype=np.int64)
+    pairs = [types.get(post.id, (post.head.type, post.tail.type)) for post in posts]
+    filed = np.array([[labels.type_id(t) for t in pair] for pair in pairs], dtype=np.int64)
     filed = filed.reshape(len(posts), 2)
     named = labels.type_targets(torch.from_numpy(relations)).numpy()
     numbers: dict[tuple[str, ...], int] = {}

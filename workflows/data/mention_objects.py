@@ -3,20 +3,25 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dgf.model.config import RelationConfig
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.features import FeatureStore, SeenObjects, read_seen
+from dgf.pipeline.features import FeatureStore, read_seen
 from dgf.pipeline.graphs import overlap_of_boxes
-from dgf.pipeline.posts import Mention, Post
+from dgf.pipeline.posts import PhotoBox, Post
 from dgf.workflows.data.examples import Ints
 
 _log = logging.getLogger(__name__)
 
 _ALIKE = 0.5
 """Intersection over union from which two boxes are said to show one object."""
+
+NO_BOXES = "this model reads mentions in the text alone"
+"""Why a model refuses a mention that is a box."""
 
 
 def find_mention_objects(
@@ -38,12 +43,12 @@ def find_mention_objects(
     Raises:
         UserError: The model does not read such mentions, or there are no features of a photo; names the first post.
     """
-    boxed = [row for row, post in enumerate(posts) if post.head.box is not None or post.tail.box is not None]
+    boxed = [row for row, post in enumerate(posts) if names_object(post)]
     if not boxed:
         return None
     first = posts[boxed[0]]
     if not model.reads.boxes:
-        fault = "its head or tail is a box in the photo, and this model reads mentions in the text alone"
+        fault = f"its head or tail is a box in the photo, and {NO_BOXES}"
         hint = "Train model.name=dgf-pt, which reads the object that is there; or leave such rows out of the data."
         raise UserError(f"{data}: post {first.id}: {fault}", hint)
     if store is None:
@@ -57,10 +62,8 @@ def find_mention_objects(
     found, overlaps = np.full((len(posts), 2), -1, np.int64), []
     for row in boxed:
         objects = seen[store.image_ids[rows[row]]]
-        for place, mention in enumerate((posts[row].head, posts[row].tail)):
-            if mention.box is not None:
-                found[row, place], overlap = _nearest(mention, objects)
-                overlaps.append(overlap)
+        found[row], of_row = objects_of_boxes(posts[row], objects.boxes, objects.size)
+        overlaps.extend(of_row)
     alike, none = sum(overlap >= _ALIKE for overlap in overlaps), sum(overlap == 0 for overlap in overlaps)
     _log.info(
         "%s: of %d boxes that are mentions, %d are of a detected object (overlap from %s), %d of none: read as a word",
@@ -69,11 +72,36 @@ def find_mention_objects(
     return found
 
 
-def _nearest(mention: Mention, objects: SeenObjects) -> tuple[int, float]:
+def names_object(post: Post) -> bool:
+    """Whether a mention of a post is a box in its photo."""
+    return post.head.box is not None or post.tail.box is not None
+
+
+def objects_of_boxes(post: Post, boxes: NDArray[Any], size: tuple[int, int]) -> tuple[tuple[int, int], list[float]]:
+    """Find which objects of its photo the mentions of a post are.
+
+    Args:
+        post: Its mentions may be boxes.
+        boxes: (n, 4) of the objects, x1 y1 x2 y2 in pixels.
+        size: (height, width) of the photo.
+
+    Returns:
+        The number of the object that is head and tail, -1 for none, and how much the box of each such mention overlaps
+        with it.
+    """
+    found, overlaps = [-1, -1], []
+    for place, mention in enumerate((post.head, post.tail)):
+        if mention.box is not None:
+            found[place], overlap = _nearest(mention.box, boxes, size)
+            overlaps.append(overlap)
+    return (found[0], found[1]), overlaps
+
+
+def _nearest(mention: PhotoBox, boxes: NDArray[Any], size: tuple[int, int]) -> tuple[int, float]:
     """The number of the object that overlaps most with a mention's box, and how much; -1 and 0 where none does."""
-    height, width = objects.size
-    box = np.array([mention.box], np.float64) * [width, height, width, height]  # (1, 4)
-    overlap = overlap_of_boxes(box, np.asarray(objects.boxes, np.float64))[0]  # (n,)
+    height, width = size
+    box = np.array([mention], np.float64) * [width, height, width, height]  # (1, 4)
+    overlap = overlap_of_boxes(box, np.asarray(boxes, np.float64))[0]  # (n,)
     if not overlap.size or overlap.max() == 0:
         return -1, 0.0
     best = int(overlap.argmax())

@@ -16,6 +16,7 @@ from dgf.pipeline.photos import ImageError, digest
 from dgf.pipeline.posts import Post
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import (
+    NO_BOXES,
     OF_FILES,
     Alignments,
     BatchMaker,
@@ -25,7 +26,8 @@ from dgf.workflows.data import (
     build_encoder,
     encode_captions,
     make_examples,
-    types_of_posts,
+    names_object,
+    objects_of_boxes,
 )
 from dgf.workflows.devices import store_frozen
 from dgf.workflows.predict.answer import AnsweredPost, Unanswered
@@ -99,6 +101,13 @@ class PostAnswerer:
             if rows[place] == len(photos):
                 photos.append(photo)
 
+        # mentions that are objects of a photo
+        for place, one in enumerate(shown):
+            if place not in refused and names_object(one.post):
+                lacking = "none was seen" if self._config.model.reads.boxes else NO_BOXES
+                if rows[place] < 0 or not self._config.model.reads.boxes:
+                    refused[place] = Unanswered(one.post.id, f"its head or tail is a box in the photo, and {lacking}")
+
         # the posts that are left
         kept = [place for place in range(len(shown)) if place not in refused]
         posts = [replace(shown[place].post, relation=None) for place in kept]
@@ -116,8 +125,9 @@ class PostAnswerer:
     ) -> Iterable[AnsweredPost]:
         model, config, reads = self._model, self._config, self._config.model.reads
         captions, caption_rows = self._captions(rows, photos)
-        examples = make_examples(
-            posts, rows, self._encoder, model.labels, reads.entity_types, types_of_posts(posts), caption_rows
+        objects = _objects_of(posts, rows, photos)
+        examples = make_examples(  # no types by id: two posts of a stream may have the same
+            posts, rows, self._encoder, model.labels, reads.entity_types, {}, caption_rows, objects
         )
         table = FeatureTable(self._networks.layout, [photo.arrays for photo in photos]) if self._networks else None
         maker = BatchMaker(examples, table, captions, reads, self._align(photos))
@@ -151,8 +161,7 @@ class PostAnswerer:
             return None
         edges = {}
         for row, photo in enumerate(photos):
-            count, (height, width) = int(photo.arrays["objects/count"]), photo.arrays["image_size"].tolist()
-            edges[row] = near_objects(photo.arrays["objects/boxes"][:count], (height, width))
+            edges[row] = near_objects(*_boxes_of(photo))
         return Alignments(self._networks.layout.objects, edges)
 
     def _see(self, photo: Any) -> tuple[str, SeenPhoto]:
@@ -171,3 +180,20 @@ class PostAnswerer:
         if len(self._kept) > KEPT_PHOTOS:
             self._kept.popitem(last=False)
         return sha256, seen
+
+
+def _objects_of(posts: Sequence[Post], rows: np.ndarray, photos: Sequence[SeenPhoto]) -> np.ndarray | None:
+    """(n, 2) which objects of its photo each post's mentions are, -1 for words; None where all are words."""
+    if not any(map(names_object, posts)):
+        return None
+    found = np.full((len(posts), 2), -1, np.int64)
+    for place, post in enumerate(posts):
+        if names_object(post):
+            found[place], _ = objects_of_boxes(post, *_boxes_of(photos[rows[place]]))
+    return found
+
+
+def _boxes_of(photo: SeenPhoto) -> tuple[np.ndarray, tuple[int, int]]:
+    """(n, 4) boxes of a photo's objects, and its height and width."""
+    height, width = photo.arrays["image_size"].tolist()
+    return photo.arrays["objects/boxes"][: int(photo.arrays["objects/count"])], (height, width)

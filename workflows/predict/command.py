@@ -199,6 +199,6 @@ def _output(out: Path | None, write: Write) -> Iterator[Write]:
         yield write
         return
     with part_file(out) as part:
-        with part.open("w", encoding="utf-8", newline="") as stream:
+        with part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
             yield stream.write
         finish_part(part, out)

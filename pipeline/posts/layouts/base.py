@@ -15,6 +15,9 @@ SPLITS = ("train", "val", "test")
 
 _OTHER_NAMES = {"dev": "val", "valid": "val", "validation": "val", "training": "train", "testing": "test"}
 
+SPLIT_NAME = rf"(?P<split>{'|'.join((*SPLITS, *_OTHER_NAMES))})"
+"""How the name of a file tells its split, as a group of a regular expression."""
+
 
 class TakenIds(Protocol):
     """The ids that are taken, wherever they are kept."""
@@ -36,6 +39,8 @@ class ReadContext:
         ids: TakenIds that are taken; those read are added.
         one_split: Whether every row must belong to the split the file is named for (one file per split).
         span_unit: What spans into a text count where they do not say.
+        files: Every file of the data set, for what only all of them together tell.
+        with_relations: Whether relations count; without them, a pair is one row whichever relations it has.
     """
 
     log: FaultLog
@@ -43,6 +48,8 @@ class ReadContext:
     ids: TakenIds = field(default_factory=set[str])
     one_split: bool = True
     span_unit: SpanUnit = "characters"
+    files: tuple[Path, ...] = ()
+    with_relations: bool = True
 
     def take_id(self, post: Post) -> None:
         """Take the id of a post.

@@ -14,7 +14,7 @@ from dgf.pipeline.posts.layouts.mnre_keys import JMERE, M2RE, MNRE, MNRE_1, MORE
 from dgf.pipeline.posts.layouts.table import TABLE
 from dgf.pipeline.text_files import STDIN
 
-LAYOUTS = (MNRE_1, MNRE, JSONL, UMRE, MORE, CONLL, JMERE, M2RE, TABLE, HUGGING_FACE)
+LAYOUTS = (MNRE_1, MNRE, UMRE, JSONL, MORE, CONLL, JMERE, M2RE, TABLE, HUGGING_FACE)
 """Those that are told by the files of a folder, in the order of choice."""
 
 _HINT = "Give a data set in one of these layouts:" + "".join(f"\n  {each.name}: {each.files}" for each in LAYOUTS)

@@ -65,7 +65,8 @@ def read_jsonl(path: Path, default: str, reading: ReadContext) -> Iterator[tuple
 
 def is_jsonl(path: Path) -> bool:
     """Whether a file is not an array of another layout's rows."""
-    return _ARRAY.fullmatch(path.name) is None or not {"label_list", "h"} & first_keys(path)
+    keys = frozenset[str]() if _ARRAY.fullmatch(path.name) is None else first_keys(path)
+    return "label_list" not in keys and not {"token", "h"} <= keys
 
 
 JSONL = DataLayout(

@@ -118,7 +118,7 @@ def test_spans_in_any_text_cover_what_they_say(text: str, data: st.DataObject) -
         ('{"a": NaN}', "not JSON: NaN is not a JSON value"),
         ('{"a": -Infinity}', "not JSON: -Infinity is not a JSON value"),
         ('{"a": 1, "a": 2}', "not JSON: a key appears twice"),
-        ('{"a": ' + "9" * 5000 + "}", "not JSON: ValueError"),
+        ('{"a": ' + "9" * 5000 + "}", "not JSON: an integer of over 64 bits"),
         ("[" * 60000, "not JSON: RecursionError"),
         (
             '{"text": "\\ud800x y", "head": {"span": [0, 1]}, "tail": {"span": [3, 4]}}',

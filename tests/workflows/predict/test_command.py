@@ -79,7 +79,7 @@ def test_every_ordered_pair_of_mentions_is_answered_as_if_it_stood_alone(world: 
     assert [(row["head"], row["tail"]) for row in rows[1:3]] == [("Ada", "Cy"), ("Bo", "Ada")]
     assert rows[0]["probability"] == pytest.approx(rows[6]["probability"], abs=2e-6)
     assert "1 mentions make no pair" in rows[7]["error"]
-    assert "head must be an object" in ask(world, ADA, post).out
+    assert "give --pairs all" in ask(world, ADA, post).out
 
 
 def test_a_threshold_leaves_out_what_is_less_probable_and_no_relation(world: SeenWorld) -> None:

@@ -10,7 +10,9 @@ from PIL import Image
 
 import dgf
 from dgf.workflows.evaluate import EvalSettings, evaluate
+from support.command import dgf as command
 from support.seen_world import SeenWorld
+from support.small_world import TINY
 
 LAST_DIGIT = 2e-6
 """Of probabilities that are rounded to six digits: rows padded to other lengths are added up in another order."""
@@ -152,3 +154,39 @@ def test_what_is_not_a_run_is_refused_with_what_would_be_one(world: SeenWorld, t
         dgf.load(world.run, device="cpu", vgg_weights="random:1").predict(
             "Ada met Bo", head="Ada", tail="Bo", image=world.posts / "test-1.png"
         )
+
+
+def test_a_mention_that_is_a_box_is_the_object_that_shards_would_give(
+    world: SeenWorld, model: dgf.LoadedRun, tmp_path: Path
+) -> None:
+    post = {**rows_of(world)[0], "id": "box", "image": "test-1.png", "tail": {"box": [0, 0, 1, 1]}}
+    (world.posts / "boxed.jsonl").write_text(json.dumps(post) + "\n")
+    answer, *others = model.predict_many([post, *dgf.read(world.posts / "boxed.jsonl").posts], photos=world.posts)
+    tokens = [*post["tokens"], "[object]"]
+    word = model.predict(tokens=tokens, head=post["head"], tail=(6, 7), image=world.posts / "test-1.png")
+    assert [answer] == others and abs(answer.probability - word.probability) > 10 * LAST_DIGIT
+    report = command("predict", world.run, world.posts / "boxed.jsonl", "--device", "cpu", "--work", tmp_path / "work")
+    assert answer.probability == pytest.approx(json.loads(report.out)["probability"], abs=1e-3)
+    line = json.dumps({**post, "image": "gone.png"}).encode()
+    words = ("--device", "cpu", "--missing-images", "text-only")
+    assert "is a box in the photo, and none was seen" in command("predict", world.run, "-", *words, stdin=line).err
+
+
+def test_posts_of_one_id_keep_their_own_types(world: SeenWorld, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (world.posts / "train.jsonl").read_text().splitlines()]
+    for post in rows:
+        post.pop("image")
+        post["head"]["type"], post["tail"]["type"] = "per", "org"
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(post) + "\n" for post in rows))
+    (tmp_path / "val.jsonl").write_text("".join(json.dumps({**post, "id": f"v{post['id']}"}) + "\n" for post in rows))
+    options = ("--device", "cpu", *TINY, "optim.epochs=1", "model.entity_types=file")
+    done = command("train", tmp_path, "--out", tmp_path / "run", *options)
+    assert done.code == 0, done.said
+    model = dgf.load(tmp_path / "run", device="cpu")
+    text: dict[str, Any] = {"id": "same", "text": "Ada met Bo", "head": {"span": [0, 3], "type": "per"}}
+    posts = [{**text, "tail": {"span": [8, 10], "type": kind}} for kind in ("per", "org")]
+    alone = [next(model.predict_many([post])) for post in posts]
+    assert alone[0].probability != alone[1].probability
+    assert [answer.probability for answer in model.predict_many(posts)] == pytest.approx(
+        [answer.probability for answer in alone], abs=LAST_DIGIT
+    )

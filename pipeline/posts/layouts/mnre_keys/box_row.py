@@ -1,9 +1,11 @@
 """Rows with MNRE's keys whose mentions may be objects of the photo, as MORE and UMRE have them."""
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
+from dgf.pipeline.errors import UserError
 from dgf.pipeline.faults import RowError, show_value
 from dgf.pipeline.lines import parse_rows, read_objects
 from dgf.pipeline.posts.base import Mention, PhotoBox, Post
@@ -36,21 +38,34 @@ def read_box_rows(path: Path, split: str, reading: ReadContext, form: BoxForm) -
             yield split, post_of_row(row, f"{split}:{number}", mentions, images, relation)
 
 
-def has_box(row: object) -> bool:
+def has_box(row: Mapping[str, object]) -> bool:
     """Whether a mention of a row is a box."""
-    return isinstance(row, dict) and any(_numbers(row.get(key)) is not None for key in ("h", "t"))
+    return any(_numbers(row.get(key)) is not None for key in ("h", "t"))
 
 
-def find_form(path: Path) -> BoxForm:
-    """Tell what the numbers of a file's boxes are by the boxes that can only be the one or the other."""
+def find_form(files: Iterable[Path]) -> BoxForm | None:
+    """Tell what the numbers of boxes are by those that can only be the one or the other; None where none tells.
+
+    All files of a data set are asked together, so that the same numbers are the same box in each of them.
+    """
     votes: dict[BoxForm, int] = {"middle": 0, "corners": 0}
-    for _, row in parse_rows(path, parse_row):
-        for key in ("h", "t"):
-            box = None if isinstance(row, RowError) else _numbers(row.get(key))
-            possible = [form for form in votes if box is not None and _possible(box, form)]
-            if len(possible) == 1:
-                votes[possible[0]] += 1
+    doubtful = 0
+    for path in files:
+        with contextlib.suppress(UserError):  # whoever reads the rows says so
+            for box in _boxes(path):
+                possible = [form for form in votes if _possible(box, form)]
+                if len(possible) == 1:
+                    votes[possible[0]] += 1
+                doubtful += len(possible) == 2
+    if doubtful and not any(votes.values()):
+        return None
     return "middle" if votes["middle"] >= votes["corners"] else "corners"
+
+
+def _boxes(path: Path) -> Iterator[object]:
+    rows = (row for _, row in parse_rows(path, parse_row) if not isinstance(row, RowError))
+    found = (_numbers(row.get(key)) for row in rows for key in ("h", "t"))
+    yield from (box for box in found if box is not None)
 
 
 def _numbers(mention: object) -> object:

@@ -13,7 +13,7 @@ from dgf.pipeline.faults import RowError, show_value
 from dgf.pipeline.lines import read_objects
 from dgf.pipeline.posts.base import Post
 from dgf.pipeline.posts.fields import mapping_field, relation_field, token_field
-from dgf.pipeline.posts.layouts.base import DataLayout, ReadContext, split_files
+from dgf.pipeline.posts.layouts.base import SPLIT_NAME, DataLayout, ReadContext, split_files
 from dgf.pipeline.posts.layouts.mnre_keys.mnre import IMAGE_FOLDER
 from dgf.pipeline.posts.layouts.mnre_keys.row import (
     image_of_row,
@@ -25,7 +25,7 @@ from dgf.pipeline.posts.layouts.mnre_keys.row import (
 )
 from dgf.pipeline.posts.layouts.peek import first_keys
 
-_FILE = re.compile(r"(?P<split>train|val|valid|dev|test)\.json(\.gz)?")
+_FILE = re.compile(rf"{SPLIT_NAME}\.json(\.gz)?")
 
 
 def read_jmere(path: Path, split: str, reading: ReadContext) -> Iterator[tuple[str, Post]]:
@@ -52,7 +52,7 @@ JMERE = DataLayout(
 def _labels(row: Mapping[str, object]) -> list[object]:
     """The relations of a sentence; each stands in a list of its own."""
     given = required_key(row, "label_list")
-    if not isinstance(given, list) or not given:
+    if not isinstance(given, list) or not given or [] in given:
         raise RowError(f"label_list must be a list of relations, not {show_value(given)}", "wrong type")
     labels: list[object] = []
     for label in given:

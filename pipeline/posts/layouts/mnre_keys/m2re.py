@@ -7,21 +7,24 @@ from pathlib import Path
 from dgf.pipeline.faults import RowError, show_value
 from dgf.pipeline.lines import read_objects
 from dgf.pipeline.posts.base import Post
-from dgf.pipeline.posts.layouts.base import DataLayout, ReadContext, split_files
+from dgf.pipeline.posts.layouts.base import SPLIT_NAME, DataLayout, ReadContext, split_files
 from dgf.pipeline.posts.layouts.mnre_keys.mnre import IMAGE_FOLDER
 from dgf.pipeline.posts.layouts.mnre_keys.row import image_of_row, in_any_folder, parse_row, text_post_of_row
 from dgf.pipeline.posts.layouts.peek import first_keys
 
-_FILE = re.compile(r"(?P<split>train|val|valid|dev|test)\.json(\.gz)?")
+_FILE = re.compile(rf"{SPLIT_NAME}\.json(\.gz)?")
 
 
 def read_m2re(path: Path, split: str, reading: ReadContext) -> Iterator[tuple[str, Post]]:
-    """Read one split; a row gets the id `split:line`, and the k-th relation of several `split:line.k`."""
+    """Read one split; a row gets the id `split:line`, and the k-th relation of several `split:line.k`.
+
+    Where relations do not count, every pair is one row without any: they must not say how many answers there are.
+    """
     several = 0
     for number, row in read_objects(path, reading.log, empty="holds no row", parse=parse_row):
         relations: list[object] = []
         with reading.log.at(path, number):
-            relations = _relations(row)
+            relations = _relations(row) if reading.with_relations else [None]
         several += len(relations) > 1
         for place, relation in enumerate(relations, start=1):
             with reading.log.at(path, number):
@@ -47,6 +50,6 @@ def _relations(row: Mapping[str, object]) -> list[object]:
     given = row.get("relation")
     if not isinstance(given, list):
         return [given]
-    if not given or any(given.count(relation) > 1 for relation in given):
+    if not given or not all(isinstance(name, str) for name in given) or len({*given}) < len(given):
         raise RowError(f"relation must be a list of different relations, not {show_value(given)}", "relation")
     return given

@@ -12,7 +12,7 @@ from dgf.pipeline.posts.layouts.mnre_keys.row import image_of_row, in_split_fold
 IMAGE_FOLDER = "img_org"
 TEXT_FOLDERS = ("txt", "mnre_txt", ".")
 # The data set's own repository has a file `mnre_val .txt`, with that space.
-_SPELLINGS = {"train": ("train", "train "), "val": ("val", "val ", "dev", "dev "), "test": ("test", "test ")}
+_NAMES = {"train": ("train",), "val": ("val", "dev", "valid", "validation"), "test": ("test",)}
 
 
 def find_mnre_files(root: Path) -> dict[str, Path]:
@@ -30,9 +30,9 @@ def find_mnre_files(root: Path) -> dict[str, Path]:
             file
             for folder in TEXT_FOLDERS
             for prefix in ("ours", "mnre")
-            for spelling in _SPELLINGS[split]
-            for end in ("", ".gz")
-            if (file := root / folder / f"{prefix}_{spelling}.txt{end}").is_file()
+            for name in _NAMES[split]
+            for end in (".txt", ".txt.gz", " .txt", " .txt.gz")
+            if (file := root / folder / f"{prefix}_{name}{end}").is_file()
         ]
         if len(files) > 1:
             two = f"{files[0]} and {files[1]}"

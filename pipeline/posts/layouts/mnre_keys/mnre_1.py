@@ -6,11 +6,11 @@ from pathlib import Path
 
 from dgf.pipeline.lines import read_objects
 from dgf.pipeline.posts.base import Post
-from dgf.pipeline.posts.layouts.base import DataLayout, ReadContext, split_files
+from dgf.pipeline.posts.layouts.base import SPLIT_NAME, DataLayout, ReadContext, split_files
 from dgf.pipeline.posts.layouts.mnre_keys.mnre import IMAGE_FOLDER, TEXT_FOLDERS, find_mnre_files
 from dgf.pipeline.posts.layouts.mnre_keys.row import first_row, image_of_row, in_any_folder, parse_row, text_post_of_row
 
-_OWN_NAME = re.compile(r"mnre_org_(?P<split>train|val|dev|test)\.txt(\.gz)?")
+_OWN_NAME = re.compile(rf"mnre_org_{SPLIT_NAME}\.txt(\.gz)?")
 _FOLDERS = (*TEXT_FOLDERS, "Version-1", "Version-1/mnre_txt")
 
 
@@ -22,7 +22,7 @@ def find_mnre_1(path: Path) -> Mapping[str, Path]:
 def is_mnre_1(path: Path) -> bool:
     """Whether a file is of the first version: by its name, or because its photos are numbers."""
     row = None if _OWN_NAME.fullmatch(path.name) else first_row(path)
-    return bool(_OWN_NAME.fullmatch(path.name)) or (isinstance(row, dict) and type(row.get("img_id")) is int)
+    return bool(_OWN_NAME.fullmatch(path.name)) or (row is not None and type(row.get("img_id")) is int)
 
 
 def read_mnre_1(path: Path, split: str, reading: ReadContext) -> Iterator[tuple[str, Post]]:

@@ -1,12 +1,13 @@
 """A row with the keys that MNRE and what is built on it have: token, h, t, img_id, relation."""
 
 import ast
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dgf.pipeline.faults import RowError, show_value
-from dgf.pipeline.lines import NOT_ALLOWED, parse_json
+from dgf.pipeline.lines import MAX_INTEGER_BITS, NOT_ALLOWED, parse_json
 from dgf.pipeline.posts.base import Mention, PhotoBox, Post
 from dgf.pipeline.posts.fields import (
     add_objects,
@@ -31,7 +32,7 @@ def parse_row(line: str) -> object:
     """Parse a line: a Python literal, or JSON, which many tools write in its place.
 
     Raises:
-        RowError: It is neither.
+        RowError: It is neither, or holds an integer of over 64 bits.
     """
     of_json = ""
     if _JSON.match(line):
@@ -43,19 +44,35 @@ def parse_row(line: str) -> object:
             of_json = f" ({str(error).removeprefix('not JSON: ')})"
     # literal_eval builds constants only; a hostile line may exhaust its stack or memory, which it reports.
     try:
-        return ast.literal_eval(line.strip())
+        row = ast.literal_eval(line.strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         what = f"not a Python literal ({type(error).__name__}), nor JSON{of_json}"
         raise RowError(f"{what}: {show_value(line)}", "not a literal") from None
+    if _has_long_integer(row):
+        raise RowError(f"holds an integer of over {MAX_INTEGER_BITS} bits: {show_value(line)}", "number")
+    return row
 
 
-def first_row(path: Path) -> object:
-    """The first row of a file of literals, to tell its layout; None where it is none."""
-    line = next((line for line in peek(path).splitlines() if line.strip()), "")
-    try:
-        return parse_row(line)
-    except RowError:
-        return None
+def _has_long_integer(value: object) -> bool:
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if type(one) is int and one.bit_length() > MAX_INTEGER_BITS:
+            return True
+        if isinstance(one, dict):
+            waiting += [*one, *one.values()]
+        elif isinstance(one, list | tuple | set):
+            waiting += one
+    return False
+
+
+def first_row(path: Path) -> Mapping[str, object] | None:
+    """The first row of a file of literals that can be read, to tell its layout; None where it begins with none."""
+    for line in peek(path).splitlines():
+        with contextlib.suppress(RowError):
+            if isinstance(row := parse_row(line), dict):
+                return row
+    return None
 
 
 def post_of_row(

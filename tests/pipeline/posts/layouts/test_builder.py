@@ -38,6 +38,33 @@ def test_a_layout_is_told_by_name_and_content(tmp_path: Path, name: str) -> None
     assert found.layout.name == FILES[name][0] and list(found.files.values()) == [tmp_path / name]
 
 
+VALIDATION = {
+    "txt/ours_validation.txt": "mnre",
+    "mnre_org_validation.txt": "mnre-1",
+    "validation.json": "m2re",
+    "validation_set.json": "umre",
+    "txt/validation.txt": "more",
+}
+
+
+@pytest.mark.parametrize("name", VALIDATION)
+def test_a_file_of_validation_is_no_less_a_split(tmp_path: Path, name: str) -> None:
+    rows = {"m2re": json.dumps([KEYS]), "more": OBJECT}
+    for file in (tmp_path / name, tmp_path / name.replace("validation", "train")):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(rows.get(VALIDATION[name], LITERAL) + "\n")
+    found = find_dataset(tmp_path)
+    assert (found.layout.name, list(found.files)) == (VALIDATION[name], ["train", "val"])
+
+
+def test_a_file_of_umre_is_told_from_lines_of_json_with_a_key_of_its_name(tmp_path: Path) -> None:
+    for name, text in (("train_set.json", LITERAL), ("test_set.json", json.dumps(KEYS))):
+        (tmp_path / name).write_text(text)
+        assert find_dataset(tmp_path / name).layout.name == "umre"
+    (tmp_path / "val.json").write_text(json.dumps({**ROW, "h": 3}))
+    assert find_dataset(tmp_path / "val.json").layout.name == "jsonl"
+
+
 def test_options_name_every_layout() -> None:
     literal = get_args(get_args(PostLayout)[0])[0]
     assert set(get_args(literal)) == {layout.name for layout in LAYOUTS}

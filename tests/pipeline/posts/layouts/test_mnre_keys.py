@@ -147,3 +147,56 @@ def test_what_is_written_is_read_again(tmp_path_factory: Any, drawn: list[tuple[
     assert [(post.head, post.tail, post.relation) for post in found.posts] == [
         (post.head, post.tail, post.relation) for post in posts
     ]
+
+
+def boxed(key: str, box: object) -> dict[str, Any]:
+    return {**ROW, key: {"name": "o", "box": box}}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        boxed("t", (0.5, 0.5, 10**400, 0.2)),
+        boxed("t", (0.5, 0.5, 0.2, -(1 << 64))),
+        {**ROW, "t": {**YORK, "pos": [2, 1 << 64]}},
+        json.dumps(boxed("t", [0.5, 0.5, 10**400, 0.2])),
+        repr({**ROW, "img_id": 0}).replace("'img_id': 0", f"'img_id': 0x{'f' * 5000}"),
+        repr({**ROW, "t": {**YORK, "pos": [2, 0]}}).replace("[2, 0]", f"[2, 0x{'f' * 5000}]"),
+    ],
+)
+def test_a_number_that_no_data_set_has_is_a_fault(row: object, tmp_path: Path) -> None:
+    literals(tmp_path / "numbers" / "txt" / "ours_val.txt", {**ROW, "img_id": 3}, row)
+    literals(tmp_path / "boxes" / "txt" / "val.txt", boxed("t", (0.5, 0.5, 0.2, 0.2)), row)
+    for name in ("numbers", "boxes"):
+        dataset = read(tmp_path / name)
+        assert [post.id for post in dataset.posts] == ["val:1"]
+        assert [line for _, line, _ in lines(dataset)] == [2] and "64 bits" in lines(dataset)[0][2]
+
+
+def test_which_pairs_of_m2re_are_answered_is_not_told_by_their_relations(tmp_path: Path) -> None:
+    array(tmp_path / "test.json", *({**ROW, "relation": relation} for relation in (["a", "b"], [], 3, "a")))
+    dataset = read_dataset(tmp_path, with_relations=False)
+    assert [(post.id, post.relation) for post in dataset.posts] == [(f"test:{line}", None) for line in range(1, 5)]
+    assert dataset.notes == ()
+
+
+def test_every_file_of_umre_says_what_the_boxes_of_all_are(tmp_path: Path) -> None:
+    either, corners = (0.4, 0.4, 0.5, 0.5), (0.7, 0.6, 0.9, 0.8)
+    literals(tmp_path / "train_set.json", boxed("t", corners))
+    literals(tmp_path / "test_set.json", boxed("t", either))
+    dataset = read(tmp_path)
+    assert [post.tail.box for post in dataset.posts] == [corners, either] and not dataset.warnings
+    (tmp_path / "train_set.json").unlink()
+    alone = read(tmp_path)
+    assert alone.posts[0].tail.box == pytest.approx((0.15, 0.15, 0.65, 0.65))
+    assert ["no box tells" in warning.message for warning in alone.warnings] == [True]
+
+
+def test_a_list_without_a_relation_is_a_fault_of_jmere(tmp_path: Path) -> None:
+    label = {"beg_ent": ANN, "sec_ent": YORK, "relation": "peer"}
+    array(tmp_path / "train.json", *({"token": TOKENS, "img_id": "1.jpg", "label_list": given} for given in (
+        [[label]], [[]], [[], [label]],
+    )))  # fmt: skip
+    dataset = read(tmp_path)
+    assert [post.id for post in dataset.posts] == ["train:1.1"]
+    assert [line for _, line, _ in lines(dataset)] == [2, 3]
