@@ -49,7 +49,7 @@ def eval_command(
     how["photo_shares"] = parse_shares(photo_shares) if photo_shares else ()
     data = given_data(given)
     if "path" in data:  # another data set has its own features or none
-        data = {"features": None, "captions": None, "types": None, "graphs": None, **data}
+        data = {"features": None, "captions": None, "types": None, "graphs": None, "layout": None, **data}
     everyone = (*runs, *against)
     places = report_places(out, everyone)
     done = [

@@ -42,7 +42,7 @@ class Post:
         tokens: The words.
         head: First entity of the relation (it may follow the tail in the text).
         tail: Second entity.
-        image_ids: TakenIds under which its photo may be found, in the order to try them; empty where the post has no
+        image_ids: Ids under which its photo may be found, in the order to try them; empty where the post has no
             photo. An id is a POSIX path relative to `Dataset.image_root`.
         relation: The label, None where it is not known. The relation called "None" is the string "None".
     """

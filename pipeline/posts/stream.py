@@ -67,7 +67,7 @@ class PostStream:
         """Yield each post with the split of its file, which is where rows belong that name none, and its own split.
 
         Args:
-            ids: TakenIds that are taken; those read are added.
+            ids: Those that are taken; those read are added.
 
         Raises:
             UserError: A file cannot be read, unless it is to keep going.

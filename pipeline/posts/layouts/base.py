@@ -36,7 +36,7 @@ class ReadContext:
     Args:
         log: Receives faults, warnings, and what was read as what.
         relations: The relations a row may have, None for any.
-        ids: TakenIds that are taken; those read are added.
+        ids: Those that are taken; those read are added.
         one_split: Whether every row must belong to the split the file is named for (one file per split).
         span_unit: What spans into a text count where they do not say.
         files: Every file of the data set, for what only all of them together tell.
