@@ -12,7 +12,7 @@ from transformers import DynamicCache, PreTrainedModel
 
 from dgf.model.attention import OVER_MEMORY, PLAIN_ON, Memory, as_bias, attend
 from dgf.model.errors import ModelError
-from dgf.model.language_models import fuse_activations, quicken_dropout, takes
+from dgf.model.language_models import quicken_layers, takes
 
 #: Changes the hidden states that enter a layer: (layer, (B, S, N)) -> (B, S, N). Layer 0 is never asked.
 Shift = Callable[[int, Tensor], Tensor]
@@ -28,8 +28,7 @@ class Backbone(nn.Module):
 
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
-        fuse_activations(model)
-        quicken_dropout(model)
+        quicken_layers(model)
         self.model = model
         self.kind = str(model.config.model_type)
         self.bidirectional = self.kind == "bert"

@@ -1,5 +1,6 @@
 """Faults of rows and files: collected with file, line and kind, to be raised together or carried along."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from dgf.pipeline.errors import UserError
 OnError = Literal["stop", "skip"]
 
 SHOWN_FAULTS = 10
+SHOWN_WARNINGS = 3
 
 
 class RowError(ValueError):
@@ -83,6 +85,26 @@ class FaultLog:
             what = "1 fault" if number == 1 else f"{number} faults"
             raise UserError(f"{self.source}: {what} in the data:{listed}{more}", hint)
         return tuple(self.faults)
+
+
+class ShownWarnings:
+    """Logs the first warnings of many, and at the end how many more there were."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._count = 0
+
+    def add(self, warning: object) -> None:
+        """Log a warning, if it is one of the first."""
+        self._count += 1
+        if self._count <= SHOWN_WARNINGS:
+            self._log.warning("warning: %s", warning)
+
+    def finish(self) -> None:
+        """Say how many were not logged."""
+        if self._count > SHOWN_WARNINGS:
+            more = self._count - SHOWN_WARNINGS
+            self._log.warning("... and %d more rows like these: `dgf validate` lists them", more)
 
 
 def show_value(value: object, limit: int = 60) -> str:

@@ -10,7 +10,7 @@ import h5py
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.photos import ImageError, decode, digest, read_bytes
 from dgf.pipeline.photos.contact_sheet import Tile, write_sheet
-from dgf.pipeline.posts import find_photo_folder
+from dgf.pipeline.posts import find_dataset
 from dgf.pipeline.shards import (
     MADE_BY,
     MANIFEST,
@@ -127,7 +127,7 @@ def _draw_sheet(settings: InspectSettings, sheet: Path, folder: ShardFolder, mar
     """Draw the first photos of the folder with what was found in them."""
     if settings.data is None:
         raise UserError("--sheet needs the photos", "Give --data DATA, the data set the folder was made from.")
-    root = find_photo_folder(settings.data)
+    root = find_dataset(settings.data).photos
     captions = _read_captions(settings.captions) if settings.captions is not None else {}
     tiles: list[Tile] = []
     for marker in markers:

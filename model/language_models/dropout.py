@@ -3,7 +3,6 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 _LEVELS = 1 << 16
 """Of the 16 random bits that decide about an entry."""
@@ -31,18 +30,13 @@ def drop(states: Tensor, share: float) -> Tensor:
     return states * kept.to(states.dtype).mul_(_LEVELS / (_LEVELS - zeroed))
 
 
-def quicken_dropout(model: PreTrainedModel) -> None:
-    """Let the layers of a language model zero entries by `drop`."""
-    for module in model.modules():
-        for name, part in module.named_children():
-            if type(part) is nn.Dropout:
-                setattr(module, name, _Dropout(part.p).train(part.training))
+class Dropout(nn.Module):
+    """Drops by `drop` while it trains; `p` is the share, as torch names it."""
 
-
-class _Dropout(nn.Module):
     def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
 
     def forward(self, states: Tensor) -> Tensor:
+        """Drop a share of the entries, in evaluation none."""
         return drop(states, self.p) if self.training else states

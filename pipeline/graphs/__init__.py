@@ -1,10 +1,11 @@
 """Scene graphs: read from files that users have, or made of the boxes of detected objects."""
 
 from dgf.pipeline.graphs.base import Edge, Edges, SceneGraph
-from dgf.pipeline.graphs.edges import match_objects, near_objects, overlap_of_boxes
+from dgf.pipeline.graphs.edges import SAME, match_objects, near_objects, overlap_of_boxes
 from dgf.pipeline.graphs.reader import GraphFile, digest_of_graphs, read_graphs
 
 __all__ = [
+    "SAME",
     "Edge",
     "Edges",
     "GraphFile",

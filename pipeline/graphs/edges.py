@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from dgf.pipeline.graphs.base import Edges, SceneGraph
 
 SAME = 0.5
-"""Overlap (IoU) from which a box of a scene graph is one of the detected objects."""
+"""Overlap (IoU) from which a box of a scene graph, or of a mention, is said to be one of the detected objects."""
 
 NEAR = 0.05
 """Of the photo's diagonal: the gap between two boxes up to which their objects count as related."""

@@ -2,7 +2,7 @@
 
 from dgf.pipeline.faults import Fault, OnError
 from dgf.pipeline.posts.base import OBJECT, Dataset, Mention, PhotoBox, Post
-from dgf.pipeline.posts.dataset import collect_dataset, find_photo_folder, read_dataset
+from dgf.pipeline.posts.dataset import collect_dataset, read_dataset
 from dgf.pipeline.posts.fields import plain_path, show_pair
 from dgf.pipeline.posts.layouts import (
     COLUMNS,
@@ -39,7 +39,6 @@ __all__ = [
     "collect_dataset",
     "cuts_word",
     "find_dataset",
-    "find_photo_folder",
     "in_order",
     "parse_row",
     "plain_path",

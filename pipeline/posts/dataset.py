@@ -4,15 +4,13 @@ import logging
 from pathlib import Path
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.faults import FaultLog, OnError
+from dgf.pipeline.faults import FaultLog, OnError, ShownWarnings
 from dgf.pipeline.posts.base import Dataset, Post
-from dgf.pipeline.posts.layouts import find_dataset
 from dgf.pipeline.posts.spans import SpanUnit
 from dgf.pipeline.posts.stream import PostStream, ReadOptions, in_order
 
 _FIX_ROWS = "Fix these rows, or leave them out with --on-error skip (`dgf validate` lists all of them)."
 _CONVERT = "Convert text that is not UTF-8, such as that of Windows: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW"
-_SHOWN_WARNINGS = 3
 
 _log = logging.getLogger(__name__)
 
@@ -56,10 +54,10 @@ def read_dataset(
         raise UserError(f"{path}: {fault if log.faults else 'not one row in it'}", "`dgf validate` lists every fault.")
     for note in log.notes:
         _log.info("note: %s", note)
-    for warning in log.warnings[:_SHOWN_WARNINGS]:
-        _log.warning("warning: %s", warning)
-    if len(log.warnings) > _SHOWN_WARNINGS:
-        _log.warning("... and %d more rows like these: `dgf validate` lists them", len(log.warnings) - _SHOWN_WARNINGS)
+    shown = ShownWarnings(_log)
+    for warning in log.warnings:
+        shown.add(warning)
+    shown.finish()
     return dataset
 
 
@@ -79,12 +77,3 @@ def collect_dataset(path: Path, log: FaultLog, options: ReadOptions) -> Dataset:
             splits.setdefault(split, []).extend(found.get(split, []))
     used = {post.relation for posts in splits.values() for post in posts if post.relation is not None}
     return stream.dataset({split: tuple(posts) for split, posts in splits.items()}, used)
-
-
-def find_photo_folder(path: Path) -> Path:
-    """Find the folder that a data set's photos lie in, without reading the posts.
-
-    Raises:
-        UserError: The path is not a data set.
-    """
-    return find_dataset(path).photos

@@ -11,14 +11,11 @@ from numpy.typing import NDArray
 from dgf.model.config import RelationConfig
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore, read_seen
-from dgf.pipeline.graphs import overlap_of_boxes
+from dgf.pipeline.graphs import SAME, overlap_of_boxes
 from dgf.pipeline.posts import PhotoBox, Post
 from dgf.workflows.data.examples import Ints
 
 _log = logging.getLogger(__name__)
-
-_ALIKE = 0.5
-"""Intersection over union from which two boxes are said to show one object."""
 
 NO_BOXES = "this model reads mentions in the text alone"
 """Why a model refuses a mention that is a box."""
@@ -64,10 +61,10 @@ def find_mention_objects(
         objects = seen[store.image_ids[rows[row]]]
         found[row], of_row = objects_of_boxes(posts[row], objects.boxes, objects.size)
         overlaps.extend(of_row)
-    alike, none = sum(overlap >= _ALIKE for overlap in overlaps), sum(overlap == 0 for overlap in overlaps)
+    alike, none = sum(overlap >= SAME for overlap in overlaps), sum(overlap == 0 for overlap in overlaps)
     _log.info(
         "%s: of %d boxes that are mentions, %d are of a detected object (overlap from %s), %d of none: read as a word",
-        data, len(overlaps), alike, _ALIKE, none,
+        data, len(overlaps), alike, SAME, none,
     )  # fmt: skip
     return found
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.faults import RowError
+from dgf.pipeline.faults import RowError, ShownWarnings
 from dgf.pipeline.files import finish_part, part_file
-from dgf.pipeline.posts import find_dataset, find_photo_folder, stream_posts
+from dgf.pipeline.posts import find_dataset, stream_posts
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import OF_FILES, text_only_words
 from dgf.workflows.demo.kept import find_run
@@ -29,7 +29,6 @@ from dgf.workflows.training.run_folder import RunFolder
 Write = Callable[[str], object]
 """Takes text that is to stand behind what it was given before."""
 
-_SHOWN_WARNINGS = 3
 _FIX = (
     "Fix it, or leave such rows out with --on-error skip, such photos with --missing-images skip, or answer the latter "
     "from their text with text-only (`dgf validate` lists all faults)."
@@ -114,21 +113,19 @@ def _answer_streamed(
 
 def _read_posts(settings: PredictSettings) -> Iterator[Given]:
     """Read posts with what reads their photos, and log what may not mean what it says."""
-    (split,) = find_dataset(settings.posts, settings.layout).files
-    photos = PhotoFolder(find_photo_folder(settings.posts))
-    warnings = 0
+    found = find_dataset(settings.posts, settings.layout)
+    (split,) = found.files
+    photos = PhotoFolder(found.photos)
+    warnings = ShownWarnings(_log)
     lines = stream_posts(settings.posts, split, span_unit=settings.span_unit, all_pairs=settings.pairs == "all")
     for line in lines:
         for doubt in line.doubts:
-            warnings += 1
-            if warnings <= _SHOWN_WARNINGS:
-                _log.warning("warning: %s:%d: %s", settings.posts, line.line, doubt)
+            warnings.add(f"{settings.posts}:{line.line}: {doubt}")
         if isinstance(line.post, RowError):
             yield Unanswered(line.id, str(line.post), line.line)
         else:
             yield photos.show(line.post)
-    if warnings > _SHOWN_WARNINGS:
-        _log.warning("... and %d more rows like these: `dgf validate` lists them", warnings - _SHOWN_WARNINGS)
+    warnings.finish()
 
 
 def _tell_unanswered(fault: Unanswered, settings: PredictSettings, form: AnswerFormat, write: Write) -> str:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dgf.model.language_models import drop, load_language_model, quicken_dropout
+from dgf.model.language_models import drop, load_language_model, quicken_layers
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
@@ -56,7 +56,7 @@ def test_nothing_is_drawn_where_nothing_is_dropped() -> None:
 
 def test_the_layers_of_a_language_model_drop_while_it_trains_alone() -> None:
     model = load_language_model("random:gpt2?n_layer=1&n_embd=16&n_head=2&resid_pdrop=0.25").model
-    quicken_dropout(model)
+    quicken_layers(model)
     assert not any(type(part) is nn.Dropout for part in model.modules())
     assert model.h[0].mlp.dropout.p == 0.25
     states = torch.ones(4, 4)
