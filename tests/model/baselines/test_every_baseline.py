@@ -66,7 +66,7 @@ def test_it_learns_rows_by_heart(name: str) -> None:
 
 @pytest.mark.parametrize("name", TOLD)
 def test_it_learns_what_photos_alone_tell_and_guesses_without_them(name: str) -> None:
-    model, unseen = fit(build(CONFIGS[name]), draw_rows(1200, 1, "photo"), 200), draw_rows(400, 2, "photo")
+    model, unseen = fit(build(CONFIGS[name]), draw_rows(1200, 1, "photo"), 300), draw_rows(400, 2, "photo")
     assert accuracy(model, unseen) > 0.9
     assert accuracy(model, without_photos(unseen)) < 0.35, "one of four relations is 0.25"
 
