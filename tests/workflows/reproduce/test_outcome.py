@@ -25,6 +25,7 @@ from dgf.workflows.reproduce.outcome import (
     write_flat_lines,
     write_runs,
 )
+from dgf.workflows.reproduce.outcome import TestLine as PairedLine
 from dgf.workflows.reproduce.rules import answer_by_rule
 from support.tiny_experiment import ROWS, tiny
 
@@ -34,7 +35,7 @@ NONE, MEMBER, PEER = RELATIONS = ("None", "/per/org/member_of", "/per/per/peer")
 def line(row: str, seed: str, f1: float, **changes: Any) -> RunLine:
     given = {
         "row": row, "varied": "", "seed": seed, "digest": f"{row}{seed}", "oracle": False, "protocol": "honest",
-        "versions": {"dgf": "1", "torch": "2", "transformers": "5"}, "rows": 100,
+        "versions": {"dgf": "1", "torch": "2", "transformers": "5"}, "rows": 1614,
         "figures": {"accuracy": 0.8, "precision": 0.5, "recall": 0.25, "f1": f1, "macro_f1": 0.1},
         "bands": {"1000+": f1, "0-9": f1 / 2},
     }  # fmt: skip
@@ -78,6 +79,21 @@ def test_the_table_has_mean_deviation_paper_and_the_oracle_below_the_line(tmp_pa
     assert "MTB" not in above
     assert "- Protocol 1: honest" in text and "- Protocol 2: leaks" in text
     assert "no confusion matrix has the paper's: " in text and "F1 is their harmonic mean" in text
+
+
+def test_figures_of_other_rows_than_the_papers_are_not_set_against_them(tmp_path: Path) -> None:
+    text = made(tmp_path / "other", [line("dgf-pt", "0", 0.60, rows=300)])
+    assert "| 84.47 |  | no | Table 2 |" in text and "other rows were evaluated here" in text
+    assert "the paper's" not in (tmp_path / "other" / "plot.svg").read_text()
+    assert "other rows" not in made(tmp_path / "same")
+    assert "<!-- the paper's -->" in (tmp_path / "same" / "plot.svg").read_text()
+
+
+def test_a_p_value_of_no_digit_is_no_zero(tmp_path: Path) -> None:
+    tests = [PairedLine("dgf-pt", "", "mtb", "3", "-0.3", value) for value in ("9.2e-14", "0.0123")]
+    for test, said in zip(tests, ("-30.00 (p &lt; 0.0001)", "-30.00 (p = 0.0123)"), strict=True):
+        write_flat_lines(tmp_path / "tests.csv", PairedLine, [test])
+        assert said in made(tmp_path)
 
 
 def test_the_page_and_the_plots_are_made_of_the_files_alone_and_are_the_same_again(tmp_path: Path) -> None:

@@ -52,7 +52,9 @@ def _bars(figure: "Figure", experiment: Experiment, summaries: Sequence[Summary]
         if shown:
             means, deviations = _columns(list(shown.values()))
             axes.barh(list(shown), means, xerr=deviations, capsize=2, **look)
-    printed = {place: s.row.printed["f1"] for place, s in enumerate(summaries) if "f1" in s.row.printed}
+    printed = {
+        place: s.row.printed["f1"] for place, s in enumerate(summaries) if "f1" in s.row.printed and s.beside_paper
+    }
     if printed:
         axes.plot(list(map(float, printed.values())), list(printed), "D", color="tab:orange", label="the paper's")
     axes.set_yticks(range(len(summaries)), [_told(summary) for summary in summaries])

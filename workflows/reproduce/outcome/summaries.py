@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
+from dgf.workflows.audit.claims import MNRE_TEST
 from dgf.workflows.reproduce.experiments import Experiment, Row
 from dgf.workflows.reproduce.outcome.records import RunLine
 from dgf.workflows.scoring import FIGURES
@@ -45,6 +46,11 @@ class Summary:
         """Micro F1 in each band of training rows that all runs have."""
         names = [band for band in self.runs[0].bands if all(band in run.bands for run in self.runs)]
         return {band: spread_of([run.bands[band] for run in self.runs]) for band in names}
+
+    @property
+    def beside_paper(self) -> bool:
+        """Whether as many rows were evaluated as the paper's figures are of, so that they may be compared."""
+        return all(run.rows == MNRE_TEST.rows for run in self.runs)
 
     @property
     def oracle(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dgf.pipeline.files import write_atomic
+from dgf.workflows.audit.claims import MNRE_TEST
 from dgf.workflows.reproduce.experiments import NOT_PRINTED, Experiment, PaperFigure
 from dgf.workflows.reproduce.outcome.plots import bands_of, draw_plots
 from dgf.workflows.reproduce.outcome.records import (
@@ -23,6 +24,10 @@ from dgf.workflows.scoring.report import check_page_place, render_page
 
 _CALLED = {"accuracy": "Acc", "precision": "P", "recall": "R", "f1": "F1", "macro_f1": "macro F1"}
 _BELOW = "Below the line: something gives the label away, so that these figures are no results"
+_OTHER_ROWS = (
+    f"The paper's figures are of MNRE's {MNRE_TEST.rows:,} test rows, and other rows were evaluated here: "
+    "no difference is given."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,8 @@ def _show(folder: Path, experiment: Experiment, summaries: Sequence[Summary]) ->
     notes = [f"Protocol {number}: {protocol}" for number, protocol in enumerate(protocols, 1)]
     if tests:
         notes.append(f"Difference: mean micro F1 less that of the best row, with p of a {COMPARED_BY}.")
+    if experiment.paper and not all(summary.beside_paper for summary in summaries):
+        notes.append(_OTHER_ROWS)
     for summary in {s.row.name: s for s in summaries}.values():
         found = summary.row.feasibility
         if found is not None and not found.possible:
@@ -139,8 +146,11 @@ def _difference(test: TestLine | None) -> str:
     """From the best; nothing of the best itself, and of what cannot be compared."""
     if test is None:
         return ""
-    p_value = f" (p = {float(test.p_value):.4f})" if test.p_value else ""
-    return f"{100 * float(test.difference):+.2f}{p_value}"
+    return f"{100 * float(test.difference):+.2f}" + (f" ({_p_value(float(test.p_value))})" if test.p_value else "")
+
+
+def _p_value(value: float) -> str:
+    return "p < 0.0001" if value < 0.0001 else f"p = {value:.4f}"
 
 
 def _paper_cells(names: Sequence[PaperFigure], summary: Summary) -> list[str]:
@@ -148,7 +158,7 @@ def _paper_cells(names: Sequence[PaperFigure], summary: Summary) -> list[str]:
     f1, found = row.printed.get("f1"), row.feasibility
     return [
         *(row.paper.get(name, "") for name in names),
-        "" if f1 is None else f"{summary.figures['f1'].mean - float(f1):+.2f}",
+        "" if f1 is None or not summary.beside_paper else f"{summary.figures['f1'].mean - float(f1):+.2f}",
         "" if found is None else "yes" if found.possible else "no",
         row.source,
     ]
