@@ -167,6 +167,7 @@ def values(path: Path) -> Any:
     return record
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_flipped_byte_is_noticed_or_harmless(made: World, capsys: pytest.CaptureFixture[str]) -> None:
     rng = random.Random(20)

@@ -51,6 +51,7 @@ def test_types_from_the_label_score_87_8_with_no_model_at_all(shared_dir: Path) 
     assert round(100 * scores.accuracy, 1) == 95.2
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_small_model_trains_for_an_epoch_and_is_evaluated(shared_dir: Path, tmp_path: Path) -> None:
     words = [*TINY, "optim.epochs=1", "optim.batch_size=64", "model.object_prefix=none"]

@@ -88,6 +88,7 @@ def test_torchrun_starts_them_too(world: Path, alone: Path) -> None:
     torch.testing.assert_close(losses(run), losses(alone), rtol=0, atol=1e-5)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_several_processes_go_on_inside_an_epoch(world: Path, tmp_path: Path) -> None:
     """With dropout, whose numbers each process draws for itself."""

@@ -5,6 +5,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from support import ENVIRONMENT
 
 from .cases import make_case
@@ -25,6 +27,8 @@ FAULTS += ("touched: cwd/posts.jsonl was changed", "touched: canary/deep/x.json 
 CHEAP = ("jsonl", "mnre", "config", "weights", "store", "png", "tiff")
 
 
+@pytest.mark.long
+@pytest.mark.slow
 def test_every_fault_is_noticed_and_the_next_case_runs() -> None:
     jobs = [("fault", 50 * number) for number in range(len(FAULTS))]
     outcomes = list(run_cases([("fault", 1), *jobs, ("fault", 2)], seed=0))

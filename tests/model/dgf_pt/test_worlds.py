@@ -38,7 +38,7 @@ def share_in_order(higher: Tensor, lower: Tensor) -> float:
     return float((higher[:, None] > lower).float().mean())
 
 
-@pytest.mark.parametrize("world", ["photo", "object", "caption"])
+@pytest.mark.parametrize("world", ["photo", pytest.param("object", marks=pytest.mark.long), "caption"])
 def test_what_decides_is_learned_and_nothing_else_tells_it(world: World) -> None:
     net, rows = learned(world)
     assert accuracy(net, rows) >= (0.9 if world == "object" else LEARNED)
