@@ -6,7 +6,7 @@
 import logging
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,8 +17,6 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import LambdaLR
 from transformers import BertTokenizer
 
 from dgf.pipeline.captioners import CaptionInput
@@ -34,6 +32,7 @@ from dgf.pipeline.detectors import Detector, DetectorSpec, build_detector
 from dgf.pipeline.files import write_atomic, write_json
 from dgf.pipeline.jobs.rows import box_features
 from dgf.pipeline.shards import to_float16
+from dgf.workflows.demo.parts.descent import descend
 from dgf.workflows.demo.parts.detector import DETECTOR_FOLDER
 from dgf.workflows.demo.parts.photos import DrawnPhoto, drawn_photos
 from dgf.workflows.demo.parts.rebuild import rebuild
@@ -109,25 +108,19 @@ def fit_captioner(examples: Sequence[Example], epochs: int) -> OscarCheckpoint:
     words = sorted({word for example in examples for word in re.findall(r"[a-z]+", example.caption)})
     tokenizer = make_tokenizer(small_vocabulary((*WORLD_CLASSES, *words)))
     checkpoint = random_checkpoint(0, tokenizer, examples[0].shown.regions.shape[1], **_SIZES)
-    model = checkpoint.model
-    steps = epochs * -(-len(examples) // _ROWS)
-    optimizer = AdamW(model.parameters(), lr=_RATE, weight_decay=0.01)
-    schedule = LambdaLR(optimizer, lambda step: min(1, 20 * (step + 1) / steps) * (1 - step / steps))
-    rng = random.Random(0)
-    for epoch in range(1, epochs + 1):
-        order = rng.sample(examples, len(examples))
-        batches = [order[start : start + _ROWS] for start in range(0, len(order), _ROWS)]
-        total = 0.0
-        for batch in batches:
-            loss = caption_loss(model, tokenizer, batch)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
-            total += loss.item()
-        _log.info("epoch %d of %d: loss %.3f", epoch, epochs, total / len(batches))
+    batches = -(-len(examples) // _ROWS)
+    losses = (caption_loss(checkpoint.model, tokenizer, batch) for batch in draw_batches(examples, epochs))
+    for step, mean in descend(checkpoint.model, losses, epochs * batches, _RATE, every=batches, betas=(0.9, 0.999)):
+        _log.info("epoch %d of %d: loss %.3f", step // batches, epochs, mean)
     return checkpoint
+
+
+def draw_batches(examples: Sequence[Example], epochs: int) -> Iterator[Sequence[Example]]:
+    """Draw each example once an epoch."""
+    rng = random.Random(0)
+    for _ in range(epochs):
+        order = rng.sample(examples, len(examples))
+        yield from (order[start : start + _ROWS] for start in range(0, len(order), _ROWS))
 
 
 def caption_loss(model: Oscar, tokenizer: BertTokenizer, batch: Sequence[Example]) -> Tensor:

@@ -14,11 +14,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import LambdaLR
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from dgf.workflows.data import train_tokenizer
+from dgf.workflows.demo.parts.descent import descend
 from dgf.workflows.demo.parts.rebuild import rebuild
 from dgf.workflows.demo.world import DrawnPost, describe, draw_posts
 
@@ -89,20 +88,9 @@ def train_language_model(out: Path, steps: int = _STEPS) -> None:
 
     # In evaluation mode, without dropout: of texts that are read once, nothing can be learned by heart.
     model.eval()
-    optimizer = AdamW(model.parameters(), lr=_RATE, betas=(0.9, 0.95), weight_decay=0.01)
-    schedule = LambdaLR(optimizer, lambda step: min(1, 20 * (step + 1) / steps) * (1 - step / steps))
-    total = 0.0
-    for step, ids in enumerate(islice(batches_of(draw_texts(TEXT_SEED), tokenizer), steps), 1):
-        loss = model(input_ids=ids, labels=ids).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        total += loss.item()
-        if step % 100 == 0:
-            _log.info("step %d of %d: %.3f bits a token", step, steps, total / 100 / math.log(2))
-            total = 0.0
+    losses = (model(input_ids=ids, labels=ids).loss for ids in batches_of(draw_texts(TEXT_SEED), tokenizer))
+    for step, mean in descend(model, losses, steps, _RATE, every=100, betas=(0.9, 0.95)):
+        _log.info("step %d of %d: %.3f bits a token", step, steps, mean / math.log(2))
 
     out.mkdir(parents=True, exist_ok=True)
     model.half().save_pretrained(out)

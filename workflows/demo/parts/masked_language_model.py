@@ -13,11 +13,10 @@ from typing import Any
 import torch
 from tokenizers import processors
 from torch import Tensor
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import LambdaLR
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerBase
 
 from dgf.workflows.data import train_tokenizer
+from dgf.workflows.demo.parts.descent import descend
 from dgf.workflows.demo.parts.language_model import TEXT_SEED, draw_texts
 from dgf.workflows.demo.parts.rebuild import rebuild
 
@@ -61,21 +60,10 @@ def train_masked_language_model(out: Path, steps: int = _STEPS) -> None:
 
     # In evaluation mode, without dropout: of texts that are read once, nothing can be learned by heart.
     model.eval()
-    optimizer = AdamW(model.parameters(), lr=_RATE, betas=(0.9, 0.95), weight_decay=0.01)
-    schedule = LambdaLR(optimizer, lambda step: min(1, 20 * (step + 1) / steps) * (1 - step / steps))
     drawn = torch.Generator().manual_seed(0)
-    total = 0.0
-    for step, batch in enumerate(islice(masked_batches(draw_texts(TEXT_SEED), tokenizer, drawn), steps), 1):
-        loss = model(**batch).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        total += loss.item()
-        if step % 100 == 0:
-            _log.info("step %d of %d: %.3f bits a hidden piece", step, steps, total / 100 / math.log(2))
-            total = 0.0
+    losses = (model(**batch).loss for batch in masked_batches(draw_texts(TEXT_SEED), tokenizer, drawn))
+    for step, mean in descend(model, losses, steps, _RATE, every=100, betas=(0.9, 0.95)):
+        _log.info("step %d of %d: %.3f bits a hidden piece", step, steps, mean / math.log(2))
 
     out.mkdir(parents=True, exist_ok=True)
     model.half().save_pretrained(out)
