@@ -104,10 +104,11 @@ def split_lines(text: OpenText) -> Iterator[tuple[int, str | RowError]]:
         if too_long or len(line.encode(encoding, text.errors)) > MAX_LINE_BYTES:
             yield number, RowError(f"line longer than {MAX_LINE_BYTES} bytes", "too long")
         elif line.strip(string.whitespace):
-            yield number, _check_encoding(line, encoding)
+            yield number, check_encoding(line, encoding)
 
 
-def _check_encoding(line: str, encoding: str) -> str | RowError:
+def check_encoding(line: str, encoding: str) -> str | RowError:
+    """Return a line of a file that is read as that encoding, or what is wrong with it if that has bytes of another."""
     try:
         line.encode()
     except UnicodeEncodeError as error:
@@ -164,7 +165,7 @@ def _documents(path: Path, text: OpenText) -> Iterator[tuple[int, object]]:
 
 
 def _check_characters(value: object, source: str, encoding: str) -> object:
-    checked = _check_encoding(source, encoding)
+    checked = check_encoding(source, encoding)
     return checked if isinstance(checked, RowError) else value
 
 

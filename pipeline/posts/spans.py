@@ -1,6 +1,6 @@
 """Spans into a text: in characters, words or UTF-16 units, and those that seem to count another unit than they say."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Literal
 
@@ -56,6 +56,21 @@ def split_words(text: str, cuts: Iterable[int]) -> list[tuple[int, int]]:
     edges = {0, len(text), *cuts}
     edges |= {index for index in range(1, len(text)) if text[index].isspace() != text[index - 1].isspace()}
     return [(start, end) for start, end in pairwise(sorted(edges)) if not text[start].isspace()]
+
+
+def find_words(words: str, within: str | Sequence[str]) -> list[tuple[int, int]]:
+    """Find every place where the words of a mention stand: [start, end) in characters of a text, or in given words.
+
+    In a text those that cut no word count alone, if there are any: not every script has spaces between words.
+    """
+    text, size = within if isinstance(within, str) else " ".join(within), len(words)
+    starts = range(len(text) - size + 1) if words else ()
+    spans = [(start, start + size) for start in starts if text.startswith(words, start)]
+    if isinstance(within, str):
+        return [span for span in spans if not cuts_word(text, *span)] or spans
+    edges = list(accumulate((len(word) + 1 for word in within), initial=0))
+    numbers = {edge: number for number, edge in enumerate(edges)}
+    return [(numbers[start], numbers[end + 1]) for start, end in spans if {start, end + 1} <= numbers.keys()]
 
 
 def utf16_starts(text: str) -> list[int]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgf.pipeline.faults import RowError
-from dgf.pipeline.posts.spans import as_utf16, doubtful_spans, span_unit_of, utf16_starts
+from dgf.pipeline.posts.spans import as_utf16, doubtful_spans, find_words, span_unit_of, utf16_starts
 
 HORSE = "\N{HORSE}"
 
@@ -50,3 +50,23 @@ def test_units_have_other_names_and_no_others() -> None:
     for unit, default in (("bytes", "characters"), (5, "characters"), ("utf16", "words")):
         with pytest.raises(RowError):
             span_unit_of({"unit": unit}, "head", default)
+
+
+@pytest.mark.parametrize(
+    ("words", "within", "places"),
+    [
+        ("Ann", "Annabel met Ann", [(12, 15)]),
+        ("ha ha", "ha ha ha", [(0, 5), (3, 8)]),
+        ("東京", "私は東京にいる", [(2, 4)]),
+        ("Bo", "Ann", []),
+        ("", "Ann", []),
+        ("Bo Lee", ["Bo", "Lee", "met", "Bo Lee"], [(0, 2), (3, 4)]),
+        ("ha ha", ["ha", "ha", "ha"], [(0, 2), (1, 3)]),
+        ("o L", ["Bo", "Lee"], []),
+        ("Ann", [], []),
+    ],
+)
+def test_words_are_found_wherever_they_stand(
+    words: str, within: str | list[str], places: list[tuple[int, int]]
+) -> None:
+    assert find_words(words, within) == places
