@@ -10,6 +10,9 @@ from dgf.pipeline.faults import Fault
 OBJECT = "[object]"
 """The word that stands for an object of the photo, at the end of the words of its post."""
 
+MAX_MENTIONS = 64
+"""Of a post that stands for all pairs of its mentions: over four thousand pairs."""
+
 PhotoBox = tuple[float, float, float, float]
 """Left, top, right, bottom, as shares of the photo's width and height."""
 

@@ -15,13 +15,10 @@ from pathlib import Path
 
 from dgf.pipeline.faults import RowError, show_value
 from dgf.pipeline.lines import parse_rows
-from dgf.pipeline.posts.base import Post
+from dgf.pipeline.posts.base import MAX_MENTIONS, Post
 from dgf.pipeline.posts.fields import optional_text_field
 from dgf.pipeline.posts.layouts import post_of_object, split_name
 from dgf.pipeline.posts.spans import SpanUnit, doubtful_spans
-
-MAX_MENTIONS = 64
-"""Of a post whose pairs are asked for: over four thousand pairs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,8 +59,7 @@ class PostStream:
         self._listed: Path | None = None
         self._known: tuple[str, ...] | None = None
         with self._as_fault(options.relations or path):
-            folder = self._found.folder
-            self._listed = options.relations or (_relations_beside(folder) if options.with_relations else None)
+            self._listed = options.relations or (_relations_beside(self._found) if options.with_relations else None)
             self._known = read_relations(self._listed) if self._listed else None
 
     def posts(self, ids: TakenIds) -> Iterator[tuple[str, str, Post]]:
@@ -129,13 +128,14 @@ def in_order(default: str, found: list[str]) -> list[str]:
     return [default] if not found else sorted(found, key=lambda split: split != default)
 
 
-def _relations_beside(folder: Path) -> Path | None:
+def _relations_beside(data: Found) -> Path | None:
     """The list of relations in the folder, or beside the text within it."""
-    places = [folder, *(folder / name for name in TEXT_FOLDERS if name != ".")]
+    within = [data.folder / name for name in TEXT_FOLDERS if name != "."]
+    places = dict.fromkeys((data.folder, *within, *(file.parent for file in data.files.values())))
     found = [place / name for place in places for name in _RELATION_LISTS if (place / name).is_file()]
     if len(found) > 1 and len({file.read_bytes() for file in found}) > 1:
         raise UserError(
-            f"{folder}: more than one list of relations: {', '.join(str(file.relative_to(folder)) for file in found)}",
+            f"{data.path}: more than one list of relations: {', '.join(map(str, found))}",
             "Keep one of them, or name one with --relations.",
         )
     return found[0] if found else None

@@ -52,6 +52,16 @@ def check_fix_place(data: Path, out: Path) -> None:
         raise UserError(f"--fix {out}: the copy of a file is a .jsonl file", f"Name it {out.name}.jsonl, say.")
 
 
+def check_fix_layout(layout: str) -> None:
+    """See that a repaired copy is made of data sets of that layout.
+
+    Raises:
+        UserError: It is not.
+    """
+    if layout not in _REPAIRED:
+        raise UserError(f"--fix: of the layout {layout} no copy is made", f"It repairs {' and '.join(_REPAIRED)}.")
+
+
 def fix_posts(dataset: Dataset, out: Path, span_unit: SpanUnit) -> Repair:
     """Write a copy of a data set with what is certain put right.
 
@@ -65,8 +75,7 @@ def fix_posts(dataset: Dataset, out: Path, span_unit: SpanUnit) -> Repair:
     """
     check_fix_place(dataset.root, out)
     layout = dataset.layout
-    if layout not in _REPAIRED:
-        raise UserError(f"--fix: of the layout {layout} no copy is made", f"It repairs {' and '.join(_REPAIRED)}.")
+    check_fix_layout(layout)
     files = find_dataset(dataset.root, layout).files
     folder = dataset.root if dataset.root.is_dir() else dataset.root.parent
     target = out if dataset.root.is_dir() else out.parent
@@ -82,10 +91,9 @@ def fix_posts(dataset: Dataset, out: Path, span_unit: SpanUnit) -> Repair:
         relations.parent.mkdir(parents=True, exist_ok=True)
         names = {name: number for number, name in enumerate(dataset.relations)}
         write_atomic(relations, (json.dumps(names, ensure_ascii=False) + "\n").encode())
-    image_root = target / dataset.image_root.relative_to(folder)
     copy_of = collect_dataset(out, FaultLog(out), ReadOptions(layout, keep_going=True))
     named = replace(copy_of, image_root=dataset.image_root)
-    return Repair(out, rows, tuple(log.warnings), _bring_photos(named, image_root))
+    return Repair(out, rows, tuple(log.warnings), _bring_photos(named, copy_of.image_root))
 
 
 def _plain_name(file: Path) -> Path:

@@ -22,7 +22,7 @@ from dgf.pipeline.photos import (
 )
 from dgf.pipeline.posts import UNREADABLE, Dataset, Fault, OnError, Post, PostStream, ReadOptions, in_order
 from dgf.workflows.validation.distinct import DistinctIds, DistinctValues
-from dgf.workflows.validation.fix_posts import Repair, check_fix_place, fix_posts
+from dgf.workflows.validation.fix_posts import Repair, check_fix_layout, check_fix_place, fix_posts
 from dgf.workflows.validation.settings import ValidateSettings
 from dgf.workflows.validation.tally import UNLABELED, SplitFacts, Tally
 
@@ -145,6 +145,8 @@ def _validate(settings: ValidateSettings, on_photo: Callable[[], object]) -> Val
     how = ReadOptions(settings.layout, settings.relations, span_unit=settings.span_unit, keep_going=True)
     stream = PostStream(settings.data, log, how)
     bare = stream.dataset({}, set())  # its photos can be looked for before all posts are read
+    if settings.fix is not None:
+        check_fix_layout(bare.layout)
 
     def look(post: Post) -> str | None:
         on_photo()

@@ -4,12 +4,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.faults import FaultLog, RowError, show_value
 from dgf.pipeline.posts.base import Post
 from dgf.pipeline.posts.spans import SpanUnit
+
+_Answer = TypeVar("_Answer")
 
 SPLITS = ("train", "val", "test")
 
@@ -41,6 +43,7 @@ class ReadContext:
         span_unit: What spans into a text count where they do not say.
         files: Every file of the data set, for what only all of them together tell.
         with_relations: Whether relations count; without them, a pair is one row whichever relations it has.
+        answers: What `ask_all` was answered.
     """
 
     log: FaultLog
@@ -50,6 +53,14 @@ class ReadContext:
     span_unit: SpanUnit = "characters"
     files: tuple[Path, ...] = ()
     with_relations: bool = True
+    answers: dict[object, Any] = field(default_factory=dict)
+
+    def ask_all(self, ask: Callable[[tuple[Path, ...]], _Answer]) -> _Answer:
+        """Return what a function answers of all files of the data set, which it is asked once."""
+        if ask not in self.answers:
+            self.answers[ask] = ask(self.files)
+        answer: _Answer = self.answers[ask]
+        return answer
 
     def take_id(self, post: Post) -> None:
         """Take the id of a post.
@@ -115,3 +126,14 @@ def split_files(path: Path, pattern: re.Pattern[str], folders: tuple[str, ...] =
                 raise UserError(f"{path}: two files for the split {split}: {two}", "Keep one of them in the folder.")
             found[split] = file
     return {split: found[split] for split in SPLITS if split in found}
+
+
+def in_split_folders(image: str | None, split: str) -> tuple[str, ...]:
+    """The ids under which a photo may lie: in the folder of its own split, then in those of the others."""
+    folders = (split, *(other for other in SPLITS if other != split))
+    return () if image is None else tuple(f"{folder}/{image}" for folder in folders)
+
+
+def in_any_folder(image: str | None, split: str) -> tuple[str, ...]:
+    """The ids under which a photo may lie where it is not known whether there is a folder for each split."""
+    return () if image is None else (image, *in_split_folders(image, split))

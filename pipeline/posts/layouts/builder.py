@@ -10,12 +10,15 @@ from dgf.pipeline.posts.layouts.base import DataLayout, split_name
 from dgf.pipeline.posts.layouts.conll import CONLL
 from dgf.pipeline.posts.layouts.hub import HUGGING_FACE, hub_name
 from dgf.pipeline.posts.layouts.jsonl import JSONL
-from dgf.pipeline.posts.layouts.mnre_keys import JMERE, M2RE, MNRE, MNRE_1, MORE, UMRE
+from dgf.pipeline.posts.layouts.mnre_keys import JMERE, M2RE, MNRE, MNRE_1, MORE, TEXT_FOLDERS, UMRE
 from dgf.pipeline.posts.layouts.table import TABLE
 from dgf.pipeline.text_files import STDIN
 
 LAYOUTS = (MNRE_1, MNRE, UMRE, JSONL, MORE, CONLL, JMERE, M2RE, TABLE, HUGGING_FACE)
 """Those that are told by the files of a folder, in the order of choice."""
+
+_TEXT_WITHIN = {*TEXT_FOLDERS, "data", "Version-1"}
+"""Folders of a data set that hold its text alone."""
 
 _HINT = "Give a data set in one of these layouts:" + "".join(f"\n  {each.name}: {each.files}" for each in LAYOUTS)
 
@@ -28,18 +31,18 @@ class Found:
         path: As it was given.
         layout: Of its files.
         files: The file of each split.
-        photos: The folder of its photos, which need not be there.
+        folder: That holds everything.
     """
 
     path: Path
     layout: DataLayout
     files: Mapping[str, Path]
-    photos: Path
+    folder: Path
 
     @property
-    def folder(self) -> Path:
-        """The folder that holds everything."""
-        return self.path if self.path.is_dir() else self.path.parent
+    def photos(self) -> Path:
+        """The folder of its photos, which need not be there."""
+        return self.layout.photo_folder(self.folder)
 
     @property
     def one_file(self) -> bool:
@@ -53,7 +56,9 @@ def find_dataset(path: Path, layout: str | None = None) -> Found:
     Raises:
         UserError: The path is no data set, or not one of that layout.
     """
-    forced = None if layout is None else next(each for each in LAYOUTS if each.name == layout)
+    forced = next((each for each in LAYOUTS if each.name == layout), None)
+    if forced is None and layout is not None:
+        raise UserError(f"{layout}: no such layout", _HINT)
     if _is_stream(path):
         if forced not in (None, JSONL):
             raise UserError(f"{path}: only jsonl can be read from a stream, not {layout}", "Give a file or a folder.")
@@ -81,8 +86,14 @@ def find_dataset(path: Path, layout: str | None = None) -> Found:
 
 
 def _found(path: Path, layout: DataLayout, files: Mapping[str, Path]) -> Found:
-    folder = path if path.is_dir() or hub_name(path) is not None else path.parent
-    return Found(path, layout, files, layout.photo_folder(folder))
+    if path.is_dir() or hub_name(path) is not None:
+        return Found(path, layout, files, path)
+    # a file that lies among text alone belongs to the folder above
+    folders = [path.parent]
+    while folders[-1].absolute().name in _TEXT_WITHIN:
+        folders.append(folders[-1].absolute().parent)
+    shown = next((folder for folder in folders if layout.photo_folder(folder).is_dir()), folders[:2][-1])
+    return Found(path, layout, files, shown)
 
 
 def _is_stream(path: Path) -> bool:

@@ -5,7 +5,8 @@
     met<TAB>O
     Bo<TAB>B-PER
 
-A blank line ends a post. OTHER is called misc here, as in MNRE.
+A blank line ends a post. OTHER is called misc here, as in MNRE. A post of more words or mentions than anyone writes is
+at fault: its pairs would be too many.
 """
 
 import re
@@ -16,10 +17,9 @@ from pathlib import Path
 
 from dgf.pipeline.faults import FaultLog, RowError, show_value
 from dgf.pipeline.lines import split_lines
-from dgf.pipeline.posts.base import Mention, Post
+from dgf.pipeline.posts.base import MAX_MENTIONS, Mention, Post
 from dgf.pipeline.posts.fields import image_field, text_field
-from dgf.pipeline.posts.layouts.base import DataLayout, ReadContext, split_files
-from dgf.pipeline.posts.layouts.mnre_keys import in_any_folder
+from dgf.pipeline.posts.layouts.base import DataLayout, ReadContext, in_any_folder, split_files
 from dgf.pipeline.posts.layouts.peek import peek
 from dgf.pipeline.text_files import open_text
 
@@ -28,6 +28,9 @@ _PHOTO = "IMGID:"
 _TAG = re.compile(r"O|(?P<place>[BI])-(?P<type>\S+)")
 _TYPES = {"other": "misc"}
 _PHOTOS = ("twitter2015_images", "twitter2017_images", "images", "img_org")
+
+
+_MAX_WORDS = 1000
 
 
 @dataclass(slots=True)
@@ -48,8 +51,9 @@ def read_conll(path: Path, split: str, reading: ReadContext) -> Iterator[tuple[s
         found = _named(block)
         posts, mentions, alone = posts + 1, mentions + len(found), alone + (len(found) < 2)
         images = in_any_folder(block.image, split)
-        for pairs_here, (head, tail) in enumerate(permutations(found, 2), start=1):
-            yield split, Post(f"{split}:{block.at}.{pairs_here}", tuple(block.tokens), head, tail, images)
+        tokens = tuple(block.tokens)
+        for number, (head, tail) in enumerate(permutations(found, 2), start=1):
+            yield split, Post(f"{split}:{block.at}.{number}", tokens, head, tail, images)
         pairs += len(found) * (len(found) - 1)
     if not posts:
         reading.log.add(path, None, "holds no row", "empty")
@@ -77,7 +81,7 @@ def _named(block: _Block) -> list[Mention]:
 
 
 def _blocks(path: Path, log: FaultLog) -> Iterator[_Block]:
-    """Yield the posts of a file; one with a bad line is left out, and the line is a fault."""
+    """Yield the posts of a file; one with a bad line is left out, and its first such line is a fault."""
     block: _Block | None = None
     last = 0
     with open_text(path) as text:
@@ -89,10 +93,12 @@ def _blocks(path: Path, log: FaultLog) -> Iterator[_Block]:
                     yield block
                 block = _Block(number)
             last = number
+            if block.bad:
+                continue
             before = len(log.faults)
             with log.at(path, number):
                 _read_line(block, line)
-            block.bad |= len(log.faults) > before
+            block.bad = len(log.faults) > before
     if block is not None and block.tokens and not block.bad:
         yield block
 
@@ -106,9 +112,12 @@ def _read_line(block: _Block, line: str | RowError) -> None:
         return
     word, _, tag = line.rstrip().rpartition("\t") if "\t" in line else line.rstrip().rpartition(" ")
     found = _TAG.fullmatch(tag)
-    if found is None:
+    word = word.strip()
+    if found is None or " " in word or "\t" in word:
         raise RowError(f"must be a word, a tab and a tag such as O or B-PER, not {show_value(line)}", "tag")
-    block.tokens.append(text_field(word.strip(), "the word"))
+    if len(block.tokens) >= _MAX_WORDS:
+        raise RowError(f"the post has more than {_MAX_WORDS} words", "too long")
+    block.tokens.append(text_field(word, "the word"))
     if found["place"] is None:
         return
     kind = _TYPES.get(found["type"].lower(), found["type"].lower())
@@ -116,5 +125,7 @@ def _read_line(block: _Block, line: str | RowError) -> None:
     # as conlleval has it: an I- that continues nothing of its type begins a mention
     if found["place"] == "I" and before is not None and before.end == place and before.type == kind:
         block.mentions[-1] = Mention("", before.start, place + 1, kind)
+    elif len(block.mentions) >= MAX_MENTIONS:
+        raise RowError(f"the post has more than {MAX_MENTIONS} mentions", "too long")
     else:
         block.mentions.append(Mention("", place, place + 1, kind))

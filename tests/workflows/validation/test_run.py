@@ -91,3 +91,26 @@ def test_broken_photos_are_found_as_far_as_asked(tmp_path: Path) -> None:
 def test_no_data_set_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no posts found"):
         validate(tmp_path)
+
+
+def test_a_layout_of_which_no_copy_is_made_is_told_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "posts.csv").write_text("text,head,tail,image\nAnn met Bo,Ann,Bo,1.jpg\n")
+    seen: list[None] = []
+    settings = ValidateSettings(tmp_path / "posts.csv", fix=tmp_path / "copy.jsonl")
+    with pytest.raises(UserError, match="of the layout table no copy is made"):
+        validate_settings(settings, on_photo=lambda: seen.append(None))
+    assert seen == [] and not (tmp_path / "copy.jsonl").exists()
+
+
+def test_the_copy_of_a_file_has_the_photos_that_lie_above_it(tmp_path: Path) -> None:
+    from PIL import Image
+
+    mentions = {"h": {"name": "a", "pos": [0, 1]}, "t": {"name": "b", "pos": [1, 2]}}
+    for folder in ("txt", "img_org/test"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "txt" / "ours_test.txt").write_text(repr({"token": ["a", "b"], **mentions, "img_id": "1.png"}))
+    Image.new("RGB", (8, 8)).save(tmp_path / "img_org" / "test" / "1.png")
+    copy = tmp_path / "copy" / "posts.jsonl"
+    found = validate(tmp_path / "txt" / "ours_test.txt", fix=copy)
+    assert found.layout == "mnre" and found.repair is not None and found.repair.photos == 1
+    assert validate(copy, layout="mnre").exit_code == 0

@@ -5,7 +5,7 @@ from dgf.pipeline.posts.layouts.mnre_keys.m2re import M2RE
 from dgf.pipeline.posts.layouts.mnre_keys.mnre import IMAGE_FOLDER, MNRE, TEXT_FOLDERS
 from dgf.pipeline.posts.layouts.mnre_keys.mnre_1 import MNRE_1
 from dgf.pipeline.posts.layouts.mnre_keys.more import MORE
-from dgf.pipeline.posts.layouts.mnre_keys.row import image_of_row, in_any_folder, parse_row, text_post_of_row
+from dgf.pipeline.posts.layouts.mnre_keys.row import image_of_row, parse_row, text_post_of_row
 from dgf.pipeline.posts.layouts.mnre_keys.umre import UMRE
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "TEXT_FOLDERS",
     "UMRE",
     "image_of_row",
-    "in_any_folder",
     "parse_row",
     "text_post_of_row",
 ]

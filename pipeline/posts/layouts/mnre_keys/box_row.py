@@ -10,10 +10,9 @@ from dgf.pipeline.faults import RowError, show_value
 from dgf.pipeline.lines import parse_rows, read_objects
 from dgf.pipeline.posts.base import Mention, PhotoBox, Post
 from dgf.pipeline.posts.fields import box_field, mapping_field, relation_field, token_field
-from dgf.pipeline.posts.layouts.base import ReadContext
+from dgf.pipeline.posts.layouts.base import ReadContext, in_any_folder
 from dgf.pipeline.posts.layouts.mnre_keys.row import (
     image_of_row,
-    in_any_folder,
     mention_field,
     parse_row,
     post_of_row,
@@ -35,12 +34,7 @@ def read_box_rows(path: Path, split: str, reading: ReadContext, form: BoxForm) -
             mentions = [_mention_or_box(row, key, tokens, form) for key in ("h", "t")]
             images = in_any_folder(image_of_row(row), split)
             relation = relation_field(row.get("relation"), reading.relations)
-            yield split, post_of_row(row, f"{split}:{number}", mentions, images, relation)
-
-
-def has_box(row: Mapping[str, object]) -> bool:
-    """Whether a mention of a row is a box."""
-    return any(_numbers(row.get(key)) is not None for key in ("h", "t"))
+            yield split, post_of_row(tokens, f"{split}:{number}", mentions, images, relation)
 
 
 def find_form(files: Iterable[Path]) -> BoxForm | None:

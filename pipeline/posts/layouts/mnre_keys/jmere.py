@@ -11,13 +11,12 @@ from pathlib import Path
 
 from dgf.pipeline.faults import RowError, show_value
 from dgf.pipeline.lines import read_objects
-from dgf.pipeline.posts.base import Post
+from dgf.pipeline.posts.base import Mention, Post
 from dgf.pipeline.posts.fields import mapping_field, relation_field, token_field
-from dgf.pipeline.posts.layouts.base import SPLIT_NAME, DataLayout, ReadContext, split_files
+from dgf.pipeline.posts.layouts.base import SPLIT_NAME, DataLayout, ReadContext, in_any_folder, split_files
 from dgf.pipeline.posts.layouts.mnre_keys.mnre import IMAGE_FOLDER
 from dgf.pipeline.posts.layouts.mnre_keys.row import (
     image_of_row,
-    in_any_folder,
     mention_field,
     parse_row,
     post_of_row,
@@ -33,10 +32,15 @@ def read_jmere(path: Path, split: str, reading: ReadContext) -> Iterator[tuple[s
     for number, row in read_objects(path, reading.log, empty="holds no row", parse=parse_row):
         labels: list[object] = []
         with reading.log.at(path, number):
+            tokens = token_field(required_key(row, "token"), "token")
+            images = in_any_folder(image_of_row(row), split)
             labels = _labels(row)
         for place, label in enumerate(labels, start=1):
             with reading.log.at(path, number):
-                yield split, _post(row, label, split, f"{number}.{place}", reading.relations)
+                entry = mapping_field(label, f"label_list {place}")
+                mentions = [_mention(entry, key, tokens) for key in ("beg_ent", "sec_ent")]
+                relation = relation_field(entry.get("relation"), reading.relations)
+                yield split, post_of_row(tokens, f"{split}:{number}.{place}", mentions, images, relation)
 
 
 JMERE = DataLayout(
@@ -60,13 +64,6 @@ def _labels(row: Mapping[str, object]) -> list[object]:
     return labels
 
 
-def _post(row: Mapping[str, object], label: object, split: str, place: str, relations: frozenset[str] | None) -> Post:
-    of = f"label_list {place.split('.')[1]}"
-    entry = mapping_field(label, of)
-    tokens = token_field(required_key(row, "token"), "token")
-    mentions = []
-    for key in ("beg_ent", "sec_ent"):
-        entity = mapping_field(required_key(entry, key), key)
-        mentions.append(mention_field({key: {**entity, "type": entity.get("tags")}}, key, tokens))
-    images = in_any_folder(image_of_row(row), split)
-    return post_of_row(row, f"{split}:{place}", mentions, images, relation_field(entry.get("relation"), relations))
+def _mention(entry: Mapping[str, object], key: str, tokens: tuple[str, ...]) -> Mention:
+    entity = mapping_field(required_key(entry, key), key)
+    return mention_field({key: {**entity, "type": entity.get("tags")}}, key, tokens)

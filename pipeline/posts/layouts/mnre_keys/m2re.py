@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from dgf.pipeline.faults import RowError, show_value
 from dgf.pipeline.lines import read_objects
 from dgf.pipeline.posts.base import Post
-from dgf.pipeline.posts.layouts.base import SPLIT_NAME, DataLayout, ReadContext, split_files
+from dgf.pipeline.posts.fields import relation_field
+from dgf.pipeline.posts.layouts.base import SPLIT_NAME, DataLayout, ReadContext, in_any_folder, split_files
 from dgf.pipeline.posts.layouts.mnre_keys.mnre import IMAGE_FOLDER
-from dgf.pipeline.posts.layouts.mnre_keys.row import image_of_row, in_any_folder, parse_row, text_post_of_row
+from dgf.pipeline.posts.layouts.mnre_keys.row import image_of_row, parse_row, text_post_of_row
 from dgf.pipeline.posts.layouts.peek import first_keys
 
 _FILE = re.compile(rf"{SPLIT_NAME}\.json(\.gz)?")
@@ -24,13 +26,14 @@ def read_m2re(path: Path, split: str, reading: ReadContext) -> Iterator[tuple[st
     for number, row in read_objects(path, reading.log, empty="holds no row", parse=parse_row):
         relations: list[object] = []
         with reading.log.at(path, number):
+            images = in_any_folder(image_of_row(row), split)
+            pair = text_post_of_row({**row, "relation": None}, f"{split}:{number}", images, None)
             relations = _relations(row) if reading.with_relations else [None]
         several += len(relations) > 1
         for place, relation in enumerate(relations, start=1):
             with reading.log.at(path, number):
-                post_id = f"{split}:{number}.{place}" if len(relations) > 1 else f"{split}:{number}"
-                images = in_any_folder(image_of_row(row), split)
-                yield split, text_post_of_row({**row, "relation": relation}, post_id, images, reading.relations)
+                post_id = f"{pair.id}.{place}" if len(relations) > 1 else pair.id
+                yield split, replace(pair, id=post_id, relation=relation_field(relation, reading.relations))
     if several:
         reading.log.notes.append(f"{path}: {several} pairs have several relations: each is a row of its own")
 

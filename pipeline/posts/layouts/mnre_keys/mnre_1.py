@@ -6,9 +6,9 @@ from pathlib import Path
 
 from dgf.pipeline.lines import read_objects
 from dgf.pipeline.posts.base import Post
-from dgf.pipeline.posts.layouts.base import SPLIT_NAME, DataLayout, ReadContext, split_files
-from dgf.pipeline.posts.layouts.mnre_keys.mnre import IMAGE_FOLDER, TEXT_FOLDERS, find_mnre_files
-from dgf.pipeline.posts.layouts.mnre_keys.row import first_row, image_of_row, in_any_folder, parse_row, text_post_of_row
+from dgf.pipeline.posts.layouts.base import SPLIT_NAME, DataLayout, ReadContext, in_any_folder, split_files
+from dgf.pipeline.posts.layouts.mnre_keys.mnre import IMAGE_FOLDER, TEXT_FOLDERS, find_mnre
+from dgf.pipeline.posts.layouts.mnre_keys.row import first_row, image_of_row, parse_row, text_post_of_row
 
 _OWN_NAME = re.compile(rf"mnre_org_{SPLIT_NAME}\.txt(\.gz)?")
 _FOLDERS = (*TEXT_FOLDERS, "Version-1", "Version-1/mnre_txt")
@@ -16,7 +16,7 @@ _FOLDERS = (*TEXT_FOLDERS, "Version-1", "Version-1/mnre_txt")
 
 def find_mnre_1(path: Path) -> Mapping[str, Path]:
     """Find the file of each split by the name of the first version, or by MNRE's."""
-    return split_files(path, _OWN_NAME, _FOLDERS) or ({} if path.is_file() else find_mnre_files(path))
+    return split_files(path, _OWN_NAME, _FOLDERS) or find_mnre(path)
 
 
 def is_mnre_1(path: Path) -> bool:

@@ -21,7 +21,6 @@ from dgf.pipeline.posts.fields import (
     text_field,
     token_field,
 )
-from dgf.pipeline.posts.layouts.base import SPLITS
 from dgf.pipeline.posts.layouts.peek import peek
 
 _JSON = re.compile(r'\s*\{\s*"')
@@ -76,14 +75,14 @@ def first_row(path: Path) -> Mapping[str, object] | None:
 
 
 def post_of_row(
-    row: Mapping[str, object],
+    tokens: tuple[str, ...],
     post_id: str,
     mentions: Sequence[Mention | PhotoBox],
     image_ids: tuple[str, ...],
     relation: str | None,
 ) -> Post:
-    """Make the post of a row whose mentions and photo are known."""
-    tokens, (head, tail) = add_objects(token_field(required_key(row, "token"), "token"), mentions)
+    """Make the post of a row whose words, mentions and photo are known."""
+    tokens, (head, tail) = add_objects(tokens, mentions)
     check_pair(head, tail)
     check_shown((head, tail), image_ids)
     return Post(post_id, tokens, head, tail, image_ids, relation)
@@ -95,7 +94,7 @@ def text_post_of_row(
     """Make the post of a row whose mentions are both in the text."""
     tokens = token_field(required_key(row, "token"), "token")
     mentions = [mention_field(row, key, tokens) for key in ("h", "t")]
-    return post_of_row(row, post_id, mentions, image_ids, relation_field(row.get("relation"), relations))
+    return post_of_row(tokens, post_id, mentions, image_ids, relation_field(row.get("relation"), relations))
 
 
 def required_key(row: Mapping[str, object], key: str) -> object:
@@ -124,14 +123,3 @@ def image_of_row(row: Mapping[str, object]) -> str | None:
     if len(set(given.values())) > 1:
         raise RowError(f"img_id and image_id differ: {show_value(given)}", "photo name")
     return next(iter(given.values()))
-
-
-def in_split_folders(image: str | None, split: str) -> tuple[str, ...]:
-    """The ids under which a photo may lie: in the folder of its own split, then in those of the others."""
-    folders = (split, *(other for other in SPLITS if other != split))
-    return () if image is None else tuple(f"{folder}/{image}" for folder in folders)
-
-
-def in_any_folder(image: str | None, split: str) -> tuple[str, ...]:
-    """The ids under which a photo may lie where it is not known whether there is a folder for each split."""
-    return () if image is None else (image, *in_split_folders(image, split))

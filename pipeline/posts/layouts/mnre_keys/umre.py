@@ -20,7 +20,7 @@ _FORMS = {"middle": "middle, width and height", "corners": "left, top, right and
 
 def read_umre(path: Path, split: str, reading: ReadContext) -> Iterator[tuple[str, Post]]:
     """Read one split; rows get the ids `split:line`."""
-    found = find_form(reading.files)
+    found = reading.ask_all(find_form)
     form = found or "middle"
     if found is None:
         fault = f"no box tells what its four numbers are: any is read as {_FORMS[form]}"

@@ -99,3 +99,46 @@ def test_a_file_that_is_no_text_is_left_to_its_reader(tmp_path: Path) -> None:
     (tmp_path / "train.json").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 50)
     with pytest.raises(UserError, match="cannot be read as text: it is a PNG image"):
         read_dataset(tmp_path)
+
+
+def test_a_file_within_a_folder_of_text_has_the_photos_and_relations_beside_that_folder(tmp_path: Path) -> None:
+    for name, text in (("ours_test.txt", LITERAL), ("test.txt", OBJECT)):
+        (tmp_path / "txt").mkdir(exist_ok=True)
+        (tmp_path / "txt" / name).write_text(text)
+    (tmp_path / "img_org").mkdir()
+    (tmp_path / "ours_rel2id.json").write_text('{"peer": 0, "None": 1}')
+    for name, layout in (("ours_test.txt", "mnre"), ("ours_test.txt", None), ("test.txt", None)):
+        file = tmp_path / "txt" / name
+        found = find_dataset(file, layout)
+        assert (found.photos, list(found.files)) == (tmp_path / "img_org", ["test"])
+        assert found.layout.name == ("more" if name == "test.txt" else "mnre")
+        if found.layout.name == "mnre":
+            assert read_dataset(file, layout=layout).relations == ("peer", "None")
+    (tmp_path / "img_org").rmdir()
+    assert find_dataset(tmp_path / "txt" / "test.txt").photos == tmp_path / "img_org"
+    # photos beside the file itself come first, and rows of JSONL are no less so by the name of their file
+    (tmp_path / "txt" / "img_org").mkdir()
+    assert find_dataset(tmp_path / "txt" / "test.txt").photos == tmp_path / "txt" / "img_org"
+    (tmp_path / "txt" / "ours_val.txt").write_text(json.dumps(ROW))
+    assert find_dataset(tmp_path / "txt" / "ours_val.txt").layout.name == "jsonl"
+
+
+def test_a_list_of_relations_beside_the_file_is_read_wherever_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train.json").write_text(json.dumps([KEYS]))
+    (tmp_path / "data" / "rel2id.json").write_text('["peer", "None"]')
+    for path in (tmp_path, tmp_path / "data" / "train.json"):
+        assert read_dataset(path).relations == ("peer", "None")
+
+
+def test_a_row_that_cannot_be_read_does_not_hide_the_layout(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text(OBJECT[:-9])
+    assert find_dataset(tmp_path).layout.name == "more"
+    with pytest.raises(UserError, match=r"train\.txt:1: not a Python literal"):
+        read_dataset(tmp_path)
+
+
+def test_a_layout_that_there_is_not_is_an_error_in_words(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="mnre2: no such layout") as caught:
+        find_dataset(tmp_path, "mnre2")
+    assert caught.value.hint is not None and "jmere: " in caught.value.hint

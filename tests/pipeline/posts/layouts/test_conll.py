@@ -71,3 +71,19 @@ def test_what_is_written_is_read_again(tmp_path_factory: Any, posts: list[list[t
     if wanted:
         dataset = read(tmp_path_factory.mktemp("conll"), "\n\n".join("\n".join(post) for post in lines))
         assert [(post.tokens, post.head, post.tail) for post in dataset.posts] == wanted
+
+
+def test_a_post_of_too_many_words_is_a_fault(tmp_path: Path) -> None:
+    good = "IMGID:1\nA\tB-PER\nB\tB-PER\n"
+    dataset = read(tmp_path, "IMGID:2\n" + "A\tO\n" * 2000 + f"\n{good}")
+    assert [(fault.line, fault.message) for fault in dataset.faults] == [(1002, "the post has more than 1000 words")]
+    assert [post.id for post in dataset.posts] == ["val:2003.1", "val:2003.2"]
+    assert dataset.posts[0].tokens is dataset.posts[1].tokens
+    dataset = read(tmp_path, "IMGID:2\n" + "A\tB-PER\n" * 66 + f"\n{good}")
+    assert [(fault.line, fault.message) for fault in dataset.faults] == [(66, "the post has more than 64 mentions")]
+
+
+def test_a_line_of_more_columns_is_a_fault(tmp_path: Path) -> None:
+    for number, line in enumerate(("A NNP B-NP B-PER", "A\tNNP\tB-PER")):
+        dataset = read(tmp_path / str(number), f"IMGID:1\nA\tB-PER\nB\tB-PER\n\nIMGID:2\n{line}\n")
+        assert [fault.line for fault in dataset.faults] == [6] and "must be a word, a tab" in dataset.faults[0].message

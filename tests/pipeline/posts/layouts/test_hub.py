@@ -105,3 +105,69 @@ def test_a_damaged_table_is_told_in_words(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="datasets cannot read it"):
         read_dataset(tmp_path / "train.parquet")
     assert find_dataset(tmp_path / "train.parquet").layout.name == "datasets"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a/train.parquet", "b/train.parquet"),
+        ("val.parquet", "validation.parquet"),
+        ("train.parquet", "train-00000-of-00001.parquet"),
+        ("train-00000-of-00002.parquet", "train-00001-of-00003.parquet"),
+        ("train.parquet", "train.arrow"),
+    ],
+)
+def test_several_data_sets_are_not_one_split(tmp_path: Path, names: tuple[str, str]) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"two tables for the split (train|val): "):
+        find_dataset(tmp_path)
+
+
+def test_hidden_folders_hold_no_posts(tmp_path: Path) -> None:
+    for name in ("train-00000-of-00002.parquet", "train-00001-of-00002.parquet", ".cache/train.parquet"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"PAR1")
+    assert find_dataset(tmp_path).files == {"train": tmp_path / "train"}
+
+
+def test_a_table_whose_parts_are_not_all_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "train-00001-of-00003.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match="1 of the 3 parts of the split train are there"):
+        find_dataset(tmp_path)
+    assert find_dataset(tmp_path / "train-00001-of-00003.parquet").files == {
+        "train": tmp_path / "train-00001-of-00003.parquet"
+    }
+    (tmp_path / "mine.data").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match="its name says neither Parquet nor Arrow"):
+        read_dataset(tmp_path / "mine.data", layout="datasets")
+    with pytest.raises(UserError, match="it is a Parquet table") as caught:
+        read_dataset(tmp_path / "mine.data")
+    assert caught.value.hint == "Posts in it are read if it is called NAME.parquet."
+
+
+def test_splits_of_one_name_here_are_refused(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets", reason="pip install 'dgf[datasets]'")
+    rows = datasets.Dataset.from_dict(ROWS)
+    datasets.DatasetDict({"val": rows, "validation": rows}).save_to_disk(tmp_path / "saved")
+    with pytest.raises(UserError, match="two splits are val: val, validation"):
+        read_dataset(tmp_path / "saved")
+
+
+def test_a_table_is_named_freely_and_its_own_photos_are_told(tmp_path: Path) -> None:
+    pytest.importorskip("datasets", reason="pip install 'dgf[datasets]'")
+    import pyarrow
+    import pyarrow.parquet
+
+    rows = {**{name: values[:2] for name, values in ROWS.items()}, "image": [{"bytes": b"x", "path": None}, None]}
+    folder = tmp_path / "copy [1] of posts"  # which the library would take for a pattern
+    folder.mkdir()
+    pyarrow.parquet.write_table(pyarrow.table(rows), folder / "my-posts.parquet")
+    dataset = read_dataset(folder / "my-posts.parquet")
+    assert list(dataset.splits) == ["my-posts"] and [post.image_ids for post in dataset.posts] == [(), ()]
+    assert ["1 photos are within the table" in warning.message for warning in dataset.warnings] == [True]
+    rows["image"] = [{"bytes": b"x", "path": "1.jpg"}, None]
+    pyarrow.parquet.write_table(pyarrow.table(rows), folder / "my-posts.parquet")
+    dataset = read_dataset(folder / "my-posts.parquet")
+    assert [post.image_ids for post in dataset.posts] == [("1.jpg",), ()] and dataset.warnings == ()

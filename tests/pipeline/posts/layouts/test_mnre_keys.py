@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dgf.pipeline.faults import FaultLog
 from dgf.pipeline.posts import OBJECT, Dataset, Mention, Post, ReadOptions, collect_dataset, read_dataset
+from dgf.pipeline.posts.layouts.mnre_keys import box_row
 
 TOKENS = ["Ann", "of", "New", "York", "sings"]
 ANN, YORK = {"name": "Ann", "pos": [0, 1]}, {"name": "New York", "pos": [2, 4]}
@@ -178,6 +179,32 @@ def test_which_pairs_of_m2re_are_answered_is_not_told_by_their_relations(tmp_pat
     dataset = read_dataset(tmp_path, with_relations=False)
     assert [(post.id, post.relation) for post in dataset.posts] == [(f"test:{line}", None) for line in range(1, 5)]
     assert dataset.notes == ()
+
+
+def test_what_a_row_has_once_is_checked_once_however_many_relations_it_has(tmp_path: Path) -> None:
+    label = {"beg_ent": ANN, "sec_ent": YORK, "relation": "peer"}
+    good = {"token": TOKENS, "img_id": "1.jpg", "label_list": [[label]]}
+    for folder in (tmp_path / "m2re", tmp_path / "jmere"):
+        folder.mkdir()
+    array(tmp_path / "m2re" / "test.json", ROW, {**ROW, "token": ["Ann", ""], "relation": ["a", "b"]})
+    array(tmp_path / "jmere" / "test.json", good, {**good, "token": ["Ann", ""], "label_list": [[label], [label]]})
+    for name in ("m2re", "jmere"):
+        assert lines(read(tmp_path / name)) == [("test.json", 2, "token[1] is empty")]
+
+
+def test_files_of_umre_are_asked_once_what_their_boxes_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    parse = box_row.parse_rows
+
+    def counted(path: Path, *how: Any) -> Any:
+        asked.append(path.name)
+        return parse(path, *how)
+
+    monkeypatch.setattr(box_row, "parse_rows", counted)
+    for split in ("train", "val", "test"):
+        literals(tmp_path / f"{split}_set.json", boxed("t", (0.7, 0.6, 0.9, 0.8)))
+    assert {post.tail.box for post in read(tmp_path).posts} == {(0.7, 0.6, 0.9, 0.8)}
+    assert sorted(asked) == ["test_set.json", "train_set.json", "val_set.json"]
 
 
 def test_every_file_of_umre_says_what_the_boxes_of_all_are(tmp_path: Path) -> None:
