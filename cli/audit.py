@@ -1,5 +1,6 @@
 """`dgf audit`: what gives the label away, and which figures are possible."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def audit_command(
     if changes and with_model is None:
         raise click.UsageError("KEY=VALUE words are for --with-model, which trains", ctx)
     if claims is not None:
-        _say_claims(ctx, claims, f1, rows, positives, path, given["split"], given["negative_label"], strict, as_json)
+        _say_claims(ctx, claims, f1, rows, positives, path, given, strict, as_json)
         return
     if f1 is not None or rows is not None or positives is not None:
         raise click.UsageError("--f1, --rows and --positives are for --claims", ctx)
@@ -103,8 +104,7 @@ def _say_claims(
     rows: int | None,
     positives: int | None,
     path: Path | None,
-    split: str,
-    negative: str | None,
+    given: Mapping[str, Any],
     strict: bool,
     as_json: bool,
 ) -> None:
@@ -120,8 +120,9 @@ def _say_claims(
         counts = SplitCounts(rows, positives)
     elif path is not None:
         from dgf.workflows.audit.run import count_split
+        from dgf.workflows.audit.signals import AuditSettings
 
-        counts = count_split(path, split, negative)
+        counts = count_split(AuditSettings(path, **given))
     else:
         counts = MNRE_TEST
         click.echo("no split was given: that of MNRE's test split is meant", err=True)

@@ -127,7 +127,7 @@ def _draw_sheet(settings: InspectSettings, sheet: Path, folder: ShardFolder, mar
     """Draw the first photos of the folder with what was found in them."""
     if settings.data is None:
         raise UserError("--sheet needs the photos", "Give --data DATA, the data set the folder was made from.")
-    root = find_dataset(settings.data).photos
+    root = find_dataset(settings.data, settings.layout).photos
     captions = _read_captions(settings.captions) if settings.captions is not None else {}
     tiles: list[Tile] = []
     for marker in markers:

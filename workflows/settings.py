@@ -204,6 +204,7 @@ class InspectSettings:
     verify: Annotated[bool, Doc("Read every shard again and compare it with its marker.")] = False
     sheet: Annotated[Path | None, Doc("Draw photos and boxes into this PNG.")] = None
     data: Annotated[Path | None, Doc("Data set whose photos the sheet shows.")] = None
+    layout: PostLayout = None
     captions: Annotated[Path | None, Doc("Folder of captions to write below the photos.")] = None
     photos: Annotated[int, Interval(ge=1, le=400), Doc("Photos on the sheet.")] = 12
 

@@ -34,6 +34,10 @@ def test_claims_are_of_the_split_of_a_data_set_or_of_counts(tmp_path: Path) -> N
     positives = sum(relation != "None" for relation in rows)
     done = dgf("audit", data, "--claims", "100", "100", "100", "--json")
     assert json.loads(done.out)["counts"] == {"rows": 300, "positives": positives}
+    (data / "ours_test.txt").write_text("{}")  # of another layout
+    assert dgf("audit", data, "--claims", "100", "100", "100").code == 1
+    done = dgf("audit", data, "--claims", "100", "100", "100", "--json", "--layout", "jsonl")
+    assert json.loads(done.out)["counts"] == {"rows": 300, "positives": positives}
     done = dgf("audit", "--claims", "-", "33.3", "-", "--rows", 5, "--positives", 3)
     assert "R 33.3 on 5 rows, 3 with a relation and 2 without" in done.out and done.err == ""
 

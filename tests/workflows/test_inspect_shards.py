@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -156,6 +157,12 @@ def test_sheet(features: Path, captions: Path, data: Path, tmp_path: Path) -> No
     (data.parent / "1.png").unlink()
     inspect_folder(InspectSettings(features, sheet=tmp_path / "s.png", data=data))
     assert (tmp_path / "s.png").read_bytes() != sheets[2]
+    (data.parent / "train.jsonl").write_text(data.read_text())
+    (data.parent / "ours_test.txt").write_text("{}")  # of another layout
+    asked = InspectSettings(features, sheet=tmp_path / "s.png", data=data.parent)
+    with pytest.raises(UserError, match="holds both"):
+        inspect_folder(asked)
+    inspect_folder(replace(asked, layout="jsonl"))
 
 
 @pytest.mark.parametrize(

@@ -104,14 +104,20 @@ def audit(settings: AuditSettings, gathered: Gathered | None = None) -> Audit:
     )
 
 
-def count_split(data: Path, split: str, negative: str | None) -> SplitCounts:
-    """Count the rows of a split that have a relation, and those whose relation is not the negative one.
+def count_split(settings: AuditSettings) -> SplitCounts:
+    """Count the rows of the split that have a relation, and those whose relation is not the negative one.
 
     Raises:
         UserError: There is no such split, or it has no such row.
     """
-    dataset = read_dataset(data, negative=negative)
-    relations = [post.relation for post in labeled(dataset.splits[_known_split(dataset, split)])]
+    dataset = read_dataset(
+        settings.data,
+        on_error=settings.on_error,
+        negative=settings.negative_label,
+        span_unit=settings.span_unit,
+        layout=settings.layout,
+    )
+    relations = [post.relation for post in labeled(dataset.splits[_known_split(dataset, settings.split)])]
     return SplitCounts(len(relations), sum(relation != dataset.negative for relation in relations))
 
 

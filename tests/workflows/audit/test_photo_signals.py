@@ -1,5 +1,6 @@
 """What shards and photo files tell beside pixels, read for the posts that show them."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +66,18 @@ def test_many_numbers_fall_into_ranges_of_as_many_posts() -> None:
     assert len(counts) == 20 and counts.min() >= 9 and counts.max() <= 11
     few = number_signal("n", "n", {"a": 3, "b": 4})
     assert few.values == {"a": "3", "b": "4"}
+
+
+def test_which_mentions_are_boxes_is_a_signal_and_so_is_how_large_they_are(tmp_path: Path) -> None:
+    posts = write_posts(tmp_path / "posts")
+    assert not any(name.startswith("boxes") for name in named(gather(AuditSettings(posts)).signals))
+    rows = [json.loads(line) for line in (posts / "test.jsonl").read_text().splitlines()]
+    rows[0]["tail"] = {"box": [0, 0, 0.5, 0.5]}
+    rows[1] |= {"head": {"box": [0, 0, 1, 0.5]}, "tail": {"box": [0, 0, 0.5, 1]}}
+    rows[2]["head"] = {"box": [0, 0, 1, 1]}
+    (posts / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    gathered = gather(AuditSettings(posts))
+    signals, test = named(gathered.signals), gathered.dataset.splits["test"]
+    assert signals["boxes: which mentions are one"].of(test)[:4] == ["tail", "both", "head", NOTHING]
+    assert signals["boxes: area of the head"].of(test)[:4] == [NOTHING, "0.5", "1", NOTHING]
+    assert signals["boxes: area of the tail"].of(test)[:4] == ["0.25", "0.5", NOTHING, NOTHING]

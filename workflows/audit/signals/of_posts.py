@@ -1,4 +1,4 @@
-"""What posts tell beside their words and their photo: their place, the name of their photo, their types."""
+"""What posts tell beside their words and their photo: place, name of the photo, types, which mentions are boxes."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -16,14 +16,8 @@ _DIGITS = re.compile(r"\d+")
 
 def type_signals(pairs: Mapping[str, TypePair]) -> list[Signal]:
     """Which mentions have a type, and which types they have."""
-
-    def presence(head: str | None, tail: str | None) -> str:
-        return {(True, True): "both", (True, False): "head", (False, True): "tail"}.get(
-            (head is not None, tail is not None), NOTHING
-        )
-
     return [
-        Signal("types: which mentions have one", "types", {post: presence(*pair) for post, pair in pairs.items()}),
+        Signal("types: which mentions have one", "types", {post: _which(*pair) for post, pair in pairs.items()}),
         Signal(
             "types: the pair",
             "types",
@@ -56,7 +50,29 @@ def post_signals(dataset: Dataset) -> list[Signal]:
         ]
     if given := types_of_posts(dataset.posts):
         found += type_signals(given)
+    if any(mention.box is not None for post in dataset.posts for mention in (post.head, post.tail)):
+        found += _box_signals(dataset)
     return found
+
+
+def _box_signals(dataset: Dataset) -> list[Signal]:
+    """Which mentions are objects of the photo, and how much of it they take."""
+    heads = {post.id: post.head.box for post in dataset.posts}
+    tails = {post.id: post.tail.box for post in dataset.posts}
+    areas = {
+        of: {post: (box[2] - box[0]) * (box[3] - box[1]) for post, box in boxes.items() if box is not None}
+        for of, boxes in (("head", heads), ("tail", tails))
+    }
+    return [
+        Signal("boxes: which mentions are one", "boxes", {post: _which(heads[post], tails[post]) for post in heads}),
+        *(number_signal(f"boxes: area of the {of}", "area", numbers) for of, numbers in areas.items() if numbers),
+    ]
+
+
+def _which(head: object, tail: object) -> str:
+    """Which of two things there are."""
+    there = head is not None, tail is not None
+    return {(True, True): "both", (True, False): "head", (False, True): "tail"}.get(there, NOTHING)
 
 
 def _each(dataset: Dataset, value: Callable[[Post], str]) -> dict[str, str]:
