@@ -183,13 +183,17 @@ def test_which_pairs_of_m2re_are_answered_is_not_told_by_their_relations(tmp_pat
 
 def test_what_a_row_has_once_is_checked_once_however_many_relations_it_has(tmp_path: Path) -> None:
     label = {"beg_ent": ANN, "sec_ent": YORK, "relation": "peer"}
-    good = {"token": TOKENS, "img_id": "1.jpg", "label_list": [[label]]}
+    good = {"token": TOKENS, "img_id": "1.jpg", "label_list": [[label], [label]]}
+    pair = {**ROW, "relation": ["a", "b"]}
     for folder in (tmp_path / "m2re", tmp_path / "jmere"):
         folder.mkdir()
-    array(tmp_path / "m2re" / "test.json", ROW, {**ROW, "token": ["Ann", ""], "relation": ["a", "b"]})
-    array(tmp_path / "jmere" / "test.json", good, {**good, "token": ["Ann", ""], "label_list": [[label], [label]]})
+    array(tmp_path / "m2re" / "test.json", pair, {**pair, "token": ["Ann", ""]})
+    array(tmp_path / "jmere" / "test.json", good, {**good, "token": ["Ann", ""]})
     for name in ("m2re", "jmere"):
-        assert lines(read(tmp_path / name)) == [("test.json", 2, "token[1] is empty")]
+        dataset = read(tmp_path / name)
+        assert lines(dataset) == [("test.json", 2, "token[1] is empty")]
+        assert [post.id for post in dataset.posts] == ["test:1.1", "test:1.2"]
+        assert dataset.posts[0].tokens is dataset.posts[1].tokens
 
 
 def test_files_of_umre_are_asked_once_what_their_boxes_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
