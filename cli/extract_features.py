@@ -12,6 +12,7 @@ from dgf.workflows.settings import ExtractSettings
     epilog=examples(
         "dgf extract-features MNRE --out features --weights default --vgg-weights default",
         "dgf extract-features posts.jsonl --out features --detector torchvision:fasterrcnn_resnet50_fpn --workers 2",
+        "dgf extract-features MNRE --out features --weights default --vgg-weights default --retry-failed",
         "dgf extract-features MNRE --out features --scheduler tcp://10.0.0.1:8786 --device cuda",
         note="The same command again continues where it was interrupted.",
     )
@@ -36,6 +37,14 @@ def extract_features_command(ctx: click.Context, /, **given: Any) -> None:
         f"({summary.computed} new; {summary.named} files, {summary.posts} posts), "
         f"{len(summary.failures)} failed, {len(summary.missing)} missing"
     )
+    if given["part"] is not None:
+        left = f"{summary.unfinished} shards of other parts are" if summary.unfinished else "nothing of other parts is"
+        click.echo(f"part {given['part']} is done, {left} still to be made")
+    if summary.tried is not None:
+        click.echo(
+            f"tried {summary.tried} files again: {summary.recovered} have features now, "
+            f"{summary.tried - summary.recovered} still have none"
+        )
     click.echo(
         f"{times['total']:.1f} s in all; in the workers: networks {times['compute']:.1f} s, waiting for photos "
         f"{times['wait']:.1f} s, reading {times['read']:.1f} s (in threads), writing {times['write']:.1f} s"

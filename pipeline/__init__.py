@@ -14,6 +14,7 @@ __all__ = [
     "lines",
     "photos",
     "posts",
+    "precision",
     "progress",
     "resnet",
     "shards",

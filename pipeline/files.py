@@ -13,6 +13,7 @@ import json
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,11 @@ _LOCK_CONTENT = re.compile(rb"\d+\n|\s*$")
 
 _LOCK_SECONDS = 0.2
 """For a second attempt: a driver that has just ended may have removed the file between our opening and our locking."""
+
+_BEGIN_SECONDS = 10.0
+"""How long one of several runs waits for another that begins the folder."""
+
+_POLL_SECONDS = 0.05
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -133,17 +139,80 @@ def exclusive(folder: Path) -> Iterator[None]:
     Raises:
         UserError: Another is at work there, or its lock would take the place of a file that dgf did not write.
     """
-    with contextlib.suppress(FileNotFoundError):
-        if not _LOCK_CONTENT.match((folder / LOCK).read_bytes()):
-            raise FolderTakenError(f"{folder} holds a {LOCK} that dgf did not write.", "Give another --out.")
+    _check_lock(folder)
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=_LOCK_SECONDS)
     except Timeout:
-        hint = "Wait for it, or give another --out."
-        raise FolderTakenError(f"{folder} is being written by another run.", hint) from None
+        raise _taken(folder) from None
     try:
         yield
     finally:
         (folder / LOCK).unlink(missing_ok=True)  # while it is held: whoever waits for it sees that it is gone
         lock.release()
+
+
+class SharedHold:
+    """A hold on a folder that several runs share (`hold_together`): alone while it is begun, then beside others."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def let_others_in(self) -> None:
+        """The folder is begun."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def is_last(self) -> bool:
+        """Whether no other run holds the folder; if so, none gets in any more."""
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+@contextlib.contextmanager
+def hold_together(folder: Path) -> Iterator[SharedHold]:
+    """Work in a folder beside other runs that do so too, and keep out whoever wants it for itself (`exclusive`).
+
+    Raises:
+        UserError: A run that wants it for itself is at work there, or the lock would take the place of a file that dgf
+            did not write.
+    """
+    _check_lock(folder)
+    deadline = time.monotonic() + _BEGIN_SECONDS
+    while (descriptor := _lock_first_or_shared(folder / LOCK)) is None:
+        if time.monotonic() > deadline:
+            raise _taken(folder)
+        time.sleep(_POLL_SECONDS)
+    hold = SharedHold(descriptor)
+    try:
+        yield hold
+    finally:
+        if hold.is_last():
+            (folder / LOCK).unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _lock_first_or_shared(path: Path) -> int | None:
+    """A descriptor of the lock, held alone where nobody has it, or else with others; None where neither can be had."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    for kind in (fcntl.LOCK_EX, fcntl.LOCK_SH):
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            # Whoever held it may have removed the file between our opening and our locking.
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _check_lock(folder: Path) -> None:
+    """Refuse a file that has the lock's name and is none."""
+    with contextlib.suppress(FileNotFoundError):
+        if not _LOCK_CONTENT.match((folder / LOCK).read_bytes()):
+            raise FolderTakenError(f"{folder} holds a {LOCK} that dgf did not write.", "Give another --out.")
+
+
+def _taken(folder: Path) -> FolderTakenError:
+    return FolderTakenError(f"{folder} is being written by another run.", "Wait for it, or give another --out.")

@@ -12,6 +12,7 @@ import torchvision
 from PIL import Image
 from torch import Tensor, nn
 
+from dgf.pipeline.precision import Precision, describe_precision, infer_in
 from dgf.pipeline.shards import PYRAMID
 from dgf.pipeline.weights import WeightSource, fill_network, identify_weights, read_weights, resolve_weights, seeded
 
@@ -30,9 +31,15 @@ _Picture = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class ResNetSpec:
-    """Which weights: `random`, `random:SEED`, a file, or a name of torchvision's; `default` is `IMAGENET1K_V1`."""
+    """Which weights, and what to compute in.
+
+    Args:
+        weights: `random`, `random:SEED`, a file, or a name of torchvision's; `default` is `IMAGENET1K_V1`.
+        precision: None for float32 on a CPU and bfloat16 on a GPU.
+    """
 
     weights: str = "random"
+    precision: Precision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ def describe_resnet(spec: ResNetSpec) -> dict[str, object]:
         "pictures": f"photo, and its {CROPS} boxes of the highest scores; zeros where there are fewer",
         "preprocessing": f"shorter edge {_SHORTER} bilinear antialiased, middle {_EDGE}x{_EDGE}, ImageNet mean and "
         f"deviation; crops of the photo within {_LONGEST}x{_LONGEST}",
-        "precision": "float32 on cpu, bfloat16 autocast on cuda",
+        "precision": describe_precision(spec.precision, on_gpu=torch.bfloat16),
     }
 
 
@@ -75,13 +82,13 @@ def build_resnet(spec: ResNetSpec, device: str) -> "PyramidExtractor":
     source = _resnet_weights(spec)
     if isinstance(source, int):
         with seeded(source):
-            return PyramidExtractor(torchvision.models.resnet50(weights=None), device)
+            return PyramidExtractor(torchvision.models.resnet50(weights=None), device, spec.precision)
     with torch.device("meta"):
         network = torchvision.models.resnet50(weights=None)
     network.fc = nn.Identity()
     network.to_empty(device="cpu")
     fill_network(network, read_weights(source), source, ignore=(r"fc\..*",))
-    return PyramidExtractor(network, device)
+    return PyramidExtractor(network, device, spec.precision)
 
 
 def pool_stages(stages: Sequence[Tensor]) -> Tensor:
@@ -120,8 +127,9 @@ def cut_boxes(photo: Croppable, boxes: npt.NDArray[np.float32]) -> list[_Picture
 class PyramidExtractor:
     """ResNet-50 ready to read photos and their crops. Builder: `build_resnet`."""
 
-    def __init__(self, network: torchvision.models.ResNet, device: str) -> None:
+    def __init__(self, network: torchvision.models.ResNet, device: str, precision: Precision | None = None) -> None:
         self.device = torch.device(device)
+        self._precision = precision
         self._network = network.eval().requires_grad_(False).to(self.device)
         self._network.to(memory_format=torch.channels_last)
         wanted = torchvision.models.ResNet50_Weights[_FIRST_WEIGHTS].transforms()
@@ -163,8 +171,7 @@ class PyramidExtractor:
     def _read(self, pictures: Tensor) -> Tensor:
         """Run (P, 3, 224, 224) pictures in the network's scale: (P, 15360) float32."""
         net, stages = self._network, []
-        cuda = self.device.type == "cuda"
-        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=cuda):
+        with infer_in(self._precision, self.device, on_gpu=torch.bfloat16):
             states = net.maxpool(net.relu(net.bn1(net.conv1(pictures.contiguous(memory_format=torch.channels_last)))))
             for layer in (net.layer1, net.layer2, net.layer3, net.layer4):
                 states = layer(states)

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.precision import Precision, describe_precision, infer_in
 from dgf.pipeline.weights import WeightSource, fill_network, identify_weights, read_weights, resolve_weights, seeded
 
 EDGE = 224
@@ -30,10 +31,12 @@ class VggSpec:
     Args:
         weights: `random`, `random:SEED`, a file, or a name of torchvision's (`IMAGENET1K_V1`, `default`).
         fc7: Also give the 4,096 features after the second hidden layer.
+        precision: What it computes in; None for float32 on a CPU and bfloat16 on a GPU.
     """
 
     weights: str = "random"
     fc7: bool = False
+    precision: Precision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def describe_vgg(spec: VggSpec) -> dict[str, object]:
         "weights": identify_weights(_vgg_weights(spec)),
         "fc7": spec.fc7,
         "preprocessing": f"whole photo to {EDGE}x{EDGE} bilinear antialiased, ImageNet mean and deviation",
-        "precision": "float32 on cpu, bfloat16 autocast on cuda",
+        "precision": describe_precision(spec.precision, on_gpu=torch.bfloat16),
     }
 
 
@@ -79,7 +82,7 @@ def build_vgg(spec: VggSpec, device: str) -> "BlockExtractor":
     if spec.fc7 and not len(network.classifier):
         raise UserError(f"{source}: these weights of VGG16 have no classifier, so there is no fc7", "Leave out --fc7.")
     head = network.classifier[:5] if spec.fc7 else None  # up to the second ReLU
-    return BlockExtractor(network.features, head, device)
+    return BlockExtractor(network.features, head, device, spec.precision)
 
 
 def vgg_layers(widths: Sequence[int], *, batch_norm: bool = False) -> nn.Sequential:
@@ -129,8 +132,11 @@ class BlockExtractor:
         block_dim: C, the numbers of a block.
     """
 
-    def __init__(self, features: nn.Module, head: nn.Module | None, device: str) -> None:
+    def __init__(
+        self, features: nn.Module, head: nn.Module | None, device: str, precision: Precision | None = None
+    ) -> None:
         self.device = torch.device(device)
+        self._precision = precision
         self.block_dim = [layer.out_channels for layer in features.modules() if isinstance(layer, nn.Conv2d)][-1]
         self._features = features.eval().requires_grad_(False).to(self.device)
         self._features.to(memory_format=torch.channels_last)
@@ -155,10 +161,7 @@ class BlockExtractor:
     def extract_prepared(self, photos: Sequence[npt.NDArray[np.uint8]]) -> Blocks:
         """Run B photos of (224, 224, 3) uint8 in one forward."""
         pixels = torch.from_numpy(np.stack(photos))
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"),
-        ):
+        with infer_in(self._precision, self.device, on_gpu=torch.bfloat16):
             grid = self._features(self.normalize(pixels.to(self.device, non_blocking=True)))  # (B, C, 7, 7)
             fc7 = self._head(grid.flatten(1)) if self._head is not None else None  # (B, 4096)
             return Blocks(_numpy(grid.flatten(2).transpose(1, 2)), _numpy(fc7) if fc7 is not None else None)

@@ -8,14 +8,24 @@ from pathlib import Path
 
 from dgf.pipeline.detectors import DetectorSpec, default_detector, input_size
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.base import ShardJob, WorkerPool
+from dgf.pipeline.jobs.base import Part, ShardJob, WorkerPool
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
 from dgf.pipeline.jobs.extraction_spec import ExtractionSpec, FeatureSpec
 from dgf.pipeline.photos import NamedPhotos, NearPhotos, find_photos, searched_folders
 from dgf.pipeline.posts import Dataset, Fault, read_dataset
+from dgf.pipeline.precision import check_precision
 from dgf.pipeline.progress import photo_bar
 from dgf.pipeline.resnet import ResNetSpec
-from dgf.pipeline.shards import GRID, Failure, Plan, ShardFolder, make_plan
+from dgf.pipeline.shards import (
+    GRID,
+    Failure,
+    Plan,
+    ShardFolder,
+    clear_retried,
+    find_failed,
+    make_plan,
+    standing_failures,
+)
 from dgf.pipeline.vgg import VggSpec
 from dgf.pipeline.weights import random_seed
 from dgf.workflows.devices import choose_workers
@@ -36,7 +46,10 @@ class ExtractSummary:
         out: Folder of the shards.
         posts: Rows read; `faults` are those that were skipped.
         named: Different photo ids that were found; `missing` are those that name no file.
+        tried: Of the named photos, those that had no features and were tried again, `recovered` of them with success;
+            None where that was not asked for.
         photos: Distinct photos by content.
+        unfinished: Shards that other parts have yet to make.
         rows: Photos that have features, `computed` of them in this run; `failures` have none.
         seconds: Of this run's shards, by stage, and `total` of the whole run.
     """
@@ -44,7 +57,10 @@ class ExtractSummary:
     out: Path
     posts: int
     named: int
+    tried: int | None
+    recovered: int
     photos: int
+    unfinished: int
     rows: int
     computed: int
     failures: tuple[Failure, ...]
@@ -55,6 +71,7 @@ class ExtractSummary:
 
 def extract_photos(settings: ExtractSettings) -> ExtractSummary:
     """Do what `dgf extract-features` was asked; see `extract`."""
+    _check_together(settings)
     wanted = {"--weights": settings.weights, "--vgg-weights": settings.vgg_weights}
     if settings.pyramid:
         wanted["--resnet-weights"] = settings.resnet_weights
@@ -67,11 +84,14 @@ def extract_photos(settings: ExtractSettings) -> ExtractSummary:
         )
     sizes = (settings.regions, settings.min_size, settings.max_size)
     assert settings.weights is not None and settings.vgg_weights is not None
-    detector = DetectorSpec(settings.detector or default_detector(), settings.weights, *sizes)
-    vgg = VggSpec(settings.vgg_weights, settings.fc7)
-    resnet = None if settings.resnet_weights is None else ResNetSpec(settings.resnet_weights)
-    spec = FeatureSpec(detector, vgg, settings.top_k, settings.damaged, resnet)
     workers = choose_workers(settings)
+    # A CPU computes in float32 unless told otherwise, in folders too that say nothing of it.
+    as_ever = settings.precision == "float32" and workers.device_kind == "cpu"
+    precision = None if as_ever else settings.precision
+    detector = DetectorSpec(settings.detector or default_detector(), settings.weights, *sizes, precision)
+    vgg = VggSpec(settings.vgg_weights, settings.fc7, precision)
+    resnet = None if settings.resnet_weights is None else ResNetSpec(settings.resnet_weights, precision)
+    spec = FeatureSpec(detector, vgg, settings.top_k, settings.damaged, resnet)
     return extract(
         read_dataset(settings.data, on_error=settings.on_error, span_unit=settings.span_unit, layout=settings.layout),
         spec,
@@ -80,8 +100,18 @@ def extract_photos(settings: ExtractSettings) -> ExtractSummary:
         shard_size=settings.shard_size,
         batch_size=settings.batch_size,
         missing_images=settings.missing_images,
+        part=None if settings.part is None else Part.parse(settings.part),
+        retry_failed=settings.retry_failed,
         overwrite=settings.overwrite,
     )
+
+
+def _check_together(settings: ExtractSettings) -> None:
+    """Refuse options that would undo one another."""
+    given = [name for name in ("part", "retry_failed", "overwrite") if getattr(settings, name)]
+    if len(given) > 1:
+        names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UserError(f"{names} do not go together.", "Give one of them: the last two are of the whole folder.")
 
 
 def extract(
@@ -93,11 +123,15 @@ def extract(
     shard_size: int = 256,
     batch_size: int | None = None,
     missing_images: MissingImages = "error",
+    part: Part | None = None,
+    retry_failed: bool = False,
     overwrite: bool = False,
 ) -> ExtractSummary:
     """Extract what is not yet extracted; a second call with the same arguments continues where the first ended.
 
-    A `batch_size` of None is the device's usual; `overwrite` recreates a folder that was made with other settings.
+    A `batch_size` of None is the device's usual; where this is a `part`, other runs do the rest; `retry_failed` also
+    tries photos again that the folder has recorded as failed or missing; `overwrite` recreates a folder that was made
+    with other settings.
 
     Raises:
         UserError: Anything in the data, the weights or the folder that the user can fix.
@@ -107,11 +141,15 @@ def extract(
     wanted = check_photos(dataset, missing_images)
     computation = ExtractionSpec(dataset.image_root.absolute(), spec)
     described = computation.describe()
+    if workers.scheduler is None:  # the workers of a scheduler look at their own devices
+        check_precision(spec.detector.precision, workers.device)
     warn_of_random_weights(spec)
 
     # Which photo goes into which batch of which shard. An earlier plan decides the ids that photos are stored under.
     kind = workers.device_kind
     batch_size = batch_size or PHOTOS_AT_ONCE[kind]
+    before = None if overwrite else Plan.load_if_there(out)
+    again = find_failed(out, (post.image_ids for post in dataset.posts)) if retry_failed else frozenset()
     with photo_bar("hash", len(wanted.found)) as bar:
         plan = make_plan(
             dataset.image_root,
@@ -119,7 +157,8 @@ def extract(
             shard_size=shard_size,
             batch_size=batch_size,
             resized=input_size(spec.detector).resized,
-            before=None if overwrite else Plan.load_if_there(out),
+            before=before,
+            again=again,
             on_photo=lambda: bar.update(1),
         )
 
@@ -132,19 +171,30 @@ def extract(
         "threads": threads if kind == "cpu" else None,
         "photos": plan.summary(),
     }
-    with ShardFolder.claim(out.absolute(), settings, overwrite=overwrite) as folder:
+    with ShardFolder.claim(out.absolute(), settings, overwrite=overwrite, together=part is not None) as folder:
+        if before is not None:
+            clear_retried(folder, before, plan, again)
         plan.save(folder.path)
         job = ShardJob(folder, computation, workers.device, threads)
-        done = run_shards(job, plan.sizes, workers, title="extract", per_worker=2)
+        done = run_shards(job, plan.sizes, workers, title="extract", per_worker=2, part=part)
         refused = (Failure(*item) for item in wanted.refused.items())
-        failures = sorted((*refused, *plan.failures, *done.failures), key=lambda failure: failure.image_id)
+        standing = standing_failures(plan, done.markers)
+        failures = sorted((*refused, *standing), key=lambda failure: failure.image_id)
         more = {"photos": sum(plan.sizes), "failures": [asdict(failure) for failure in failures]}
-        folder.write_manifest(done.markers, {**more, "missing": list(wanted.missing), "command": spec.command})
+        unfinished = len(plan.shards) - len(done.markers)
+        if not unfinished:  # parts that end at once may both find it so, and write the same
+            folder.write_manifest(done.markers, {**more, "missing": list(wanted.missing), "command": spec.command})
+    tried = again & {*wanted.found, *wanted.missing, *wanted.refused}
+    without = {failure.image_id for failure in failures}
+    having = {image_id for photo in plan.photos() if photo.image_id not in without for image_id in photo.ids}
     return ExtractSummary(
         out=out,
         posts=len(dataset.posts),
         named=len(wanted.found),
+        tried=len(tried) if retry_failed else None,
+        recovered=len(tried & having),
         photos=sum(plan.sizes),
+        unfinished=unfinished,
         rows=done.rows,
         computed=done.computed,
         failures=tuple(failures),

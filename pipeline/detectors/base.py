@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from dgf.pipeline.errors import UserError
 
+if TYPE_CHECKING:  # it brings torch
+    from dgf.pipeline.precision import Precision
+
 MAX_REGIONS = 100
-PRECISION = "float32 on cpu, float16 autocast on cuda"
-"""Of every detector, as its description says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class DetectorSpec:
         regions: Boxes to keep of each photo at most; all of them, however low their score.
         min_size: Shorter edge of the resized photo, None for the model's own.
         max_size: Limit of the longer edge, None for the model's own.
+        precision: What it computes in; None for float32 on a CPU and float16 on a GPU.
     """
 
     spec: str
@@ -107,6 +109,7 @@ class DetectorSpec:
     regions: int = 50
     min_size: int | None = None
     max_size: int | None = None
+    precision: "Precision | None" = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.regions <= MAX_REGIONS:

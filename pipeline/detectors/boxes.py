@@ -1,7 +1,6 @@
 """A detector's input tensor from photos, and the best boxes of each from the output of its box head."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,13 +9,6 @@ from torch import Tensor
 from torchvision.ops import batched_nms, clip_boxes_to_image
 
 from dgf.pipeline.detectors.base import Detections, InputSize, Prepared
-
-
-@contextmanager
-def half_inference(device: torch.device) -> Iterator[None]:
-    """Infer in the detectors' `PRECISION`."""
-    with torch.inference_mode(), torch.autocast(device.type, torch.float16, enabled=device.type == "cuda"):
-        yield
 
 
 def pad_photos(batch: Sequence[Prepared], size: InputSize, mean: Tensor, std: Tensor, *, bgr: bool) -> Tensor:

@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from dgf.pipeline.detectors.base import PRECISION, Detections, Detector, DetectorSpec, InputSize, Prepared
-from dgf.pipeline.detectors.boxes import BestBoxes, best_boxes, half_inference, pad_photos, to_detections
+from dgf.pipeline.detectors.base import Detections, Detector, DetectorSpec, InputSize, Prepared
+from dgf.pipeline.detectors.boxes import BestBoxes, best_boxes, pad_photos, to_detections
 from dgf.pipeline.detectors.detectron2_config import (
     build_detectron2_network,
     detectron2_class_names,
@@ -21,6 +21,7 @@ from dgf.pipeline.detectors.detectron2_config import (
     published_detectron2_weights,
     read_detectron2_config,
 )
+from dgf.pipeline.precision import Precision, describe_precision, infer_in
 from dgf.pipeline.weights import WeightSource, identify_weights, resolve_weights
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ class Detectron2Backend:
         else:
             head, dim = pooled_regions, network.backbone.output_shape()[settings.IN_FEATURES[0]].channels
         names = detectron2_class_names(self._config)
-        return Detectron2Detector(network, self._config, head, self._spec.regions, dim, names, device)
+        return Detectron2Detector(
+            network, self._config, head, self._spec.regions, dim, names, device, self._spec.precision
+        )
 
     def _weights(self) -> WeightSource:
         published = partial(published_detectron2_weights, self._spec)
@@ -76,7 +79,7 @@ def describe_config(config: "CfgNode", spec: DetectorSpec) -> dict[str, object]:
         "regions": spec.regions,
         "preprocessing": f"shorter edge {config.INPUT.MIN_SIZE_TEST}, at most {config.INPUT.MAX_SIZE_TEST}, "
         f"bilinear, {config.INPUT.FORMAT}",
-        "precision": PRECISION,
+        "precision": describe_precision(spec.precision, on_gpu=torch.float16),
     }
 
 
@@ -150,6 +153,7 @@ class Detectron2Detector:
         feature_dim: int,
         names: tuple[str, ...],
         device: str,
+        precision: Precision | None = None,
     ) -> None:
         self.class_names = names
         self.feature_dim = int(feature_dim)
@@ -158,6 +162,7 @@ class Detectron2Detector:
         fold_norms(network)
         self._network = network.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
         self._head = head
+        self._precision = precision
         self._best = partial(best_boxes, regions=regions, nms=float(config.MODEL.ROI_HEADS.NMS_THRESH_TEST))
         self._bgr = config.INPUT.FORMAT == "BGR"
 
@@ -172,7 +177,7 @@ class Detectron2Detector:
         """Run a batch in one forward: backbone, proposals, box head, and the features of the boxes kept."""
         from detectron2.structures import ImageList
 
-        with half_inference(self.device):
+        with infer_in(self._precision, self.device, on_gpu=torch.float16):
             mean, std = self._network.pixel_mean, self._network.pixel_std
             pixels = pad_photos(batch, self.input_size, mean, std, bgr=self._bgr)
             images = ImageList(pixels, [photo.pixels.shape[:2] for photo in batch])

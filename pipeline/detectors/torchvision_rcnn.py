@@ -12,9 +12,10 @@ from torchvision.models import detection
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from dgf.pipeline.detectors.base import PRECISION, Detections, Detector, DetectorSpec, InputSize, Prepared
-from dgf.pipeline.detectors.boxes import BestBoxes, best_boxes, half_inference, pad_photos, to_detections
+from dgf.pipeline.detectors.base import Detections, Detector, DetectorSpec, InputSize, Prepared
+from dgf.pipeline.detectors.boxes import BestBoxes, best_boxes, pad_photos, to_detections
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.precision import Precision, describe_precision, infer_in
 from dgf.pipeline.weights import WeightSource, fill_network, identify_weights, read_weights, resolve_weights, seeded
 
 _SIZES = {
@@ -52,7 +53,7 @@ class TorchvisionBackend:
             "regions": self._spec.regions,
             "features": "region map of the final box, averaged",
             "preprocessing": f"shorter edge {size.min_size}, at most {size.max_size}, bilinear, RGB",
-            "precision": PRECISION,
+            "precision": describe_precision(self._spec.precision, on_gpu=torch.float16),
         }
 
     def build(self, device: str) -> Detector:
@@ -66,7 +67,7 @@ class TorchvisionBackend:
             fill_network(network, read_weights(source), source)
         freeze_norms(network, 0.0 if identify_weights(source).startswith(_NO_EPSILON) else None)
         names = tuple(self._published.DEFAULT.meta["categories"][1:])
-        return TorchvisionDetector(network, self.input_size(), names, self._spec.regions, device)
+        return TorchvisionDetector(network, self.input_size(), names, self._spec.regions, device, self._spec.precision)
 
     def _weights(self) -> WeightSource:
         published = {name.lower(): entry.url for name, entry in self._published.__members__.items()}
@@ -103,7 +104,13 @@ class TorchvisionDetector:
     """A Faster R-CNN of torchvision ready to read photos. Builder: `TorchvisionBackend.build`."""
 
     def __init__(
-        self, network: detection.FasterRCNN, size: InputSize, names: tuple[str, ...], regions: int, device: str
+        self,
+        network: detection.FasterRCNN,
+        size: InputSize,
+        names: tuple[str, ...],
+        regions: int,
+        device: str,
+        precision: Precision | None = None,
     ) -> None:
         self.class_names = names
         self.input_size = size
@@ -112,6 +119,7 @@ class TorchvisionDetector:
         self._network.to(self.device, memory_format=torch.channels_last)
         self.feature_dim = int(network.backbone.out_channels)
         self._regions = regions
+        self._precision = precision
         self._nms = float(network.roi_heads.nms_thresh)
         self._mean = torch.tensor(network.transform.image_mean, device=self.device).view(3, 1, 1) * 255
         self._std = torch.tensor(network.transform.image_std, device=self.device).view(3, 1, 1) * 255
@@ -127,7 +135,7 @@ class TorchvisionDetector:
         """Run a batch in one forward: backbone, proposals, box head, and the features of the boxes kept."""
         heads = self._network.roi_heads
         sizes = [photo.pixels.shape[:2] for photo in batch]
-        with half_inference(self.device):
+        with infer_in(self._precision, self.device, on_gpu=torch.float16):
             pixels = pad_photos(batch, self.input_size, self._mean, self._std, bgr=False)
             features = self._network.backbone(pixels)
             proposals, _ = self._network.rpn(ImageList(pixels, sizes), features)

@@ -62,7 +62,8 @@ class VisualGenomeBackend:
         source = self._weights()
         names = read_class_names(source)
         network: Any = build_caffe_network(config, source, self._spec)
-        return Detectron2Detector(network, config, proposal_regions, self._spec.regions, FEATURE_DIM, names, device)
+        sizes = (self._spec.regions, FEATURE_DIM)
+        return Detectron2Detector(network, config, proposal_regions, *sizes, names, device, self._spec.precision)
 
     def _weights(self) -> WeightSource:
         return resolve_weights(self._spec.weights, what="the Visual Genome detector", published=lambda name: None)

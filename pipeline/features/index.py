@@ -170,7 +170,8 @@ def read_index(path: Path, image: ImageFeatures) -> Index:
     if len(rows) < len(ids):
         raise folder.unfit(path, "a photo appears twice")
     failed = {failure.image_id for failure in folder.failures}
-    by_content = {digest: row for row, digest in enumerate(digests)}
+    # The first row of a content: a photo that was tried again may turn out to be one that is there.
+    by_content = {digest: row for row, digest in reversed(list(enumerate(digests)))}
     for photo in plan.photos():
         if (row := by_content.get(photo.sha256)) is not None:
             rows.update((image_id, row) for image_id in photo.ids)

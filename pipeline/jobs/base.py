@@ -40,6 +40,30 @@ class WorkerPool:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Which shards of a folder a run makes where several share it: every `count`-th, from the `number`-th on."""
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Part":
+        """The third of sixteen is `3/16`.
+
+        Raises:
+            UserError: It is not of that form, or there is no such part.
+        """
+        number, _, count = text.partition("/")
+        if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+            raise UserError(f"--part {text}: not I/N with I between 1 and N", "The third of sixteen is --part 3/16.")
+        return cls(int(number), int(count))
+
+    def share(self, shards: int) -> range:
+        """Numbers of its shards, of so many."""
+        return range(self.number - 1, shards, self.count)
+
+
+@dataclass(frozen=True, slots=True)
 class ShardResult:
     """What a finished shard's task gives back: what the marker tells of it, never arrays.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dgf.pipeline.jobs.base import ShardJob, ShardResult, WorkerPool
+from dgf.pipeline.jobs.base import Part, ShardJob, ShardResult, WorkerPool
 from dgf.pipeline.jobs.cluster import run_job
 from dgf.pipeline.progress import photo_bar
 from dgf.pipeline.shards import Failure, Marker, recorded_threads, shard_name
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ShardsDone:
-    """A folder in which every shard is done: markers by index, failures by id, rows.
+    """A folder in which every shard of this run is done: markers by index, failures by id, rows, others' included.
 
     `computed` are the rows of this run's shards, `seconds` what these took by stage.
     """
@@ -32,22 +32,31 @@ class ShardsDone:
 
 
 def run_shards(
-    job: ShardJob, sizes: Sequence[int], workers: WorkerPool, *, title: str, per_worker: int = 1
+    job: ShardJob,
+    sizes: Sequence[int],
+    workers: WorkerPool,
+    *,
+    title: str,
+    per_worker: int = 1,
+    part: Part | None = None,
 ) -> ShardsDone:
     """Run the shards that are not committed yet, with a bar; `sizes` are the photos of every shard of the plan.
 
-    Every committed shard is read first: one that is not what its marker says is made again, and no other.
+    Every committed shard is read first: one that is not what its marker says is made again, and no other. Where the run
+    does a `part` of the plan, it leaves the shards of the others alone.
 
     Raises:
         UserError: Workers cannot be had or cannot do the job, or shards failed; what was finished is kept.
     """
-    with photo_bar("check", sum(sizes)) as check:
-        damage = job.folder.find_damage(len(sizes), lambda index: check.update(sizes[index]))
+    own = range(len(sizes)) if part is None else part.share(len(sizes))
+    with photo_bar("check", sum(sizes[index] for index in own)) as check:
+        damage = job.folder.find_damage(own, lambda index: check.update(sizes[index]))
     for index, fault in damage.items():
         _log.warning("%s.h5 is damaged (it %s): it is made again", job.folder.path / shard_name(index), fault)
         job.folder.withdraw(index)
-    todo = [index for index in range(len(sizes)) if job.folder.committed(index) is None]
-    with PhotoBar(title, sizes, todo) as bar:
+    todo = [index for index in own if job.folder.committed(index) is None]
+    planned = [size if index in own else 0 for index, size in enumerate(sizes)]
+    with PhotoBar(title, planned, todo) as bar:
         run_job(
             job,
             todo,

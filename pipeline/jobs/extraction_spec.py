@@ -9,6 +9,7 @@ from dgf.pipeline.detectors import DetectorSpec, build_detector, describe_detect
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.extraction import Extraction, Networks
 from dgf.pipeline.photos import Damaged
+from dgf.pipeline.precision import check_precision
 from dgf.pipeline.resnet import ResNetSpec, build_resnet, describe_resnet
 from dgf.pipeline.shards import SCHEMA, Layout, ShardFolder
 from dgf.pipeline.vgg import VggSpec, build_vgg, describe_vgg
@@ -17,6 +18,8 @@ from dgf.pipeline.vgg import VggSpec, build_vgg, describe_vgg
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
     """What the features of any photo are made with; K `objects` are kept of it, the best of the detector's regions.
+
+    All networks compute in one precision.
 
     Pyramids are made by `resnet`, where there is one.
     Photos whose pixel data is `damaged` have none ("fail"), or those of what the decoder makes of it ("use").
@@ -42,17 +45,18 @@ class FeatureSpec:
     def of_command(cls, command: Mapping[str, Any]) -> "FeatureSpec":
         """What the command of a folder says (`ShardFolder.command`)."""
         sizes = (command["regions"], command["min_size"], command["max_size"])
-        detector = DetectorSpec(command["detector"], command["weights"], *sizes)
-        vgg = VggSpec(command["vgg_weights"], command["fc7"])
-        resnet = ResNetSpec(command["resnet_weights"]) if "resnet_weights" in command else None
+        precision = command.get("precision")
+        detector = DetectorSpec(command["detector"], command["weights"], *sizes, precision)
+        vgg = VggSpec(command["vgg_weights"], command["fc7"], precision)
+        resnet = ResNetSpec(command["resnet_weights"], precision) if "resnet_weights" in command else None
         return cls(detector, vgg, command["top_k"], command.get("damaged", "fail"), resnet)
 
     @property
     def command(self) -> dict[str, Any]:
         """The options that new photos are extracted with in the same way; files by their whole path.
 
-        `damaged` and `resnet_weights` are among them only where they were asked for, as in `ExtractionSpec.describe`:
-        folders from before lack them, although their networks saw whatever the decoder made.
+        `damaged`, `resnet_weights` and `precision` are among them only where they were asked for, as in
+        `ExtractionSpec.describe`: folders from before lack them, although their networks saw whatever the decoder made.
         """
         options = {
             "detector": _located(self.detector.spec),
@@ -66,6 +70,8 @@ class FeatureSpec:
         }
         if self.resnet is not None:
             options["resnet_weights"] = _located(self.resnet.weights)
+        if self.detector.precision is not None:
+            options["precision"] = self.detector.precision
         return options if self.damaged == "fail" else {**options, "damaged": self.damaged}
 
     def settings(self) -> dict[str, Any]:
@@ -83,7 +89,12 @@ class FeatureSpec:
         return {"kind": "features", "schema": SCHEMA, **described, "objects": self.objects}
 
     def build_networks(self, device: str) -> Networks:
-        """Build the networks with their weights."""
+        """Build the networks with their weights.
+
+        Raises:
+            UserError: Weights are not there or do not fit, or the device does not compute in their precision.
+        """
+        check_precision(self.detector.precision, device)
         detector = build_detector(self.detector, device)
         vgg = build_vgg(self.vgg, device)
         sizes = (self.objects, self.detector.regions, detector.feature_dim)

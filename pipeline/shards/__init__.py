@@ -12,7 +12,9 @@ from dgf.pipeline.shards.marker import (
     shard_name,
     sum_seconds,
 )
-from dgf.pipeline.shards.plan import GRID, Photo, Plan, PlannedShard, make_plan
+from dgf.pipeline.shards.plan import Photo, Plan, PlannedShard
+from dgf.pipeline.shards.planning import GRID, make_plan
+from dgf.pipeline.shards.retry import clear_retried, find_failed, standing_failures
 from dgf.pipeline.shards.schema import (
     BLOCKS,
     BOX_FEATURES,
@@ -51,6 +53,8 @@ __all__ = [
     "ShardKind",
     "ShardStats",
     "check_schema",
+    "clear_retried",
+    "find_failed",
     "fingerprint_of",
     "make_plan",
     "read_layout",
@@ -60,6 +64,7 @@ __all__ = [
     "reading",
     "recorded_threads",
     "shard_name",
+    "standing_failures",
     "sum_seconds",
     "to_float16",
     "write_captions",

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.errors import FolderTakenError
-from dgf.pipeline.files import LOCK, exclusive, is_part, read_record, remove_dead_parts, write_record
+from dgf.pipeline.files import (
+    LOCK,
+    exclusive,
+    hold_together,
+    is_part,
+    read_record,
+    remove_dead_parts,
+    write_record,
+)
 from dgf.pipeline.shards.marker import MADE_BY, fingerprint_of, list_shard_files, read_markers
 
 SETTINGS = "settings.json"
@@ -19,21 +27,23 @@ _log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def claim_folder(path: Path, settings: Mapping[str, Any], *, overwrite: bool) -> Iterator[None]:
+def claim_folder(path: Path, settings: Mapping[str, Any], *, overwrite: bool, together: bool) -> Iterator[None]:
     """Hold a folder, with its settings checked and written; see `ShardFolder.claim`."""
     made = not path.exists()
     if not made and not path.is_dir():
         raise FolderTakenError(f"{path} is a file, not a folder.", "Give another --out.")
     path.mkdir(parents=True, exist_ok=True)
     try:
-        with exclusive(path):
+        with hold_together(path) if together else exclusive(path) as shared:
             _check_settings(path, settings, overwrite)
             remove_dead_parts(path)
             write_record(path / SETTINGS, settings)
+            if shared is not None:
+                shared.let_others_in()
             try:
                 yield
             except BaseException:
-                if not list_shard_files(path):
+                if (shared is None or shared.is_last()) and not list_shard_files(path):
                     _remove_own_files(path)
                 raise
             finally:
@@ -79,10 +89,10 @@ def _check_settings(path: Path, settings: Mapping[str, Any], overwrite: bool) ->
             "Give another --out, or remove the folder if nothing in it is needed.",
         )
     if changes and not overwrite:
-        raise FolderTakenError(
-            f"{path} was made with other settings: {'; '.join(changes)}.",
-            "Give --overwrite to recreate it, or another --out.",
-        )
+        hint = "Give --overwrite to recreate it, or another --out."
+        if all(change.startswith("photos.") for change in changes):
+            hint += " Where photos that had failed or were missing are there now, give --retry-failed."
+        raise FolderTakenError(f"{path} was made with other settings: {'; '.join(changes)}.", hint)
     if overwrite:
         _remove_own_files(path)
 

@@ -93,18 +93,21 @@ class ShardFolder:
 
     @classmethod
     @contextlib.contextmanager
-    def claim(cls, path: Path, settings: Mapping[str, Any], *, overwrite: bool = False) -> Iterator["ShardFolder"]:
+    def claim(
+        cls, path: Path, settings: Mapping[str, Any], *, overwrite: bool = False, together: bool = False
+    ) -> Iterator["ShardFolder"]:
         """Take a folder for one driver and one set of settings, while the context lasts.
 
         Make the folder where it is missing, and remove what dead writers left (at the start and at the end). Where a
         run ends before its first shard, the folder is as it was. The settings are what every shard depends on, and
-        `kind`; `overwrite` deletes what was made with others.
+        `kind`; `overwrite` deletes what was made with others. Drivers that take it `together` keep out only those that
+        do not.
 
         Raises:
             UserError: Another driver is at work there, the folder holds something else, or it was made with other
                 settings and `overwrite` is not given.
         """
-        with claim_folder(path, settings, overwrite=overwrite):
+        with claim_folder(path, settings, overwrite=overwrite, together=together):
             yield cls(path, settings["kind"], fingerprint_of(settings))
 
     @property
@@ -157,8 +160,10 @@ class ShardFolder:
         marker, fault = self._look(index)
         return marker if fault is None else None
 
-    def find_damage(self, shards: int, on_shard: Callable[[int], object] = lambda index: None) -> dict[int, str]:
-        """Read every shard that is said to be done: the number of each that is not whole, and what is wrong with it.
+    def find_damage(
+        self, indices: Sequence[int], on_shard: Callable[[int], object] = lambda index: None
+    ) -> dict[int, str]:
+        """Read those shards that are said to be done: the number of each that is not whole, and what is wrong with it.
 
         `on_shard` is called with the number of each that has been read.
         """
@@ -168,15 +173,16 @@ class ShardFolder:
             return fault if marker is None or fault else self.fault(marker)
 
         found: dict[int, str] = {}
-        for index, fault in enumerate(_in_threads(look, range(shards))):
+        for index, fault in zip(indices, _in_threads(look, indices), strict=True):
             on_shard(index)
             if fault is not None:
                 found[index] = fault
         return found
 
     def withdraw(self, index: int) -> None:
-        """Remove a shard's marker: it is no longer done."""
-        (self.path / f"{shard_name(index)}.json").unlink(missing_ok=True)
+        """Remove a shard, its marker first: it is no longer done."""
+        for suffix in ("json", "h5"):
+            (self.path / f"{shard_name(index)}.{suffix}").unlink(missing_ok=True)
 
     def commit(self, index: int, write: Callable[[h5py.File], None], stats: ShardStats) -> Marker:
         """Write a shard and then its marker; either both are whole or the shard does not count.

@@ -50,6 +50,13 @@ class ExtractSettings:
     regions: Annotated[int, Ge(1), Doc("Regions kept for captions.")] = 50
     min_size: Annotated[int | None, Ge(32), Doc("Shorter edge of the detector's input.  [default: the model's]")] = None
     max_size: Annotated[int | None, Ge(32), Doc("Limit of its longer edge.  [default: the model's]")] = None
+    precision: Annotated[
+        Literal["float32", "bfloat16"] | None,
+        Doc(
+            "What the networks compute in; bfloat16 where the device has it.  [default: float32 on a CPU; on a GPU "
+            "float16 for the detector, bfloat16 for the others]"
+        ),
+    ] = None
     workers: Workers = 0
     scheduler: Scheduler = None
     device: Device = "auto"
@@ -64,6 +71,18 @@ class ExtractSettings:
         Literal["fail", "use"],
         Doc("JPEG and PNG whose pixel data is damaged: record them as failed, or use what the decoder makes of them."),
     ] = "fail"
+    part: Annotated[
+        str | None,
+        Placeholder("I/N"),
+        Doc(
+            "Make the I-th of N shares of the shards, beside runs that make the others in the same --out, on any "
+            "machines; whichever ends last completes the folder."
+        ),
+    ] = None
+    retry_failed: Annotated[
+        bool,
+        Doc("Try photos that failed or were missing again, whatever their files are now; the others stay as they are."),
+    ] = False
     overwrite: Overwrite = False
 
 

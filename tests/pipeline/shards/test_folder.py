@@ -294,10 +294,10 @@ def test_damage_is_found_in_every_form_and_only_there(tmp_path: Path) -> None:
     (tmp_path / "shard-00002.h5").unlink()
     flip(tmp_path / "shard-00003.json", 20)
     (tmp_path / "shard-00004.json").unlink()  # not made yet is no damage
-    found = folder.find_damage(6)
+    found = folder.find_damage(range(6))
     assert list(found) == [1, 2, 3] and "SHA-256" in found[1] and "is not there" in found[2] and "marker" in found[3]
     folder.withdraw(1)
-    assert folder.committed(1) is None and list(folder.find_damage(6)) == [2, 3]
+    assert folder.committed(1) is None and list(folder.find_damage(range(6))) == [2, 3]
 
 
 def test_unreadable_settings_are_written_again_where_the_markers_agree(
@@ -317,7 +317,7 @@ def test_unreadable_settings_are_written_again_where_the_markers_agree(
             pass
         caplog.clear()
         with ShardFolder.claim(tmp_path, CLAIMED) as folder:
-            assert folder.find_damage(3) == {} and "is written again" in caplog.text
+            assert folder.find_damage(range(3)) == {} and "is written again" in caplog.text
         assert (tmp_path / "settings.json").read_bytes() == whole
 
 

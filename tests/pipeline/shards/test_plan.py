@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgf.pipeline.errors import UserError
-from dgf.pipeline.shards.plan import Photo, Plan, _batches, _pack, make_plan
+from dgf.pipeline.errors import FolderTakenError, UserError
+from dgf.pipeline.shards.plan import Photo, Plan
+from dgf.pipeline.shards.planning import _batches, _pack, make_plan
 from support.tiny_job import paint, resized, tiny_plan
 
 
@@ -120,3 +121,49 @@ def test_a_plan_with_a_changed_byte_is_refused_and_planned_again(
     with pytest.raises(UserError, match=r"plan\.json: cannot be read: it has changed(?s:.*)dgf extract-features"):
         Plan.load(tmp_path)
     assert Plan.load_if_there(tmp_path) is None and "planned again" in caplog.text
+
+
+def test_photos_that_are_tried_again_lie_behind_the_others(tmp_path: Path) -> None:
+    names = paint(tmp_path, 12)
+    broken, gone = names[3], names[7]
+    for name in (broken, gone):
+        (tmp_path / name).rename(tmp_path / f"whole-{name}")
+    shutil.copy(tmp_path / names[0], tmp_path / "other.jpg")
+    with (tmp_path / "other.jpg").open("ab") as file:
+        file.write(b"\0")
+    shutil.move(tmp_path / "other.jpg", tmp_path / broken)  # a photo that a later one takes the place of
+
+    def plan(before: Plan | None, *again: str) -> Plan:
+        return make_plan(
+            tmp_path, names, shard_size=6, batch_size=4, resized=resized, before=before, again=frozenset(again)
+        )
+
+    first = plan(None)
+    assert [failure.image_id for failure in first.failures] == [gone] and first.retried == ()
+    for name in (broken, gone):
+        (tmp_path / f"whole-{name}").rename(tmp_path / name)
+    assert plan(first).summary() != first.summary()
+    second = plan(first, broken, gone)
+    assert second.summary() == first.summary() and second.failures == ()
+    expected = [
+        [tuple(photo for photo in batch if photo.image_id != broken) for batch in shard] for shard in first.shards
+    ]
+    assert [list(shard) for shard in second.shards[: len(first.shards)]] == [
+        [batch for batch in shard if batch] for shard in expected
+    ]
+    assert {photo.image_id for shard in second.retried for batch in shard for photo in batch} == {broken, gone}
+    assert plan(second) == second
+    second.save(tmp_path)
+    assert Plan.load(tmp_path) == second
+
+    # Tried again once more, they make way for themselves; a file that has changed otherwise is another plan.
+    assert plan(second, broken, gone) == second
+    third = plan(second, gone)
+    assert len(third.retried) == 2 and third.summary() == first.summary()
+    for other in (names[5], broken, None):
+        (tmp_path / gone).unlink()
+        if other is not None:
+            shutil.copy(tmp_path / other, tmp_path / gone)
+        with pytest.raises(FolderTakenError, match=rf"{gone} is not the file .*tried again"):
+            plan(third)
+    assert [failure.image_id for failure in plan(third, gone).failures] == [gone]
