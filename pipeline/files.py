@@ -162,8 +162,8 @@ class SharedHold:
         """The folder is begun."""
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
-    def is_last(self) -> bool:
-        """Whether no other run holds the folder; if so, none gets in any more."""
+    def end(self) -> bool:
+        """Give the hold up; True if it was the last, and then no other run gets in before the context has ended."""
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -189,7 +189,7 @@ def hold_together(folder: Path) -> Iterator[SharedHold]:
     try:
         yield hold
     finally:
-        if hold.is_last():
+        if hold.end():
             (folder / LOCK).unlink(missing_ok=True)
         os.close(descriptor)
 

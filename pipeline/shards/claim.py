@@ -43,7 +43,7 @@ def claim_folder(path: Path, settings: Mapping[str, Any], *, overwrite: bool, to
             try:
                 yield
             except BaseException:
-                if (shared is None or shared.is_last()) and not list_shard_files(path):
+                if (shared is None or shared.end()) and not list_shard_files(path):
                     _remove_own_files(path)
                 raise
             finally:

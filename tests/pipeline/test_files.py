@@ -1,10 +1,13 @@
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from dgf.pipeline.errors import UserError
-from dgf.pipeline.files import exclusive, read_record, remove_dead_parts, write_json, write_record
+from dgf.pipeline import files
+from dgf.pipeline.errors import FolderTakenError, UserError
+from dgf.pipeline.files import exclusive, hold_together, read_record, remove_dead_parts, write_json, write_record
 
 
 def test_a_small_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -47,3 +50,36 @@ def test_files_that_only_look_like_ours_are_kept(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"a \.lock that dgf did not write"), exclusive(tmp_path):
         pass
     assert (tmp_path / ".lock").read_text() == "the key is under the mat"
+
+
+def test_runs_that_share_a_folder_keep_out_those_that_want_it_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_BEGIN_SECONDS", 0.0)
+    lock = tmp_path / ".lock"
+
+    def refused(take: Callable[[Path], AbstractContextManager[object]]) -> bool:
+        try:
+            with take(tmp_path):
+                return False
+        except FolderTakenError:
+            return True
+
+    with hold_together(tmp_path) as first:
+        assert refused(hold_together) and refused(exclusive)  # the folder is being begun
+        first.let_others_in()
+        with hold_together(tmp_path):
+            assert refused(exclusive)
+            with hold_together(tmp_path):
+                pass
+            assert lock.exists() and refused(exclusive)
+        assert lock.exists() and refused(exclusive) and not refused(hold_together)
+        with hold_together(tmp_path) as second:
+            assert not first.end() and not refused(hold_together) and second.end() and refused(hold_together)
+    assert not lock.exists()
+    with exclusive(tmp_path):
+        assert refused(hold_together)
+    lock.write_text("notes of a user")
+    with pytest.raises(FolderTakenError, match=r"a \.lock that dgf did not write"), hold_together(tmp_path):
+        pass
+    assert lock.read_text() == "notes of a user"
