@@ -18,6 +18,7 @@ COMMANDS = {
     "tune": "dgf.cli.tune",
     "eval": "dgf.cli.eval",
     "predict": "dgf.cli.predict",
+    "serve": "dgf.cli.serve",
     "validate": "dgf.cli.validate",
     "inspect": "dgf.cli.inspect",
     "audit": "dgf.cli.audit",

@@ -16,6 +16,7 @@ __all__ = [
     "predict",
     "reproduce",
     "scoring",
+    "serve",
     "settings",
     "sweep",
     "train",

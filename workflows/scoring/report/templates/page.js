@@ -1,5 +1,3 @@
-"use strict";
-
 // Tables whose heads are buttons: a click sorts by the column, another one the other way round.
 const collator = new Intl.Collator("en");
 
@@ -26,24 +24,9 @@ for (const button of document.querySelectorAll("th[aria-sort] > button")) {
   button.addEventListener("click", () => sortBy(button.parentElement));
 }
 
-// Posts: text reaches the page as text nodes and attributes only, never as HTML.
-const SVG = "http://www.w3.org/2000/svg";
+// Posts.
 const PAGE = 50;
 const COUNTED = 30; // percent of the strongest object, from which on a box is drawn as one that counted
-
-function make(name, attributes = {}, ...children) {
-  const element = ["svg", "rect", "title"].includes(name) ? document.createElementNS(SVG, name) : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children.filter((child) => child !== null));
-  return element;
-}
-
-function read(id) {
-  return JSON.parse(document.getElementById(id).textContent);
-}
-
-const percent = (share) => (share > 0 && share < 0.005 ? "<1%" : `${Math.round(100 * share)}%`);
-const signed = (value) => `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(2)}`;
 
 function drawPosts({ relations, classes, posts, oracle }, pictures) {
   const element = (id) => document.getElementById(id);
