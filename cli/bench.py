@@ -7,7 +7,13 @@ from typing import Any
 import click
 
 from dgf.cli.options import options_of
-from dgf.workflows.settings import BenchCaptionSettings, BenchExtractSettings, BenchReadSettings, BenchTrainSettings
+from dgf.workflows.settings import (
+    BenchCaptionSettings,
+    BenchExtractSettings,
+    BenchReadSettings,
+    BenchServeSettings,
+    BenchTrainSettings,
+)
 
 
 @click.group(epilog="Example: dgf bench read --features features")
@@ -52,3 +58,12 @@ def bench_train_command(language_model: str, preset: str, batch: int, steps: int
     from dgf.workflows.bench.train import bench_train
 
     click.echo(json.dumps(bench_train(language_model, preset, batch, steps, device)))
+
+
+@bench_command.command("serve", epilog="Example: dgf bench serve runs/paper --clients 200 --seconds 120")
+@options_of(BenchServeSettings)
+def bench_serve_command(**given: Any) -> None:
+    """Many clients at a served run: answers lost or swapped, their speed, and the server's memory."""
+    from dgf.workflows.bench.serve import bench_serve
+
+    click.echo(json.dumps(bench_serve(**given)))

@@ -116,8 +116,12 @@ def open_page(browser: Any, file: Path, width: int = DESK, *, dark: bool = False
         offline=True,
     )
     context.set_default_timeout(LONGEST_WAIT)
-    opened = OpenedPage(context.new_page())
-    page, address = opened.page, file.resolve().as_uri()
+    return watch_page(context.new_page(), file.resolve().as_uri())
+
+
+def watch_page(page: Any, address: str) -> OpenedPage:
+    """Go to an address, noting from then on what the page complains of and asks for."""
+    opened = OpenedPage(page)
     page.on("console", lambda said: opened.complaints.append(said.text) if said.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: opened.complaints.append(str(error)))
     page.on("dialog", lambda dialog: (opened.dialogs.append(dialog.message), dialog.dismiss()))

@@ -3,18 +3,20 @@
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from dgf.workflows.predict.answer import Answer, Unanswered
-from dgf.workflows.predict.loaded_run import LoadedRun
 from dgf.workflows.serve.batches import AnswerPosts, ServedPost
+
+if TYPE_CHECKING:
+    from dgf.workflows.predict.loaded_run import LoadedRun
 
 _TRIED = {"text": "Ann met Bo", "head": (0, 3), "tail": (8, 10)}
 
 
-def answer_with(model: LoadedRun, batch_size: int, photos: Path | None, top: int) -> AnswerPosts:
+def answer_with(model: "LoadedRun", batch_size: int, photos: Path | None, top: int) -> AnswerPosts:
     """Make what answers posts by a run, `top` relations of each."""
 
     def answer(posts: Sequence[ServedPost]) -> list[Mapping[str, Any]]:
@@ -24,7 +26,7 @@ def answer_with(model: LoadedRun, batch_size: int, photos: Path | None, top: int
     return answer
 
 
-def try_run(model: LoadedRun, *, photo: bool) -> str | None:
+def try_run(model: "LoadedRun", *, photo: bool) -> str | None:
     """Answer a post, so that what cannot answer is told at once, and with a photo so that its networks are there.
 
     Returns:

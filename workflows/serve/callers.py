@@ -1,13 +1,16 @@
 """Who may ask: requests that call this server by its own name, and pages that came from it."""
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from dgf.workflows.serve.bodies import AsgiApp, Message, Receive, Scope, Send
 from dgf.workflows.serve.refusals import RefusedError
 
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+_HOST = re.compile(r"(?:\[([\da-f:.]+)\]|([^][:@/\s]+))(?::\d*)?", re.IGNORECASE)
+"""A name or an address, IPv6 in brackets, and a port."""
 
 _HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -53,19 +56,12 @@ class KnownCallers:
 
     def _refusal(self, headers: dict[bytes, str]) -> RefusedError | None:
         host = headers.get(b"host", "")
-        if self._hosts is not None and name_of(host) not in self._hosts:
+        called = _HOST.fullmatch(host)
+        if self._hosts is not None and (called is None or (called[1] or called[2]).lower() not in self._hosts):
             return RefusedError(421, "this server is not called that (--allow-host names further ones)")
         origin = headers.get(b"origin")
         if origin is not None and _place_of(origin) != host.lower():
             return RefusedError(403, "pages of other sites may not ask")
-        return None
-
-
-def name_of(host: str) -> str | None:
-    """Take the name out of `name:port`, in lower case and without brackets; None where it is no such thing."""
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
         return None
 
 
@@ -89,5 +85,5 @@ def known_hosts(address: str, host: str, allowed: Iterable[str]) -> frozenset[st
     """
     further = {name.lower() for name in allowed}
     if ipaddress.ip_address(address.partition("%")[0]).is_loopback:
-        return frozenset({*LOOPBACK_NAMES, host.lower(), *further})
+        return frozenset({*_LOOPBACK_NAMES, host.lower(), *further})
     return frozenset({host.lower(), *further}) if further else None

@@ -8,6 +8,7 @@ from dgf.workflows.settings.bench import (
     BenchCaptionSettings,
     BenchExtractSettings,
     BenchReadSettings,
+    BenchServeSettings,
     BenchTrainSettings,
 )
 from dgf.workflows.settings.demo import DemoSettings
@@ -47,6 +48,7 @@ __all__ = [
     "BenchCaptionSettings",
     "BenchExtractSettings",
     "BenchReadSettings",
+    "BenchServeSettings",
     "BenchTrainSettings",
     "CaptionPaths",
     "CaptionSettings",

@@ -54,3 +54,13 @@ class BenchTrainSettings:
     batch: Annotated[int, Ge(1), Doc("Rows of a batch.")] = 16
     steps: Annotated[int, Ge(1), Doc("Steps of each side.")] = 5
     device: Device = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchServeSettings:
+    """What `dgf bench serve` can be asked."""
+
+    run: Annotated[Path, Positional("RUN")]
+    clients: Annotated[int, Ge(1), Doc("That ask at once.")] = 200
+    seconds: Annotated[int, Ge(1), Doc("How long they ask.")] = 120
+    device: Device = "auto"
