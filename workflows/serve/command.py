@@ -63,7 +63,6 @@ def serve_run(settings: ServeSettings) -> None:
             ws="none",
             lifespan="on",
             log_config=None,
-            log_level="critical",  # the application tells its own faults
             access_log=False,
             proxy_headers=False,
             server_header=False,
@@ -71,6 +70,8 @@ def serve_run(settings: ServeSettings) -> None:
             timeout_keep_alive=_IDLE_SECONDS,
             timeout_graceful_shutdown=2 * settings.timeout + _SHUTDOWN_SECONDS,
         )
+        for name in ("uvicorn", "python_multipart"):  # what they log is what strangers send; own faults the app tells
+            logging.getLogger(name).addHandler(logging.NullHandler())
         listener.listen(config.backlog)
         if service.hosts is None:
             _log.warning("warning: whoever reaches this machine can ask: there is no password, and any --allow-host")

@@ -191,7 +191,7 @@ def test_a_photo_in_the_folder_is_named_and_without_a_folder_none_is(client: Tes
         ("application/x-www-form-urlencoded", b"posts={}", 415, "multipart/form-data"),
         ("", b"{}", 415, "application/json"),
         ("multipart/form-data", b"--x", 400, "boundary"),
-        ("multipart/form-data; boundary=x", b"nonsense", 400, "boundary"),
+        ("multipart/form-data; boundary=x", b"nonsense", 400, "Invalid multipart data"),
         ("multipart/form-data; boundary=x", b"--x--\r\n", 422, "no field 'posts'"),
     ],
 )

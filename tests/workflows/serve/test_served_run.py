@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,8 @@ import torch
 import dgf
 from support.browser import DESK, LONGEST_WAIT, PHONE, OpenedPage, watch_page
 from support.seen_world import THREADS, SeenWorld, make_seen_world
+from support.shipped import REPOSITORY
+from support.small_world import RELATIONS
 
 LAST_DIGIT = 2e-6
 """Of probabilities that are rounded to six digits: rows padded to other lengths are added up in another order."""
@@ -131,6 +135,26 @@ def test_what_is_too_large_is_refused_over_a_real_connection_and_what_is_no_http
     assert served.ask([])[0] == 422 and served.ask({}, Host="evil.example")[0] == 421
 
 
+def test_the_requests_of_the_page_on_serving_are_answered(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (REPOSITORY / "docs" / "serve.md").read_text(encoding="utf-8").replace(":8000", f":{served.port}")
+    (tmp_path / "photos").mkdir()
+    shutil.copy(served.world.posts / "test-1.png", tmp_path / "photos" / "1.jpg")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    blocks = re.findall(r"^```python\n(.*?)^```", page, flags=re.M | re.S)
+    for block in blocks:
+        exec(compile(block, "docs/serve.md", "exec"), names)
+    first, second, photo = capsys.readouterr().out.splitlines()
+    assert first.startswith("a ") and second == "b tail 'Cy' is not in the post" and "relevance" in photo
+    commands = re.findall(r"^```bash\n(.*?)^```", page, flags=re.M | re.S)
+    assert (len(blocks), len(commands)) == (2, 2)
+    for command in commands if shutil.which("curl") else ():
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+        assert json.loads(done.stdout)["relation"] in RELATIONS, done.stdout
+
+
 @pytest.fixture
 def page(served: Served, browser: Any) -> Iterator[OpenedPage]:
     context = browser.new_context(viewport={"width": DESK, "height": 900})
@@ -165,7 +189,8 @@ def test_a_post_is_tried_by_hand(page: OpenedPage, served: Served, model: dgf.Lo
         page.page.set_viewport_size({"width": width, "height": 844})
         assert (page.beyond(), page.too_small(), page.too_faint()) == (0, [], [])
     assert (page.complaints, page.dialogs) == ([], [])
-    assert {address.removeprefix(f"http://127.0.0.1:{served.port}") for address in page.requests} == {"/predict"}
+    asked = {address for address in page.requests if not address.startswith("blob:")}  # the chosen photo itself
+    assert asked == {f"http://127.0.0.1:{served.port}/predict"}
 
 
 def test_a_fault_is_shown_in_words_and_goes_away(page: OpenedPage) -> None:
