@@ -13,7 +13,7 @@ from dgf.workflows.serve.batches import AnswerPosts, ServedPost
 if TYPE_CHECKING:
     from dgf.workflows.predict.loaded_run import LoadedRun
 
-_TRIED = {"text": "Ann met Bo", "head": (0, 3), "tail": (8, 10)}
+_TRIED: Mapping[str, Any] = {"text": "Ann met Bo", "head": (0, 3), "tail": (8, 10)}
 
 
 def answer_with(model: "LoadedRun", batch_size: int, photos: Path | None, top: int) -> AnswerPosts:

@@ -44,17 +44,16 @@ class LimitedBodies:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = bytearray()
+        read, given = bytearray(), b""
         try:
-            try:
-                whole = await self._read(scope, receive, body)
-            except RefusedError as refusal:
-                await self._refuse(refusal, receive, send)
-                return
-            if whole:
-                await self._app(scope, _given(bytes(body), receive), send)
+            if await self._read(scope, receive, read):
+                given = bytes(read)
+                read.clear()
+                await self._app(scope, _given(given, receive), send)
+        except RefusedError as refusal:
+            await self._refuse(refusal, receive, send)
         finally:
-            self._held -= len(body)
+            self._held -= len(read) + len(given)
 
     async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> bool:
         """Read a body; False where its sender has gone.

@@ -53,7 +53,7 @@ def serve_run(settings: ServeSettings) -> None:
             AnswerQueue(answer, settings.batch_size, settings.max_waiting),
             rules,
             limits,
-            make_try_page(settings.run.name, most_bytes=limits.size, no_photos=rules.no_photos),
+            make_try_page(settings.run.absolute().name, most_bytes=limits.size, no_photos=rules.no_photos),
             known_hosts(address, settings.host, settings.allowed_hosts),
         )
         config = uvicorn.Config(

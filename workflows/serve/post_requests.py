@@ -14,7 +14,7 @@ from dgf.workflows.predict.answer import Unanswered
 from dgf.workflows.predict.given import KEYS
 from dgf.workflows.serve.refusals import RefusedError, encode_json
 
-MAX_WORDS = 1000
+LONGEST_MENTION = 1000
 """Characters of a mention that is given by its words."""
 
 
@@ -88,8 +88,8 @@ def _read_post(
         if len(encode_json(post)) + len(id) > MAX_LINE_BYTES:
             raise RowError(f"a post of more than {MAX_LINE_BYTES} bytes beside its photo", "too long")
         for of in ("head", "tail"):
-            if isinstance(post.get(of), str) and len(post[of]) > MAX_WORDS:
-                raise RowError(f"{of} has more than {MAX_WORDS} characters", "too long")
+            if isinstance(post.get(of), str) and len(post[of]) > LONGEST_MENTION:
+                raise RowError(f"{of} has more than {LONGEST_MENTION} characters", "too long")
         shown = {} if image == "" else {"image": _find_photo(image, uploads, rules)}
     except RowError as error:
         return Unanswered(id, str(error))

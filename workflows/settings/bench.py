@@ -7,7 +7,7 @@ from typing import Annotated
 from annotated_types import Ge
 from typing_extensions import Doc
 
-from dgf.workflows.settings.options import Device
+from dgf.workflows.settings.options import Device, Positional
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ import torch
 
 import dgf
 from support.browser import DESK, LONGEST_WAIT, PHONE, OpenedPage, watch_page
+from support.command import dgf as command
 from support.seen_world import THREADS, SeenWorld, make_seen_world
 from support.shipped import REPOSITORY
 from support.small_world import RELATIONS
@@ -51,11 +52,11 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    world = make_seen_world(tmp_path_factory.mktemp("seen"))
+    world = make_seen_world(tmp_path_factory.mktemp("seen"), captioned=False)
     options = ("--port", "0", "--photos", world.posts, "--device", "cpu", "--batch-size", "16", "--max-body", "1")
-    command = [sys.executable, "-m", "dgf.cli", "serve", world.run, *options]
+    words = [sys.executable, "-m", "dgf.cli", "serve", world.run, *options]
     environment = {**os.environ, "OMP_NUM_THREADS": str(THREADS)}
-    process = subprocess.Popen([*map(str, command)], env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*map(str, words)], env=environment, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     said = ""
     for line in process.stderr:
@@ -150,9 +151,19 @@ def test_the_requests_of_the_page_on_serving_are_answered(
     assert first.startswith("a ") and second == "b tail 'Cy' is not in the post" and "relevance" in photo
     commands = re.findall(r"^```bash\n(.*?)^```", page, flags=re.M | re.S)
     assert (len(blocks), len(commands)) == (2, 2)
-    for command in commands if shutil.which("curl") else ():
-        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    for line in commands if shutil.which("curl") else ():
+        done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
         assert json.loads(done.stdout)["relation"] in RELATIONS, done.stdout
+
+
+def test_many_clients_are_counted_by_how_they_were_answered(served: Served) -> None:
+    """With so few clients for so short a time that it shows the counting alone."""
+    done = command("bench", "serve", served.world.run, "--clients", 25, "--seconds", 1, "--device", "cpu")
+    assert done.code == 0, done.said
+    facts = json.loads(done.out)
+    assert facts["answers"] > 25 and facts["refused"] > 0 and facts["p99_ms"] >= facts["median_ms"] > 0
+    assert [facts[name] for name in ("lost", "swapped", "failed", "come_again", "not_refused", "exit_code")] == [0] * 6
+    assert facts["memory_mib"]["most"] >= facts["memory_mib"]["before"] > 50
 
 
 @pytest.fixture
