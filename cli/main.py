@@ -23,6 +23,7 @@ COMMANDS = {
     "inspect": "dgf.cli.inspect",
     "audit": "dgf.cli.audit",
     "reproduce": "dgf.cli.reproduce",
+    "push": "dgf.cli.push",
     "bench": "dgf.cli.bench",
     "demo": "dgf.cli.demo",
     "env": "dgf.cli.env",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dgf.workflows.predict.answer import Answer, Unanswered
     from dgf.workflows.predict.loaded_run import LoadedRun
 
-__all__ = ["Answer", "Dataset", "LoadedRun", "Post", "Unanswered", "UserError", "load", "read"]
+__all__ = ["Answer", "Dataset", "LoadedRun", "Post", "Unanswered", "UserError", "from_pretrained", "load", "read"]
 
 # This folder holds nothing but this file: cli, workflows, pipeline and model may be found elsewhere on the path.
 __path__ = pkgutil.extend_path(__path__, __name__)
@@ -49,8 +49,8 @@ def load(
     The networks that see photos are built when the first photo comes: those that the run was trained with.
 
     Args:
-        run: A folder that `dgf train` made, the name of a run on the Hugging Face hub, or `demo` for the model that the
-            last `dgf demo` left.
+        run: A folder that `dgf train` made, the name of a run on the Hugging Face hub (`owner/name`, `hub:owner/name`),
+            or `demo` for the model that the last `dgf demo` left.
         device: auto, cpu, cuda or cuda:N.
         dtype: What the network computes in; None for what the run says.
         weights: Of the detector, where they are not in the place that the run recorded.
@@ -65,6 +65,10 @@ def load(
     from dgf.workflows.predict.networks import WeightPlaces
 
     return load_run(run, device, dtype, WeightPlaces(weights, vgg_weights, resnet_weights, oscar))
+
+
+from_pretrained = load
+"""`load`, by the name that users of transformers know."""
 
 
 def read(data: str | os.PathLike[str], *, on_error: Literal["stop", "skip"] = "stop") -> "Dataset":

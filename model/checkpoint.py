@@ -70,9 +70,8 @@ def save_model(model: RelationModel, folder: Path) -> None:
     kept = sorted((folder / TOKENIZER).rglob("*")) if language_model.tokenizer is not None else []
     files = [folder / WEIGHTS, *(path for path in kept if path.is_file())]
     about["files"] = {path.relative_to(folder).as_posix(): _digest_of(path) for path in files}
-    about["checksum"] = _checksum(about)
     text = folder / f"{CONFIG}.tmp"
-    text.write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    text.write_bytes(_dump_about(about))
     text.replace(folder / CONFIG)
 
 
@@ -90,6 +89,20 @@ def load_model(folder: Path) -> RelationModel:
         model = _build_saved(about, folder, stored)
     _load_weights(model, folder / WEIGHTS, stored)
     return model.eval()
+
+
+def shared_config(folder: Path, language_model: str) -> bytes:
+    """Make the `model.json` of a saved model with another name for its language model, where its own tells a place.
+
+    Raises:
+        ModelError: A file that it lists is missing, damaged or foreign.
+    """
+    about = _read_about(folder)
+    _check_files(folder, about)
+    kept = about["language_model"]
+    named = {"_name_or_path": language_model} if kept["config"].get("_name_or_path") else {}
+    about["language_model"] = {**kept, "spec": language_model, "config": kept["config"] | named}
+    return _dump_about(about)
 
 
 def _build_saved(about: Mapping[str, Any], folder: Path, stored: Shapes) -> RelationModel:
@@ -207,6 +220,12 @@ def _read_about(folder: Path) -> dict[str, Any]:
     if missing := sorted(wanted - about.keys()):
         raise ModelError(f"{path}: it lacks {', '.join(missing)}")
     return about
+
+
+def _dump_about(about: Mapping[str, Any]) -> bytes:
+    """Return the content of `model.json`, its checksum included; an older version's, without digests, gets none."""
+    sealed = {**about, "checksum": _checksum(about)} if "files" in about else about
+    return (json.dumps(sealed, indent=2, sort_keys=True) + "\n").encode()
 
 
 def _digest_of(path: Path) -> str:

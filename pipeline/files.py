@@ -49,7 +49,7 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, content: object) -> None:
     """`write_atomic` of readable JSON."""
-    write_atomic(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    write_atomic(path, _json_bytes(content))
 
 
 def canonical_digest(content: object) -> str:
@@ -63,7 +63,12 @@ def write_record(path: Path, content: Mapping[str, Any]) -> None:
     with contextlib.suppress(OSError, ValueError):
         if canonical_digest(read_record(path)) == checksum:
             return
-    write_json(path, {**content, CHECKSUM: checksum})
+    write_atomic(path, record_bytes(content))
+
+
+def record_bytes(content: Mapping[str, Any]) -> bytes:
+    """What `write_record` writes of an object."""
+    return _json_bytes({**content, CHECKSUM: canonical_digest(content)})
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -83,6 +88,10 @@ def read_record(path: Path) -> dict[str, Any]:
     if checksum is not None and checksum != canonical_digest(content):
         raise ValueError("it has changed since dgf wrote it: its checksum is of other content")
     return content
+
+
+def _json_bytes(content: object) -> bytes:
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def is_part(name: str) -> bool:

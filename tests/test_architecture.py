@@ -30,6 +30,7 @@ LIGHT = (
     "dgf.workflows.predict.settings",
     "dgf.workflows.reproduce.settings",
     "dgf.workflows.serve.settings",
+    "dgf.workflows.sharing.settings",
     "dgf.workflows.validation.settings",
 )
 """What the command line may import before a command runs, beside the standard library."""

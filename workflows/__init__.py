@@ -18,6 +18,7 @@ __all__ = [
     "scoring",
     "serve",
     "settings",
+    "sharing",
     "sweep",
     "train",
     "training",

@@ -36,6 +36,7 @@ from dgf.workflows.scoring import (
     write_report,
 )
 from dgf.workflows.scoring.report import check_page_place, make_page, show_posts
+from dgf.workflows.sharing.card import write_card
 from dgf.workflows.training.run_folder import RunFolder
 
 PAGE = "report.html"
@@ -151,6 +152,8 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     write_report(out, report)
     if page is not None:
         write_atomic(out / PAGE, page)
+    if out.absolute().parent == folder.path.absolute():
+        write_card(folder)
     examples = answers.split.batches.examples
     return Evaluation(
         out=out,

@@ -35,6 +35,7 @@ from dgf.workflows.data import (
 )
 from dgf.workflows.devices import autocast, check_dtype, choose_device, store_frozen
 from dgf.workflows.environment import describe_environment
+from dgf.workflows.sharing.card import write_card
 from dgf.workflows.training.curves import check_board
 from dgf.workflows.training.digests import digest_of_weights, digests_of
 from dgf.workflows.training.language_models import open_language_model
@@ -157,6 +158,7 @@ def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
             cost = summarize(progress.metrics, device, processes.count, trainer.learning)
         if first:
             write_summary(folder.path, cost)
+            write_card(folder)
     return TrainSummary(
         out=folder.path,
         epochs=progress.epoch,

@@ -63,7 +63,7 @@ def test_a_run_folder_holds_everything(run: Path) -> None:
     names = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
     assert names >= {
         "config.yaml", "labels.json", "data.json", "environment.txt", "metrics.jsonl", "model.json",
-        "model.safetensors", "checkpoints/last.pt", "checkpoints/best.pt", "tokenizer/tokenizer.json",
+        "model.safetensors", "README.md", "checkpoints/last.pt", "checkpoints/best.pt", "tokenizer/tokenizer.json",
     }  # fmt: skip
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2]

@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dgf.model.checkpoint import load_model
+from dgf.model.interface import EncodesCaptions
+from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureTable
 from dgf.pipeline.graphs import near_objects
 from dgf.pipeline.jobs.in_memory import PhotoNetworks, SeenPhoto
@@ -29,7 +32,7 @@ from dgf.workflows.data import (
     names_object,
     objects_of_boxes,
 )
-from dgf.workflows.devices import store_frozen
+from dgf.workflows.devices import autocast, store_frozen
 from dgf.workflows.predict.answer import AnsweredPost, Unanswered
 from dgf.workflows.predict.networks import WeightPlaces, open_networks
 from dgf.workflows.predict.photos import PostWithPhoto
@@ -51,6 +54,7 @@ class PostAnswerer:
         folder: The run.
         labels: Its relations and types.
         captioned: Whether photos get a caption.
+        network: The model, in evaluation mode.
     """
 
     def __init__(self, folder: RunFolder, config: TrainConfig, device: torch.device, places: WeightPlaces) -> None:
@@ -58,7 +62,7 @@ class PostAnswerer:
         store_frozen(model, device, config.precision, config.dtype)
         self.folder = folder
         self.labels = model.labels
-        self._model = model
+        self.network = model
         self._config = config
         self._device = device
         self._places = places
@@ -82,6 +86,39 @@ class PostAnswerer:
         Raises:
             UserError: The networks for photos cannot be built.
         """
+        rows, photos, refused = self._look(shown, missing_images)
+        kept = [place for place in range(len(shown)) if place not in refused]
+        posts = [replace(shown[place].post, relation=None) for place in kept]
+        found = iter(self._rows(posts, rows[kept], photos, batch_size, explain, top) if posts else ())
+        return [refused[place] if place in refused else next(found) for place in range(len(shown))]
+
+    def loss(self, shown: Sequence[PostWithPhoto]) -> dict[str, Tensor]:
+        """Return what training would minimize of these posts as one batch, `total`, and its parts; each has a relation.
+
+        Raises:
+            UserError: A post has no relation that the run knows, its photo cannot be used, or there is no post.
+        """
+        rows, photos, refused = self._look(shown, "error")
+        posts = [one.post for one in shown]
+        strange = (post for post in posts if post.relation not in self.labels.relations)
+        if (post := next(strange, None)) is not None:
+            raise UserError(
+                f"post {post.id}: {post.relation!r} is none of the run's relations", "Give it as `relation`."
+            )
+        if (unseen := next(iter(refused.values()), None)) is not None:
+            raise UserError(f"post {unseen.id}: {unseen.error}")
+        if not posts:
+            raise UserError("a loss needs a post", "Give at least one.")
+        pool = isinstance(self.network, EncodesCaptions) and not self.network.captions_change
+        maker = self._batches(posts, rows, photos, pool=pool)
+        batch = maker(np.arange(len(posts))).to(self._device)
+        with autocast(self._device, self._config.precision):
+            return dict(self.network.loss(self.network(batch), batch))
+
+    def _look(
+        self, shown: Sequence[PostWithPhoto], missing_images: MissingImages
+    ) -> tuple[np.ndarray, list[SeenPhoto], dict[int, Unanswered]]:
+        """See the photos of posts: (n,) which of them each shows, -1 for none, the photos, and posts not to be used."""
         # each different photo once
         rows = np.full(len(shown), -1, np.int64)
         refused: dict[int, Unanswered] = {}
@@ -107,12 +144,7 @@ class PostAnswerer:
                 lacking = "none was seen" if self._config.model.reads.boxes else NO_BOXES
                 if rows[place] < 0 or not self._config.model.reads.boxes:
                     refused[place] = Unanswered(one.post.id, f"its head or tail is a box in the photo, and {lacking}")
-
-        # the posts that are left
-        kept = [place for place in range(len(shown)) if place not in refused]
-        posts = [replace(shown[place].post, relation=None) for place in kept]
-        found = iter(self._rows(posts, rows[kept], photos, batch_size, explain, top) if posts else ())
-        return [refused[place] if place in refused else next(found) for place in range(len(shown))]
+        return rows, photos, refused
 
     def _rows(
         self,
@@ -123,14 +155,8 @@ class PostAnswerer:
         explain: bool,
         top: int | None,
     ) -> Iterable[AnsweredPost]:
-        model, config, reads = self._model, self._config, self._config.model.reads
-        captions, caption_rows = self._captions(rows, photos)
-        objects = _objects_of(posts, rows, photos)
-        examples = make_examples(  # no types by id: two posts of a stream may have the same
-            posts, rows, self._encoder, model.labels, reads.entity_types, {}, caption_rows, objects
-        )
-        table = FeatureTable(self._networks.layout, [photo.arrays for photo in photos]) if self._networks else None
-        maker = BatchMaker(examples, table, captions, reads, self._align(photos))
+        model, config = self.network, self._config
+        maker = self._batches(posts, rows, photos, pool=True)
         predictions = predict(
             model,
             maker,
@@ -140,12 +166,26 @@ class PostAnswerer:
             title=None,
             explain=explain,
         )
-        placed = Placed(tuple(posts), rows, (), (), caption_rows)
+        placed = Placed(tuple(posts), rows, (), (), maker.examples.caption_rows)
         answers = Answers(Split(maker, placed), predictions, model.labels, model.config.protocol)
         return (AnsweredPost(row, bool(there)) for row, there in zip(answers.rows(top), placed.shown, strict=True))
 
-    def _captions(self, rows: np.ndarray, photos: Sequence[SeenPhoto]) -> tuple[Captions | None, np.ndarray | None]:
-        """The photos' captions, and the row of each post's; None where the run has none."""
+    def _batches(
+        self, posts: Sequence[Post], rows: np.ndarray, photos: Sequence[SeenPhoto], *, pool: bool
+    ) -> BatchMaker:
+        reads = self._config.model.reads
+        captions, caption_rows = self._captions(rows, photos, pool=pool)
+        objects = _objects_of(posts, rows, photos)
+        examples = make_examples(  # no types by id: two posts of a stream may have the same
+            posts, rows, self._encoder, self.labels, reads.entity_types, {}, caption_rows, objects
+        )
+        table = FeatureTable(self._networks.layout, [photo.arrays for photo in photos]) if self._networks else None
+        return BatchMaker(examples, table, captions, reads, self._align(photos))
+
+    def _captions(
+        self, rows: np.ndarray, photos: Sequence[SeenPhoto], *, pool: bool
+    ) -> tuple[Captions | None, np.ndarray | None]:
+        """The photos' captions (encoded if `pool` says so), and the row of each post's; None where the run has none."""
         if not self.captioned:
             return None, None
         told = np.array([*(bool(photo.caption) for photo in photos), False])  # one more answers for row -1
@@ -153,7 +193,7 @@ class PostAnswerer:
         if not (self._config.model.reads.captions and photos):
             return None, caption_rows
         texts = [photo.caption for photo in photos]
-        return encode_captions(texts, caption_rows, self._model, self._config, self._device, pool=True), caption_rows
+        return encode_captions(texts, caption_rows, self.network, self._config, self._device, pool=pool), caption_rows
 
     def _align(self, photos: Sequence[SeenPhoto]) -> Alignments | None:
         """Which objects of each photo are related, by their boxes, for a model that reads it."""

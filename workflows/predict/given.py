@@ -13,7 +13,9 @@ KEYS = ("id", "text", "tokens", "head", "tail", "image")
 """What is read of a post that is given."""
 
 
-def post_given(given: Mapping[str, Any], default_id: str, folder: Path) -> PostWithPhoto:
+def post_given(
+    given: Mapping[str, Any], default_id: str, folder: Path, *, with_relation: bool = False
+) -> PostWithPhoto:
     """Make a post of its values.
 
     Args:
@@ -21,11 +23,13 @@ def post_given(given: Mapping[str, Any], default_id: str, folder: Path) -> PostW
             JSONL; `image`, a path, bytes or a PIL image; `id`. Other keys are not read.
         default_id: Of a post without an id.
         folder: That a path of a photo is relative to.
+        with_relation: Whether `relation` is read too.
 
     Raises:
         RowError: It is at fault.
     """
-    row = {key: given[key] for key in KEYS if given.get(key) is not None}
+    keys = (*KEYS, "relation") if with_relation else KEYS
+    row = {key: given[key] for key in keys if given.get(key) is not None}
     image = row.pop("image", None)
     if "text" not in row and "tokens" not in row:
         raise RowError("must have either text or tokens", "missing key")

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from dgf.pipeline.errors import UserError, foreign_reason
 
-_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_HUB = "hub:"
+_NAME = re.compile(rf"({_HUB})?[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
 def is_hub_name(text: str) -> bool:
-    """Whether a text may be the name of a repository, `owner/name` or `owner/name@revision`."""
+    """Whether a text may be the name of a repository, `owner/name` or `owner/name@revision`, also behind `hub:`."""
     return _NAME.fullmatch(text) is not None
 
 
@@ -22,7 +23,7 @@ def fetch_run(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    repository, _, revision = name.partition("@")
+    repository, _, revision = name.removeprefix(_HUB).partition("@")
     try:
         folder = snapshot_download(repository, revision=revision or None, ignore_patterns=["checkpoints/*", "eval-*"])
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
+from torch import Tensor
+
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.faults import RowError, show_value
 from dgf.pipeline.posts import Dataset, Post
@@ -18,6 +20,7 @@ from dgf.workflows.predict.hub import fetch_run, is_hub_name
 from dgf.workflows.predict.networks import WeightPlaces
 from dgf.workflows.predict.photos import PhotoFolder
 from dgf.workflows.predict.stream import Given, answer_stream
+from dgf.workflows.sharing.push import push_run
 from dgf.workflows.training.run_folder import RunFolder
 
 Dtype = Literal["float32", "bfloat16"]
@@ -29,10 +32,12 @@ class LoadedRun:
 
     Attributes:
         relations: Every relation that an answer may have, in id order.
+        network: The model, a `torch.nn.Module` in evaluation mode.
     """
 
     def __init__(self, answerer: PostAnswerer) -> None:
         self.relations = answerer.labels.relations
+        self.network = answerer.network
         self._answerer = answerer
 
     def predict(
@@ -102,8 +107,7 @@ class LoadedRun:
         Raises:
             UserError: A post cannot be used (`raise`), or the networks for photos cannot be built.
         """
-        folder = Path(photos if photos is not None else posts.image_root if isinstance(posts, Dataset) else "")
-        every = posts.posts if isinstance(posts, Dataset) else posts
+        folder, every = _all_of(posts, photos)
         for _, outcome in answer_stream(self._answerer, _shown(every, folder), batch_size=batch_size):
             if not isinstance(outcome, Unanswered):
                 yield Answer.of_row(outcome.row)
@@ -112,8 +116,52 @@ class LoadedRun:
             else:
                 raise UserError(f"post {outcome.id}: {outcome.error}")
 
+    def loss(
+        self, posts: Dataset | Iterable[Mapping[str, Any] | Post], *, photos: str | os.PathLike[str] | None = None
+    ) -> dict[str, Tensor]:
+        """Compute the loss of posts whose relations are known, all of them as one batch.
 
-def _shown(posts: Iterable[Mapping[str, Any] | Post], folder: Path) -> Iterator[Given]:
+        Args:
+            posts: As for `predict_many`, each with its `relation`.
+            photos: Likewise.
+
+        Returns:
+            Scalars: `total`, which training minimizes and which has a gradient, and what it is made of.
+
+        Raises:
+            UserError: A post cannot be used, or its relation is none of the run's.
+        """
+        folder, every = _all_of(posts, photos)
+        shown = []
+        for outcome in _shown(every, folder, with_relations=True):
+            if isinstance(outcome, Unanswered):
+                raise UserError(f"post {outcome.id}: {outcome.error}")
+            shown.append(outcome)
+        return self._answerer.loss(shown)
+
+    def push_to_hub(self, repository: str, *, private: bool = False) -> str:
+        """Push the run to the Hugging Face hub, as `dgf push` does, and give back the address of its page.
+
+        Args:
+            repository: owner/name.
+            private: Whether nobody else is to see it.
+
+        Raises:
+            UserError: The run cannot be shared, or the hub does not take it; says which.
+        """
+        return push_run(self._answerer.folder.path, repository, private=private)
+
+
+def _all_of(
+    posts: Dataset | Iterable[Mapping[str, Any] | Post], photos: str | os.PathLike[str] | None
+) -> tuple[Path, Iterable[Mapping[str, Any] | Post]]:
+    """Find the folder of the photos, and every post."""
+    folder = Path(photos if photos is not None else posts.image_root if isinstance(posts, Dataset) else "")
+    return folder, posts.posts if isinstance(posts, Dataset) else posts
+
+
+def _shown(posts: Iterable[Mapping[str, Any] | Post], folder: Path, *, with_relations: bool = False) -> Iterator[Given]:
+    """Pair posts with what reads their photos; a relation that a mapping gives is not looked at unless it is wanted."""
     named = PhotoFolder(folder)
     for number, post in enumerate(posts, 1):
         name = f"posts:{number}"  # as `dgf predict` calls those of posts.jsonl
@@ -121,7 +169,7 @@ def _shown(posts: Iterable[Mapping[str, Any] | Post], folder: Path) -> Iterator[
             if isinstance(post, Post):
                 yield named.show(post)
             elif isinstance(post, Mapping):
-                yield post_given(post, name, folder)
+                yield post_given(post, name, folder, with_relation=with_relations)
             else:
                 raise RowError(f"must be a mapping or a post of `dgf.read`, not {show_value(post)}", "wrong type")
         except RowError as error:

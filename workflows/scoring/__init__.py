@@ -7,7 +7,7 @@ from dgf.workflows.scoring.effects import summarize_effects
 from dgf.workflows.scoring.groups import Groups, group_rows
 from dgf.workflows.scoring.intervals import Interval, estimate_intervals, f1_interval
 from dgf.workflows.scoring.metrics import RelationScores, Scores, count_confusion, score
-from dgf.workflows.scoring.protocols import AuditedTypes, Protocols, describe_protocols
+from dgf.workflows.scoring.protocols import AuditedTypes, Protocols, describe_protocols, describe_selection
 from dgf.workflows.scoring.record import (
     check_answers_place,
     check_comparison_place,
@@ -49,6 +49,7 @@ __all__ = [
     "comparison_line",
     "count_confusion",
     "describe_protocols",
+    "describe_selection",
     "estimate_intervals",
     "f1_interval",
     "group_rows",

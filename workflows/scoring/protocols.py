@@ -87,7 +87,7 @@ def describe_protocols(
         types=types,
         photos=_photos(config, corpus, placed) + _aligned(config, graphs),
         captions=captions,
-        selection=_selection(folder),
+        selection=describe_selection(folder),
         oracle=leaking or config.model.protocol is not None,
         line="; ".join([line, *notes]),
     )
@@ -165,7 +165,7 @@ def _reads_caption_files(config: TrainConfig, corpus: Corpus) -> bool:
     return config.model.reads.captions and captioner is not None and captioner.startswith(OF_FILES)
 
 
-def _selection(folder: RunFolder) -> str:
+def describe_selection(folder: RunFolder) -> str:
     """Name the epoch that training kept, the first with the best validation F1, where the run's metrics say it."""
     chosen = "has the best micro F1 on the validation split"
     try:

@@ -5,11 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import dgf
+from dgf.model.checkpoint import load_model
+from dgf.workflows.data import open_corpus, prepare_splits, read_configured
 from dgf.workflows.evaluate import EvalSettings, evaluate
+from dgf.workflows.training.run_folder import RunFolder
 from support.command import dgf as command
 from support.seen_world import SeenWorld
 from support.small_world import TINY
@@ -190,3 +195,41 @@ def test_posts_of_one_id_keep_their_own_types(world: SeenWorld, tmp_path: Path) 
     assert [answer.probability for answer in model.predict_many(posts)] == pytest.approx(
         [answer.probability for answer in alone], abs=LAST_DIGIT
     )
+
+
+def test_a_loss_is_that_of_training_and_has_its_gradient(world: SeenWorld, model: dgf.LoadedRun) -> None:
+    config, device = RunFolder(world.run).finished_config(), torch.device("cpu")
+    corpus = open_corpus(config, read_configured(config.data), device)
+    network = load_model(world.run)
+    split = prepare_splits(corpus, {"val": corpus.split("val")}, network, config, device, pool=False)["val"]
+    batch = split.batches(np.arange(6))
+    expected = network.loss(network(batch), batch)
+    posts = dgf.read(world.posts)
+    found = model.loss(posts.splits["val"], photos=posts.image_root)
+    assert {name: value.item() for name, value in found.items()} == pytest.approx(
+        {name: value.item() for name, value in expected.items()}, abs=1e-5
+    )
+    found["total"].backward()
+    learns = [parameter for parameter in model.network.parameters() if parameter.requires_grad]  # type: ignore[attr-defined]
+    assert learns and any(parameter.grad is not None and parameter.grad.any() for parameter in learns)
+    rows = [json.loads(line) for line in (world.posts / "val.jsonl").read_text().splitlines()]
+    assert model.loss(rows, photos=world.posts)["total"].item() == pytest.approx(found["total"].item(), abs=1e-5)
+    others = [{**row, "relation": "/per/per/peer"} for row in rows]
+    assert abs(model.loss(others, photos=world.posts)["total"].item() - found["total"].item()) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("post", "fault"),
+    [
+        ({"relation": "of no kind"}, "'of no kind' is none of the run's relations"),
+        ({}, "None is none of the run's relations"),
+        ({"relation": "None", "image": "gone.png"}, "photo gone.png"),
+        ({"relation": "None", "head": "Zoe"}, "is not in the post"),
+        ({"relation": 3}, "relation"),
+    ],
+)
+def test_a_loss_needs_posts_that_can_be_used(model: dgf.LoadedRun, post: dict[str, Any], fault: str) -> None:
+    with pytest.raises(dgf.UserError, match=fault):
+        model.loss([{"text": "Ada met Bo", "head": "Ada", "tail": "Bo", **post}])
+    with pytest.raises(dgf.UserError, match="needs a post"):
+        model.loss([])
