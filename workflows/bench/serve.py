@@ -1,5 +1,6 @@
 """A served run under many clients at once: whether each gets its own answers, how fast, and in how much memory."""
 
+import base64
 import json
 import re
 import signal
@@ -27,7 +28,7 @@ _SAME = 1e-3
 _MALFORMED, _TOO_LARGE = 20, 200
 """Every so many requests of a client are malformed, or too large."""
 
-_BODY_MIB = 1
+_BODY_MIB = 2
 _SECONDS = 60
 """How long a client waits for anything."""
 
@@ -47,7 +48,9 @@ class _Seen:
                 self.seconds.append(seconds)
 
 
-def bench_serve(run: Path, clients: int = 200, seconds: int = 120, device: str = "auto") -> dict[str, Any]:
+def bench_serve(
+    run: Path, clients: int = 200, seconds: int = 120, photos: Sequence[Path] = (), device: str = "auto"
+) -> dict[str, Any]:
     """Serve a run in a process of its own and ask it from many threads, each with a post of its own over and over.
 
     Among the posts are malformed and too large requests, which must be refused.
@@ -56,6 +59,7 @@ def bench_serve(run: Path, clients: int = 200, seconds: int = 120, device: str =
         run: As for `dgf serve`.
         clients: Threads.
         seconds: How long they ask.
+        photos: That clients send along in turn.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Returns:
@@ -63,15 +67,19 @@ def bench_serve(run: Path, clients: int = 200, seconds: int = 120, device: str =
         told to come again; how many wrong requests were refused, and not; the server's memory before, during and after.
 
     Raises:
-        UserError: The server does not start.
+        UserError: The server does not start, or cannot answer.
     """
     seen, memory = _Seen(), list[float]()
-    with _served(run, device) as (process, host, port):
-        expected = _ask_before(host, port, [_post(client) for client in range(clients)])
+    shown = [{"image": {"base64": base64.b64encode(photo.read_bytes()).decode()}} for photo in photos] or [{}]
+    posts = [{**_post(client), **shown[client % len(shown)]} for client in range(clients)]
+    with _served(run, device, text_only=not photos) as (process, host, port):
+        expected = _ask_before(host, port, posts)
         memory.append(_mib(process))
         end = time.monotonic() + seconds
         threads = [
-            threading.Thread(target=_keep_asking, args=(host, port, client, expected[client], end, seen))
+            threading.Thread(
+                target=_keep_asking, args=((host, port), client, posts[client], expected[client], end, seen)
+            )
             for client in range(clients)
         ]
         for thread in threads:
@@ -103,10 +111,10 @@ def bench_serve(run: Path, clients: int = 200, seconds: int = 120, device: str =
 
 
 @contextmanager
-def _served(run: Path, device: str) -> Iterator[tuple[psutil.Popen, str, int]]:
+def _served(run: Path, device: str, *, text_only: bool) -> Iterator[tuple[psutil.Popen, str, int]]:
     """Start `dgf serve` on a free port, and wait until it says where it listens."""
-    options = ("--port", "0", "--device", device, "--text-only", "--max-body", str(_BODY_MIB))
-    command = [sys.executable, "-m", "dgf.cli", "serve", str(run), *options]
+    options = ("--port", "0", "--device", device, "--max-body", str(_BODY_MIB))
+    command = [sys.executable, "-m", "dgf.cli", "serve", str(run), *options, *(["--text-only"] if text_only else [])]
     process = psutil.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         said = []
@@ -129,10 +137,17 @@ def _post(client: int) -> dict[str, Any]:
 
 
 def _ask_before(host: str, port: int, posts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The answer of each post, asked one after another."""
+    """The answer of each post, asked one after another.
+
+    Raises:
+        UserError: One has none.
+    """
     connection = HTTPConnection(host, port, timeout=_SECONDS)
     answers = [json.loads(_send(connection, json.dumps(post).encode())[1]) for post in posts]
     connection.close()
+    for answer in answers:
+        if "error" in answer:
+            raise UserError(f"dgf bench serve: a post was not answered: {answer['error']}")
     return answers
 
 
@@ -142,14 +157,21 @@ def _send(connection: HTTPConnection, body: bytes) -> tuple[int, bytes]:
     return response.status, response.read()
 
 
-def _keep_asking(host: str, port: int, client: int, expected: Mapping[str, Any], end: float, seen: _Seen) -> None:
-    connection = HTTPConnection(host, port, timeout=_SECONDS)
+def _keep_asking(
+    place: tuple[str, int],
+    client: int,
+    post: Mapping[str, Any],
+    expected: Mapping[str, Any],
+    end: float,
+    seen: _Seen,
+) -> None:
+    connection = HTTPConnection(*place, timeout=_SECONDS)
     number = 0
     while time.monotonic() < end:
         number += 1
         id = f"{client}:{number}"
         wrong = (number + client) % _MALFORMED == 0
-        body = json.dumps({**_post(client), "id": id}).encode()
+        body = json.dumps({**post, "id": id}).encode()
         if wrong:
             body = bytes((_BODY_MIB << 20) + 1) if (number + client) % _TOO_LARGE == 0 else body[:-1]
         started = time.perf_counter()

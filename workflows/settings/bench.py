@@ -7,7 +7,7 @@ from typing import Annotated
 from annotated_types import Ge
 from typing_extensions import Doc
 
-from dgf.workflows.settings.options import Device, Positional
+from dgf.workflows.settings.options import Device, Positional, Spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,4 +63,5 @@ class BenchServeSettings:
     run: Annotated[Path, Positional("RUN")]
     clients: Annotated[int, Ge(1), Doc("That ask at once.")] = 200
     seconds: Annotated[int, Ge(1), Doc("How long they ask.")] = 120
+    photos: Annotated[tuple[Path, ...], Spelled("--photo"), Doc("That they send along, in turn; again for each.")] = ()
     device: Device = "auto"

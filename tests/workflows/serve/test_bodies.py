@@ -19,6 +19,7 @@ class Caller:
         self._chunks = list(chunks)
         self._cut = cut
         self.taken = 0
+        self.taken_when_told: int | None = None
         self.scope: Scope = {
             "type": "http",
             "headers": [(name.encode(), value.encode()) for name, value in (headers or {}).items()],
@@ -33,6 +34,7 @@ class Caller:
         return {"type": "http.request", "body": self._chunks[self.taken - 1], "more_body": more}
 
     async def send(self, message: Message) -> None:
+        self.taken_when_told = self.taken if self.taken_when_told is None else self.taken_when_told
         self.sent.append(message)
 
     @property
@@ -65,6 +67,7 @@ def test_a_body_within_the_limit_is_given_whole(chunks: list[bytes]) -> None:
 def test_a_body_that_says_that_it_is_too_large_is_refused_unread() -> None:
     called = call(Caller([b"x" * 101], {"content-length": "101"}))
     assert called.status == 413 and "more than 0 MiB" in called.said["error"]
+    assert called.taken_when_told == 0 and called.taken == 1
     assert [message.get("more_body") for message in called.sent] == [None, True, False]
     assert (b"connection", b"close") in called.sent[0]["headers"]
 

@@ -19,11 +19,12 @@ import pytest
 import torch
 
 import dgf
+from dgf.workflows.serve.answers import try_run
 from support.browser import DESK, LONGEST_WAIT, PHONE, OpenedPage, watch_page
 from support.command import dgf as command
 from support.seen_world import THREADS, SeenWorld, make_seen_world
 from support.shipped import REPOSITORY
-from support.small_world import RELATIONS
+from support.small_world import RELATIONS, TINY
 
 LAST_DIGIT = 2e-6
 """Of probabilities that are rounded to six digits: rows padded to other lengths are added up in another order."""
@@ -154,6 +155,18 @@ def test_the_requests_of_the_page_on_serving_are_answered(
     for line in commands if shutil.which("curl") else ():
         done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
         assert json.loads(done.stdout)["relation"] in RELATIONS, done.stdout
+
+
+def test_what_cannot_see_photos_is_told_before_anybody_asks(served: Served) -> None:
+    done = command("serve", served.world.run, "--port", 0, "--device", "cpu", "--vgg-weights", "random:1")
+    assert done.code == 1 and "its photo networks give other features now" in done.err
+
+
+def test_a_run_of_text_says_why_it_takes_no_photo(served: Served, tmp_path: Path) -> None:
+    options = ("--device", "cpu", *TINY, "optim.epochs=1", "--missing-images", "text-only")
+    assert command("train", served.world.posts, "--out", tmp_path / "run", *options).code == 0
+    reason = try_run(dgf.load(tmp_path / "run", device="cpu"), photo=True)
+    assert reason is not None and "was trained on text alone" in reason
 
 
 def test_many_clients_are_counted_by_how_they_were_answered(served: Served) -> None:

@@ -55,14 +55,6 @@ function tell(fault) {
   element("fault").hidden = !fault;
 }
 
-function best(answer) {
-  const rows = Object.entries(answer.best).map(([relation, probability]) => {
-    const bar = make("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, make("rect", { width: 100 * probability, height: 10 }));
-    return make("tr", {}, make("td", {}, relation), make("td", {}, bar), make("td", { class: "number" }, percent(probability)));
-  });
-  return make("table", { class: "best", "aria-label": "most probable relations" }, make("tbody", {}, ...rows));
-}
-
 function meta(answer) {
   const { effects = {} } = answer.attributions ?? {};
   const said = [answer.types ? `types ${answer.types.join(", ")}` : "", answer.protocol ?? ""];
@@ -82,13 +74,13 @@ function objects(answer) {
     return make("tr", {}, make("th", { scope: "row" }, `${index + 1}`), ...cells);
   });
   const table = make("table", {}, make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "object"), ...head)), make("tbody", {}, ...rows));
-  return make("details", { class: "objects" }, make("summary", {}, "what was looked at in the photo"), make("div", { class: "wide" }, table));
+  return make("details", { class: "objects" }, make("summary", {}, "what was looked at in the photo"), make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "objects of the photo" }, table));
 }
 
 function showAnswer(answer, parts, photo) {
   const figure = photo && make("figure", {}, make("div", { class: "frame" }, make("img", { alt: "the photo of the post", src: photo })));
   const verdict = make("p", { class: "verdict" }, make("strong", {}, answer.relation), ` ${percent(answer.probability)}`);
-  const told = make("div", {}, make("p", { class: "sentence" }, ...parts), verdict, best(answer), meta(answer), objects(answer));
+  const told = make("div", {}, make("p", { class: "sentence" }, ...parts), verdict, bars(Object.entries(answer.best)), meta(answer), objects(answer));
   element("answer").replaceChildren(make("article", { class: photo ? "post" : "post bare" }, figure, told));
 }
 

@@ -17,3 +17,14 @@ function read(id) {
 const percent = (share) => (share > 0 && share < 0.005 ? "<1%" : `${Math.round(100 * share)}%`);
 const signed = (value) => `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(2)}`;
 
+// The most probable relations, each with its bar; the one that is right stands out.
+function bars(best, right) {
+  const rows = best.map(([relation, probability]) => {
+    const bar = make("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, make("rect", { width: 100 * probability, height: 10 }));
+    const row = make("tr", {}, make("td", {}, relation), make("td", {}, bar), make("td", { class: "number" }, percent(probability)));
+    if (relation === right) row.className = "is";
+    return row;
+  });
+  return make("table", { class: "best", "aria-label": "most probable relations" }, make("tbody", {}, ...rows));
+}
+

@@ -69,16 +69,6 @@ function drawPosts({ relations, classes, posts, oracle }, pictures) {
     return make("p", { class: "verdict" }, make("span", { class: "wrong" }, "✗ wrong"), ` is ${relations[post.gold]}, predicted ${predicted}`);
   }
 
-  function best(post) {
-    const rows = post.best.map(([relation, probability]) => {
-      const bar = make("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, make("rect", { width: 100 * probability, height: 10 }));
-      const row = make("tr", {}, make("td", {}, relations[relation]), make("td", {}, bar), make("td", { class: "number" }, percent(probability)));
-      if (relation === post.gold) row.className = "is";
-      return row;
-    });
-    return make("table", { class: "best", "aria-label": "most probable relations" }, make("tbody", {}, ...rows));
-  }
-
   function photo(post, boxes) {
     if (post.picture === undefined) return null;
     const image = make("img", { alt: post.caption || "the photo of the post", src: `data:image/jpeg;base64,${pictures[post.picture]}`, decoding: "async" });
@@ -133,7 +123,7 @@ function drawPosts({ relations, classes, posts, oracle }, pictures) {
   function draw(post) {
     const boxes = post.boxes ?? [];
     const figure = photo(post, boxes);
-    const text = make("div", {}, sentence(post), verdict(post), best(post), meta(post), objects(post, boxes));
+    const text = make("div", {}, sentence(post), verdict(post), bars(post.best.map(([relation, probability]) => [relations[relation], probability]), relations[post.gold]), meta(post), objects(post, boxes));
     const article = make("article", { class: figure ? "post" : "post bare" }, figure, text);
     const rects = [...article.querySelectorAll(".frame rect")].reverse();
     article.querySelectorAll(".objects li").forEach((item, index) => {
