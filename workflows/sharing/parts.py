@@ -12,7 +12,7 @@ _NOT_HERE = "no"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RunPart:
     """One of them.
 
     Args:
@@ -30,9 +30,9 @@ class Part:
     random: bool = False
 
 
-def list_parts(config: TrainConfig, facts: Mapping[str, Any]) -> list[Part]:
+def list_parts(config: TrainConfig, facts: Mapping[str, Any]) -> list[RunPart]:
     """List the parts of a run by its shared configuration and facts, the software first, the data last."""
-    return [Part("software", "dgf", license="Apache-2.0"), _language_model(config), *_seen_by(facts), *_data(config)]
+    return [RunPart("software", "dgf", license="Apache-2.0"), _language_model(config), *_seen_by(facts), *_data(config)]
 
 
 def named(place: str) -> str:
@@ -40,9 +40,9 @@ def named(place: str) -> str:
     return place.replace(ELSEWHERE, "")
 
 
-def _language_model(config: TrainConfig) -> Part:
+def _language_model(config: TrainConfig) -> RunPart:
     random = config.language_model.startswith("random:") or config.language_model == "words"
-    return Part(
+    return RunPart(
         "word vectors" if config.model.reads.word_vectors else "language model",
         named(config.language_model),
         "yes, its weights in model.safetensors and its tokenizer in tokenizer/",
@@ -51,30 +51,30 @@ def _language_model(config: TrainConfig) -> Part:
     )
 
 
-def _seen_by(facts: Mapping[str, Any]) -> Iterator[Part]:
+def _seen_by(facts: Mapping[str, Any]) -> Iterator[RunPart]:
     """The networks that photos were seen and captioned by."""
     if seen := facts["extraction"]:
         networks = {"detector": "weights", "VGG16": "vgg_weights", "ResNet-50": "resnet_weights"}
         for what, key in networks.items():
             if key in seen:
                 kind = f"{named(str(seen.get('detector')))}, " if what == "detector" else ""
-                yield Part(what, f"{kind}weights {named(str(seen[key]))}", random=_is_random(str(seen[key])))
+                yield RunPart(what, f"{kind}weights {named(str(seen[key]))}", random=_is_random(str(seen[key])))
     if said := facts["captioning"]:
         source = str(said.get("source"))
-        yield Part("captioner", f"{said.get('backend')}, {named(source)}", random=_is_random(source))
+        yield RunPart("captioner", f"{said.get('backend')}, {named(source)}", random=_is_random(source))
 
 
-def _data(config: TrainConfig) -> Iterator[Part]:
+def _data(config: TrainConfig) -> Iterator[RunPart]:
     data = config.data
     captions = data.captions if isinstance(data.captions, tuple) else (data.captions,)
     beside = {"entity types": data.types, "scene graphs": data.graphs}
-    yield Part("data set", named(data.path))
+    yield RunPart("data set", named(data.path))
     for what, file in beside.items():
         if file is not None:
-            yield Part(what, named(file))
+            yield RunPart(what, named(file))
     for file in captions:
         if file is not None:
-            yield Part("captions", named(file))
+            yield RunPart("captions", named(file))
 
 
 def _is_random(weights: str) -> bool:
