@@ -169,7 +169,7 @@ def describe_selection(folder: RunFolder) -> str:
     """Name the epoch that training kept, the first with the best validation F1, where the run's metrics say it."""
     chosen = "has the best micro F1 on the validation split"
     try:
-        lines = (folder.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = folder.metrics_file.read_text(encoding="utf-8").splitlines()
         epochs = [json.loads(line) for line in lines]
         best = max(epochs, key=lambda epoch: float(epoch["val"]["f1"]))
         return f"epoch {int(best['epoch'])} of {len(epochs)} {chosen}"

@@ -16,7 +16,7 @@ from dgf.workflows.training.run_folder import RunFolder
 Bundle = Mapping[str, bytes | Path]
 """What is shared, by its name in the repository: made for it, or a file as it lies in the run folder."""
 
-_ACCOUNTS = re.compile(r"(?:/home/|/Users/|/root/|[A-Za-z]:\\Users\\)[^\s\"'`]+")
+_ACCOUNTS = re.compile(r"(?<![\w.])(?:/home/|/Users/|/root/|[A-Za-z]:\\Users\\)[^\s\"'`]+")
 """Folders of accounts, which no text of a run has but as a path."""
 
 
@@ -33,9 +33,8 @@ def gather_bundle(folder: RunFolder, repository: str) -> Bundle:
     """
     recorded, kept = folder.finished_config(), folder.read_data()
     network = shared_config(folder.path, public_place(recorded.language_model))
-    card = folder.path / CARD
     files: dict[str, bytes | Path] = {
-        CARD: make_card(folder, repository).encode() if may_replace(card) else card,
+        CARD: make_card(folder, repository).encode() if may_replace(folder) else folder.path / CARD,
         "config.yaml": dump_config(share_config(recorded), sealed=True).encode(),
         "data.json": record_bytes(share_facts(kept)),
         "labels.json": folder.path / "labels.json",

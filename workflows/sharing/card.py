@@ -10,7 +10,6 @@ import json
 import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCardData
@@ -44,21 +43,22 @@ _log = logging.getLogger(__name__)
 
 def write_card(folder: RunFolder) -> None:
     """Write the card of a finished run, or write it again with what has come since; one that is not ours stays."""
-    file = folder.path / CARD
-    if not may_replace(file):
-        _log.info("note: %s was changed by hand and stays as it is; without it, a new one is written", file)
+    if not may_replace(folder):
+        told = "it was changed by hand, or came with a shared run; without it, a new one is written"
+        _log.info("note: %s stays as it is: %s", folder.path / CARD, told)
         return
-    write_atomic(file, make_card(folder).encode())
+    write_atomic(folder.path / CARD, make_card(folder).encode())
 
 
-def may_replace(file: Path) -> bool:
-    """Whether there is no card, or one as dgf wrote it."""
+def may_replace(folder: RunFolder) -> bool:
+    """Whether a run has no card, or one as dgf wrote it, and all that it was made of is still there."""
     try:
-        content = file.read_bytes()
+        content = (folder.path / CARD).read_bytes()
     except FileNotFoundError:
         return True
     found = _SEAL.search(content)
-    return found is not None and found[1].decode() == hashlib.sha256(content[: found.start()]).hexdigest()
+    sealed = found is not None and found[1].decode() == hashlib.sha256(content[: found.start()]).hexdigest()
+    return sealed and folder.metrics_file.is_file()
 
 
 def make_card(folder: RunFolder, repository: str | None = None) -> str:

@@ -7,10 +7,8 @@ from typing import Any
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.sharing.names import is_path, public_data, public_place
 
-_NETWORKS = ("detector", "weights", "vgg_weights", "resnet_weights")
-"""Options in `data.json` of how photos are seen, those that may name a file; and of how they are captioned."""
-
-_CAPTIONERS = ("source",)
+_PLACES = {"extraction": ("detector", "weights", "vgg_weights", "resnet_weights"), "captioning": ("source",)}
+"""Options in `data.json`, of how photos are seen and captioned, that may name a file or a folder."""
 
 _FILES = ("types_file", "graphs_file")
 """Keys of `data.json` that hold a file and its digest."""
@@ -40,7 +38,7 @@ def share_config(config: TrainConfig) -> TrainConfig:
 def share_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Do the same with what `data.json` says; rows that were left out are counted alone."""
     shared = {**facts}
-    for command, keys in (("extraction", _NETWORKS), ("captioning", _CAPTIONERS)):
+    for command, keys in _PLACES.items():
         if (options := facts[command]) is not None:
             places = {key: public_place(options[key]) for key in keys if isinstance(options.get(key), str)}
             shared[command] = {**options, **places}
@@ -58,8 +56,8 @@ def recorded_paths(config: TrainConfig, facts: Mapping[str, Any]) -> Iterator[st
     captions = data.captions if isinstance(data.captions, tuple) else (data.captions,)
     files = [data.path, data.features, *captions, data.types, data.graphs]
     files += [(facts.get(key) or {}).get("file") for key in _FILES]
-    networks = [config.language_model, *((facts["extraction"] or {}).get(key) for key in _NETWORKS)]
-    networks += [(facts["captioning"] or {}).get(key) for key in _CAPTIONERS]
+    networks = [config.language_model]
+    networks += [(facts[command] or {}).get(key) for command, keys in _PLACES.items() for key in keys]
     yield from (file for file in files if isinstance(file, str))
     for text in networks:
         if isinstance(text, str):

@@ -29,6 +29,11 @@ class RunFolder:
         return self.path / "config.yaml"
 
     @property
+    def metrics_file(self) -> Path:
+        """Losses and validation figures, one line an epoch; a run that was shared comes without."""
+        return self.path / "metrics.jsonl"
+
+    @property
     def last(self) -> Path:
         """Everything needed to continue from where the run was last saved."""
         return self.path / "checkpoints" / "last.pt"
@@ -103,7 +108,7 @@ class RunFolder:
 
     def write_metrics(self, epochs: Sequence[Mapping[str, Any]]) -> None:
         """Write `metrics.jsonl`, one line an epoch."""
-        write_atomic(self.path / "metrics.jsonl", "".join(json.dumps(epoch) + "\n" for epoch in epochs).encode())
+        write_atomic(self.metrics_file, "".join(json.dumps(epoch) + "\n" for epoch in epochs).encode())
 
     def check_data(self, facts: Mapping[str, Any]) -> None:
         """Check that the data, and the way networks read it, are still what the run was begun with.

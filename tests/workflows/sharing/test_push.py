@@ -46,6 +46,8 @@ def test_a_run_is_pushed_and_read_back(trained: RunFolder, hub: Hub) -> None:
         assert b"of zoe" not in content and str(trained.path.parents[1]).encode() not in content, name
     for found in (dgf.load("hub:owner/run", device="cpu"), dgf.from_pretrained("owner/run", device="cpu")):
         assert found.predict("Ada Lark met Bo", **POST) == model.predict("Ada Lark met Bo", **POST)
+    found.push_to_hub("other/run")
+    assert hub.repositories["other/run"].files[CARD] == there.files[CARD], "reports that it was made of are not there"
 
 
 def test_what_an_earlier_push_left_of_the_tokenizer_is_removed_and_nothing_else(run: Path, hub: Hub) -> None:
@@ -100,7 +102,7 @@ def test_what_tells_of_this_machine_or_is_damaged_is_not_shared(run: Path) -> No
         card.write_text(f"{whole}\nTrained on {place}.\n")
         with pytest.raises(UserError, match=r"README\.md: tells where something lies"):
             gather_bundle(RunFolder(run), "owner/run")
-    card.write_text(f"{whole}\nMine.\n")
+    card.write_text(f"{whole}\nMine, at https://example.org/home/page.\n")
     assert gather_bundle(RunFolder(run), "owner/run")[CARD] == card
     weights = bytearray((run / "model.safetensors").read_bytes())
     weights[-1] ^= 1
