@@ -21,6 +21,7 @@ COMMANDS = {
     "serve": "dgf.cli.serve",
     "validate": "dgf.cli.validate",
     "inspect": "dgf.cli.inspect",
+    "export": "dgf.cli.export",
     "audit": "dgf.cli.audit",
     "reproduce": "dgf.cli.reproduce",
     "push": "dgf.cli.push",

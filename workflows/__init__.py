@@ -11,6 +11,7 @@ __all__ = [
     "devices",
     "environment",
     "evaluate",
+    "export",
     "extract",
     "inspect_shards",
     "predict",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dgf.pipeline.detectors import DetectorSpec, default_detector, input_size
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.base import Part, ShardJob, WorkerPool
+from dgf.pipeline.jobs.base import JobPart, ShardJob, WorkerPool
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
 from dgf.pipeline.jobs.extraction_spec import ExtractionSpec, FeatureSpec
 from dgf.pipeline.photos import NamedPhotos, NearPhotos, find_photos, searched_folders
@@ -100,7 +100,7 @@ def extract_photos(settings: ExtractSettings) -> ExtractSummary:
         shard_size=settings.shard_size,
         batch_size=settings.batch_size,
         missing_images=settings.missing_images,
-        part=None if settings.part is None else Part.parse(settings.part),
+        part=None if settings.part is None else JobPart.parse(settings.part),
         retry_failed=settings.retry_failed,
         overwrite=settings.overwrite,
     )
@@ -123,7 +123,7 @@ def extract(
     shard_size: int = 256,
     batch_size: int | None = None,
     missing_images: MissingImages = "error",
-    part: Part | None = None,
+    part: JobPart | None = None,
     retry_failed: bool = False,
     overwrite: bool = False,
 ) -> ExtractSummary:

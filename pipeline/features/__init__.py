@@ -5,4 +5,4 @@ from dgf.pipeline.features.seen import SeenObjects, read_seen
 from dgf.pipeline.features.store import Features, FeatureStore
 from dgf.pipeline.features.table import FeatureTable
 
-__all__ = ["FeatureStore", "FeatureTable", "Features", "SeenObjects", "networks_fingerprint", "read_seen"]
+__all__ = ["FeatureStore", "FeatureTable", "Features", "SeenObjects", "networks_fingerprint", "parquet", "read_seen"]

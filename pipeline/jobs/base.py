@@ -40,14 +40,14 @@ class WorkerPool:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class JobPart:
     """Which shards of a folder a run makes where several share it: every `count`-th, from the `number`-th on."""
 
     number: int
     count: int
 
     @classmethod
-    def parse(cls, text: str) -> "Part":
+    def parse(cls, text: str) -> "JobPart":
         """The third of sixteen is `3/16`.
 
         Raises:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dgf.pipeline.jobs.base import Part, ShardJob, ShardResult, WorkerPool
+from dgf.pipeline.jobs.base import JobPart, ShardJob, ShardResult, WorkerPool
 from dgf.pipeline.jobs.cluster import run_job
 from dgf.pipeline.progress import photo_bar
 from dgf.pipeline.shards import Failure, Marker, recorded_threads, shard_name
@@ -38,7 +38,7 @@ def run_shards(
     *,
     title: str,
     per_worker: int = 1,
-    part: Part | None = None,
+    part: JobPart | None = None,
 ) -> ShardsDone:
     """Run the shards that are not committed yet, with a bar; `sizes` are the photos of every shard of the plan.
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from dgf.cli.main import cli
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.jobs.base import Part
+from dgf.pipeline.jobs.base import JobPart
 from dgf.pipeline.jobs.driver import run_shards
 from dgf.pipeline.shards import ShardFolder
 from dgf.workflows import extract as workflow
@@ -127,12 +127,12 @@ def test_a_part_that_fails_at_once_takes_nothing_from_the_others(
 
 def test_every_shard_is_of_one_part(whole: ExtractSettings) -> None:
     for count in range(1, 6):
-        shares = [Part(number, count).share(4) for number in range(1, count + 1)]
+        shares = [JobPart(number, count).share(4) for number in range(1, count + 1)]
         assert sorted(index for share in shares for index in share) == [0, 1, 2, 3]
-    assert Part.parse("3/16") == Part(3, 16)
+    assert JobPart.parse("3/16") == JobPart(3, 16)
     for text in ("0/4", "5/4", "1", "1/", "-1/4", "a/b", "1/2/3"):
         with pytest.raises(UserError, match=rf"--part {text}: not I/N"):
-            Part.parse(text)
+            JobPart.parse(text)
     for option in ("overwrite", "retry_failed"):
         with pytest.raises(UserError, match=r"--part and --\S+ do not go together"):
             extract_photos(replace(whole, part="1/2", **{option: True}))

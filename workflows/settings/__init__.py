@@ -40,7 +40,7 @@ from dgf.workflows.settings.options import (
     Types,
     Workers,
 )
-from dgf.workflows.settings.shards import CaptionSettings, ExtractSettings, InspectSettings
+from dgf.workflows.settings.shards import CaptionSettings, ExportSettings, ExtractSettings, InspectSettings
 from dgf.workflows.settings.training import TrainOptions, TuneOptions
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "Device",
     "EvalOptions",
     "Explain",
+    "ExportSettings",
     "ExtractSettings",
     "FeaturePath",
     "Graphs",

@@ -133,3 +133,13 @@ class InspectSettings:
     layout: PostLayout = None
     captions: Annotated[Path | None, Doc("Folder of captions to write below the photos.")] = None
     photos: Annotated[int, Interval(ge=1, le=400), Doc("Photos on the sheet.")] = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """What `dgf export` can be asked."""
+
+    features: Annotated[Path, Positional("FEATURES")]
+    parquet: Annotated[
+        Path, Placeholder("OUT"), Doc("File to write: ids, objects and image features, the numbers as float32.")
+    ]
