@@ -96,7 +96,8 @@ def read_whole(path: Path, limit: int) -> str:
 @contextlib.contextmanager
 def _open_bytes(path: Path) -> Iterator[BinaryIO]:
     if path == STDIN:
-        yield sys.stdin.buffer
+        # what is there is read, and not waited for more of, where it comes from a pipe
+        yield cast(BinaryIO, getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
         return
     with path.open("rb", buffering=0) as file:
         yield cast(BinaryIO, file)

@@ -1,35 +1,49 @@
-"""What finds mentions: a function from the words of a post to the mentions in them."""
+"""What finds mentions: a function from a post, its text or its words, to where the mentions stand in it."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.faults import show_value
-from dgf.pipeline.posts import Mention
+from dgf.pipeline.mentions.text_words import find_words
+from dgf.pipeline.posts import FoundMention, Mention, MentionFinder
 
-MentionFinder = Callable[[Sequence[str]], tuple[Mention, ...]]
-"""From words to mentions, in the order of the words; no two of the same words."""
-
-FoundSpan = tuple[int, int] | tuple[int, int, str | None]
-"""[start, end) in words, and perhaps a type."""
+GivenMention = Mention | tuple[int, int] | tuple[int, int, str | None]
+"""What a finder of one's own may give: [start, end) in words or in characters of the text, and perhaps a type."""
 
 
-def checked(finder: Callable[[Sequence[str]], Iterable[Mention | FoundSpan]]) -> MentionFinder:
-    """Make a finder of a function that gives mentions or places, whose answers are checked.
+def checked(finder: Callable[[Any], Iterable[GivenMention]]) -> MentionFinder:
+    """Make a finder of a function that is given a text or words, whose answers are checked.
 
     The finder raises a UserError where the function gives something else, or what is not in the post.
     """
 
-    def find(tokens: Sequence[str]) -> tuple[Mention, ...]:
+    def find(post: str | Sequence[str]) -> list[FoundMention]:
         found = {}
-        for given in finder(tokens):
+        unit = "characters" if isinstance(post, str) else "words"
+        for given in finder(post):
             start, end, kind = _place(given)
-            if not 0 <= start < end <= len(tokens):
+            if not 0 <= start < end <= len(post):
                 raise UserError(
-                    f"the finder of mentions gave [{start}, {end}) of a post of {len(tokens)} words",
-                    "It must give [start, end) in words.",
+                    f"the finder of mentions gave [{start}, {end}) of a post of {len(post)} {unit}",
+                    f"It must give [start, end) in {unit}.",
                 )
-            found[start, end] = Mention(" ".join(tokens[start:end]), start, end, kind)
-        return tuple(found[place] for place in sorted(found))
+            found[start, end] = FoundMention(start, end, kind)
+        return [found[place] for place in sorted(found)]
+
+    return find
+
+
+def over_words(finder: Callable[[Sequence[str]], Iterable[GivenMention]]) -> MentionFinder:
+    """Make a finder of a function that reads nothing but words: those of a text have punctuation apart."""
+    find_among = checked(finder)
+
+    def find(post: str | Sequence[str]) -> list[FoundMention]:
+        if not isinstance(post, str):
+            return list(find_among(post))
+        words = find_words(post)
+        found = find_among([post[start:end] for start, end in words])
+        return [FoundMention(words[of.start][0], words[of.end - 1][1], of.type) for of in found]
 
     return find
 

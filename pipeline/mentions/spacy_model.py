@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.mentions.base import FoundSpan, MentionFinder, checked
+from dgf.pipeline.mentions.base import GivenMention, over_words
+from dgf.pipeline.posts import MentionFinder
 
 _NUMBERS = ("DATE", "TIME", "PERCENT", "MONEY", "QUANTITY", "ORDINAL", "CARDINAL")
 """What spaCy finds that is no entity of a relation here."""
@@ -30,7 +31,7 @@ def spacy_finder(name: str) -> MentionFinder:
         hint = f"python -m spacy download {name}, if it is one of spaCy's; or name a folder."
         raise UserError(f"--mentions spacy:{name}: {said}", hint) from None
 
-    def find(tokens: Sequence[str]) -> Iterator[FoundSpan]:
+    def find(tokens: Sequence[str]) -> Iterator[GivenMention]:
         document = spacy.tokens.Doc(model.vocab, words=list(tokens))
         for _, part in model.pipeline:
             document = part(document)
@@ -38,4 +39,4 @@ def spacy_finder(name: str) -> MentionFinder:
             if entity.label_ not in _NUMBERS:
                 yield entity.start, entity.end, _TYPES.get(entity.label_, "misc")
 
-    return checked(find)
+    return over_words(find)

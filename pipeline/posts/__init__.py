@@ -14,6 +14,7 @@ from dgf.pipeline.posts.layouts import (
     post_of_object,
     split_name,
 )
+from dgf.pipeline.posts.pairs import FoundMention, FoundPair, MentionFinder, PairedPost, pair_mentions
 from dgf.pipeline.posts.post_lines import PostLine, stream_posts
 from dgf.pipeline.posts.relations import NONE
 from dgf.pipeline.posts.spans import SpanUnit, as_utf16, cuts_word
@@ -28,8 +29,12 @@ __all__ = [
     "UNREADABLE",
     "Dataset",
     "Fault",
+    "FoundMention",
+    "FoundPair",
     "Mention",
+    "MentionFinder",
     "OnError",
+    "PairedPost",
     "PhotoBox",
     "Post",
     "PostLine",
@@ -42,6 +47,7 @@ __all__ = [
     "find_dataset",
     "hub_name",
     "in_order",
+    "pair_mentions",
     "parse_row",
     "plain_path",
     "post_of_object",

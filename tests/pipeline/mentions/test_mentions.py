@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.mentions import build_finder, find_by_rules
-from dgf.pipeline.posts import Mention
+from dgf.pipeline.posts import FoundMention, Mention
 
 
 def texts(sentence: str) -> list[str]:
@@ -25,6 +25,12 @@ def test_capitalized_spans_and_names_behind_an_at() -> None:
     assert texts("@ @ : it rains") == []
 
 
+def test_a_text_is_read_with_its_punctuation_apart() -> None:
+    text = 'Ann\'s "Bo", (Jean-Luc) of AT&T in U.S. met @jack #India: ann@x.org https://X.org/Y, O\u2019Neil\u2019s'
+    found = [text[of.start : of.end] for of in build_finder("rules")(text)]
+    assert found == ["Ann", "Bo", "Jean-Luc", "AT&T", "U.S.", "@jack", "India", "O\u2019Neil"]
+
+
 @given(st.lists(st.text(min_size=1, max_size=6), max_size=12))
 def test_what_the_rules_find_is_in_the_post_and_in_order(tokens: list[str]) -> None:
     found = find_by_rules(tokens)
@@ -34,9 +40,11 @@ def test_what_the_rules_find_is_in_the_post_and_in_order(tokens: list[str]) -> N
 
 
 def test_a_function_of_ones_own_is_checked() -> None:
-    finder = build_finder(lambda tokens: [(2, 3, "per"), (0, 1), Mention("whatever", 0, 2, "loc"), (0, 1)])
-    assert finder(["a", "b", "c"]) == (Mention("a", 0, 1), Mention("a b", 0, 2, "loc"), Mention("c", 2, 3, "per"))
-    assert build_finder("rules") is find_by_rules
+    finder = build_finder(lambda post: [(2, 3, "per"), (0, 1), Mention("whatever", 0, 2, "loc"), (0, 1)])
+    expected = [FoundMention(0, 1), FoundMention(0, 2, "loc"), FoundMention(2, 3, "per")]
+    assert finder(["a", "b", "c"]) == finder("abc") == expected
+    with pytest.raises(UserError, match=r"\[2, 3\) of a post of 2 characters"):
+        finder("ab")
     wrong = {(0, 4): "[0, 4) of a post of 3 words", (1, 1): "[1, 1)", "ab": "gave 'ab'", None: "gave None"}
     for answer, message in wrong.items():
         with pytest.raises(UserError) as caught:
@@ -71,10 +79,9 @@ def test_a_model_of_spacy_reads_the_words_as_they_are(tmp_path: Path) -> None:
     model.add_pipe("entity_ruler").add_patterns([{"label": of, "pattern": name} for of, name in names.items()])
     model.to_disk(tmp_path / "model")
     tokens = ["Ann", "sees", "the", "Cup", "in", "New", "York", "on", "Monday"]
-    assert build_finder(f"spacy:{tmp_path / 'model'}")(tokens) == (
-        Mention("Ann", 0, 1, "per"),
-        Mention("Cup", 3, 4, "misc"),
-        Mention("New York", 5, 7, "loc"),
-    )
+    finder = build_finder(f"spacy:{tmp_path / 'model'}")
+    assert finder(tokens) == [FoundMention(0, 1, "per"), FoundMention(3, 4, "misc"), FoundMention(5, 7, "loc")]
+    text = "Ann sees (in New York)"
+    assert [text[of.start : of.end] for of in finder(text)] == ["Ann", "New York"]
     with pytest.raises(UserError, match="spacy:no_such_model"):
         build_finder("spacy:no_such_model")
