@@ -1,6 +1,7 @@
 """Click options made of a settings dataclass: name, type, default and help of each are declared there alone."""
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -70,8 +71,17 @@ def _click_type(kind: Any, note: dict[type, Any]) -> click.ParamType[Any] | type
     if kind is Path:
         return click.Path(path_type=Path)
     bounds = note.get(Interval) or note.get(Ge)
-    in_range = click.FloatRange if kind is float else click.IntRange
+    in_range = FiniteRange if kind is float else click.IntRange
     return in_range(bounds.ge, getattr(bounds, "le", None)) if bounds else kind
+
+
+class FiniteRange(click.FloatRange):
+    """A range of numbers, which NaN is not in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check a value."""
+        number = super().convert(value, param, ctx)
+        return number if math.isfinite(number) else self.fail(f"{value} is not a number.", param, ctx)
 
 
 def _many(kind: Any) -> click.ParamType[Any] | type:

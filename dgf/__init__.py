@@ -49,8 +49,8 @@ def load(
     The networks that see photos are built when the first photo comes: those that the run was trained with.
 
     Args:
-        run: A folder that `dgf train` made, the name of a run on the Hugging Face hub (`owner/name`, `hub:owner/name`),
-            or `demo` for the model that the last `dgf demo` left.
+        run: A folder that `dgf train` made, `hub:OWNER/NAME` for a run on the Hugging Face hub, or `demo` for the model
+            that the last `dgf demo` left.
         device: auto, cpu, cuda or cuda:N.
         dtype: What the network computes in; None for what the run says.
         weights: Of the detector, where they are not in the place that the run recorded.
@@ -90,3 +90,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

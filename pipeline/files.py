@@ -131,12 +131,12 @@ def finish_part(part: Path, path: Path) -> None:
 
 
 def remove_dead_parts(folder: Path) -> None:
-    """Remove temporary files whose writer is gone: nobody holds their lock."""
+    """Remove temporary files whose writer is gone: nobody holds their lock. What another user left stays."""
     for part in folder.glob(f"{PART}*"):
         if not is_part(part.name):
             continue
         # Not by the library that `exclusive` uses: asking must create nothing and change no byte of a living part.
-        with contextlib.suppress(FileNotFoundError, BlockingIOError), part.open("rb+") as file:
+        with contextlib.suppress(FileNotFoundError, BlockingIOError, PermissionError), part.open("rb+") as file:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             part.unlink(missing_ok=True)
 

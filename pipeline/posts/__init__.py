@@ -17,7 +17,7 @@ from dgf.pipeline.posts.layouts import (
 from dgf.pipeline.posts.pairs import FoundMention, FoundPair, MentionFinder, PairedPost, pair_mentions
 from dgf.pipeline.posts.post_lines import PostLine, stream_posts
 from dgf.pipeline.posts.relations import NONE
-from dgf.pipeline.posts.spans import SpanUnit, as_utf16, cuts_word
+from dgf.pipeline.posts.spans import SpanUnit, as_utf16, find_words
 from dgf.pipeline.posts.stream import UNREADABLE, PostStream, ReadOptions, in_order
 
 __all__ = [
@@ -43,8 +43,8 @@ __all__ = [
     "SpanUnit",
     "as_utf16",
     "collect_dataset",
-    "cuts_word",
     "find_dataset",
+    "find_words",
     "hub_name",
     "in_order",
     "pair_mentions",

@@ -5,13 +5,10 @@ from dataclasses import dataclass, replace
 from itertools import permutations
 
 from dgf.pipeline.faults import RowError, show_value
-from dgf.pipeline.posts.base import Post
+from dgf.pipeline.posts.base import MAX_MENTIONS, Post
 from dgf.pipeline.posts.fields import text_field, token_field
 from dgf.pipeline.posts.layouts import post_of_object
 from dgf.pipeline.posts.spans import SpanUnit
-
-MAX_MENTIONS = 64
-"""Of a post whose pairs are asked for: over four thousand pairs."""
 
 
 @dataclass(frozen=True, slots=True)

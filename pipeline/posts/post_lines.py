@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dgf.pipeline.faults import RowError
 from dgf.pipeline.lines import parse_rows
-from dgf.pipeline.posts.base import MAX_MENTIONS, Post
+from dgf.pipeline.posts.base import Post
 from dgf.pipeline.posts.fields import optional_text_field
 from dgf.pipeline.posts.layouts import post_of_object, split_name
 from dgf.pipeline.posts.pairs import FoundPair, MentionFinder, pair_mentions

@@ -19,6 +19,8 @@ class Answer:
         types: Entity types of head and tail, where the model predicts any.
         attributions: Where the model looked in the photo, and, where asked for, what masking it changes.
         protocol: What must be said beside the answer, such as that the model was told the types.
+        found: Head and tail, each with `span`, `unit` and where it is known `type`, where they were found; None where
+            they were given.
     """
 
     id: str
@@ -30,6 +32,7 @@ class Answer:
     types: tuple[str, str] | None = None
     attributions: Mapping[str, Any] | None = None
     protocol: str | None = None
+    found: Mapping[str, Any] | None = None
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> "Answer":
@@ -41,6 +44,7 @@ class Answer:
             types=None if types is None else (types[0], types[1]),
             attributions=row.get("attributions"),
             protocol=row.get("protocol"),
+            found=row.get("found"),
         )
 
 

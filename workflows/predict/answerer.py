@@ -89,8 +89,12 @@ class PostAnswerer:
         rows, photos, refused = self._look(shown, missing_images)
         kept = [place for place in range(len(shown)) if place not in refused]
         posts = [replace(shown[place].post, relation=None) for place in kept]
-        found = iter(self._rows(posts, rows[kept], photos, batch_size, explain, top) if posts else ())
-        return [refused[place] if place in refused else next(found) for place in range(len(shown))]
+        answers = self._rows(posts, rows[kept], photos, batch_size, explain, top) if posts else ()
+        answered = dict(zip(kept, answers, strict=True))
+        for place, answer in answered.items():
+            if (found := shown[place].found) is not None:
+                answer.row["found"] = found
+        return [refused.get(place) or answered[place] for place in range(len(shown))]
 
     def loss(self, shown: Sequence[PostWithPhoto]) -> dict[str, Tensor]:
         """Return what training would minimize of these posts as one batch, `total`, and its parts; each has a relation.

@@ -9,15 +9,16 @@ from typing import Any
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.faults import RowError, ShownWarnings
-from dgf.pipeline.files import finish_part, part_file
-from dgf.pipeline.posts import find_dataset, stream_posts
+from dgf.pipeline.files import finish_part, part_file, remove_dead_parts
+from dgf.pipeline.mentions import build_finder
+from dgf.pipeline.posts import MentionFinder, find_dataset, stream_posts
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import OF_FILES, text_only_words
-from dgf.workflows.demo.kept import find_run
 from dgf.workflows.devices import choose_device
 from dgf.workflows.predict.answer import Unanswered
 from dgf.workflows.predict.answerer import PostAnswerer
 from dgf.workflows.predict.formats import AnswerFormat, build_format
+from dgf.workflows.predict.hub import locate_run
 from dgf.workflows.predict.networks import places_of
 from dgf.workflows.predict.photos import PhotoFolder, PostWithPhoto
 from dgf.workflows.predict.settings import PredictSettings
@@ -38,12 +39,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class PredictSummary:
-    """How many posts were answered, `text_only` of them with nothing but text, and how many were not."""
+    """How many posts were answered, `text_only` of them with nothing but text, and how many were not.
+
+    `unpaired` are those in which fewer than two mentions were found: of them nothing is asked.
+    """
 
     answered: int = 0
     text_only: int = 0
     lacking: str = text_only_words(captions=False)
     unanswered: int = 0
+    unpaired: int = 0
 
 
 def predict_posts(settings: PredictSettings, write: Write, *, escaped: bool = False) -> PredictSummary:
@@ -55,15 +60,19 @@ def predict_posts(settings: PredictSettings, write: Write, *, escaped: bool = Fa
     Raises:
         UserError: If the run, the posts or the weights do not serve, or no post could be answered.
     """
-    settings = replace(settings, run=find_run(settings.run))
+    settings = replace(settings, run=locate_run(settings.run))
     folder = RunFolder(settings.run)
     config = folder.finished_config()
     form = build_format(settings.format, escaped=escaped and settings.out is None)
     _check_places(settings, form)
-    answer = _answer_streamed if _may_stream(settings, folder, config) else _answer_whole
+    streams = _may_stream(settings, folder, config)
     with _output(settings.out, write) as output:
         output(form.begin())
-        summary = answer(settings, folder, config, form, output)
+        if streams:
+            answerer = PostAnswerer(folder, config, choose_device(settings.device), places_of(settings))
+            summary = answer_streamed(settings, answerer, form, output)
+        else:
+            summary = _answer_whole(settings, folder, config, form, output)
         output(form.end())
     return summary
 
@@ -71,25 +80,37 @@ def predict_posts(settings: PredictSettings, write: Write, *, escaped: bool = Fa
 def _may_stream(settings: PredictSettings, folder: RunFolder, config: TrainConfig) -> bool:
     """Whether each post can be answered alone."""
     together = settings.work, settings.workers, settings.captions, settings.graphs, config.data.graphs
-    if any(together) or str(folder.read_data()["captioner"]).startswith(OF_FILES) or settings.posts.is_dir():
-        if settings.pairs == "all":
-            raise UserError(
-                f"--pairs all goes with one JSONL file or standard input, and {settings.posts} is read as a whole here",
-                "Give a file, and leave out --work, --workers, --captions and --graphs.",
-            )
-        return False
-    return find_dataset(settings.posts, settings.layout).layout.name == "jsonl"
+    whole = any(together) or str(folder.read_data()["captioner"]).startswith(OF_FILES) or settings.posts.is_dir()
+    if not whole and find_dataset(settings.posts, settings.layout).layout.name == "jsonl":
+        return True
+    if _all_pairs(settings):
+        option = "--pairs all" if settings.mentions is None else f"--mentions {settings.mentions}"
+        raise UserError(
+            f"{option} goes with one JSONL file or standard input, and {settings.posts} is read as a whole here",
+            "Give such a file, and leave out --work, --workers, --captions and --graphs.",
+        )
+    return False
 
 
-def _answer_streamed(
-    settings: PredictSettings, folder: RunFolder, config: TrainConfig, form: AnswerFormat, write: Write
+def _all_pairs(settings: PredictSettings) -> bool:
+    """Whether every pair of a post's mentions is answered."""
+    return settings.pairs == "all" or settings.mentions is not None
+
+
+def answer_streamed(
+    settings: PredictSettings, answerer: PostAnswerer, form: AnswerFormat, write: Write
 ) -> PredictSummary:
-    answerer = PostAnswerer(folder, config, choose_device(settings.device), places_of(settings))
+    """Answer the posts of one JSONL file as they come.
+
+    Raises:
+        UserError: The posts or the weights of networks for photos do not serve, or no post could be answered.
+    """
+    finder = None if settings.mentions is None else build_finder(settings.mentions)
     summary = PredictSummary(lacking=text_only_words(captions=answerer.captioned))
     first = ""
     answers = answer_stream(
         answerer,
-        _read_posts(settings),
+        _read_posts(settings, finder, summary),
         batch_size=settings.batch_size,
         missing_images=settings.missing_images,
         explain=settings.explain,
@@ -105,26 +126,32 @@ def _answer_streamed(
             summary.text_only += not outcome.shown
             if _is_wanted(outcome.row, settings, form, answerer.labels.negative):
                 write(form.answer(given.post, outcome.row))
-    if not summary.answered:
+    if first and not summary.answered:
         faults = f"not one post could be answered ({summary.unanswered} fault(s); the first: {first})"
-        raise UserError(f"{settings.posts}: {faults if first else 'holds no row'}", _FIX if first else None)
+        raise UserError(f"{settings.posts}: {faults}", _FIX)
+    if not (summary.answered or summary.unpaired):
+        raise UserError(f"{settings.posts}: holds no row")
     return summary
 
 
-def _read_posts(settings: PredictSettings) -> Iterator[Given]:
-    """Read posts with what reads their photos, and log what may not mean what it says."""
+def _read_posts(settings: PredictSettings, finder: MentionFinder | None, summary: PredictSummary) -> Iterator[Given]:
+    """Read posts with what reads their photos, count those without a pair, log what may not mean what it says."""
     found = find_dataset(settings.posts, settings.layout)
     (split,) = found.files
     photos = PhotoFolder(found.photos)
     warnings = ShownWarnings(_log)
-    lines = stream_posts(settings.posts, split, span_unit=settings.span_unit, all_pairs=settings.pairs == "all")
+    lines = stream_posts(
+        settings.posts, split, span_unit=settings.span_unit, all_pairs=_all_pairs(settings), finder=finder
+    )
     for line in lines:
         for doubt in line.doubts:
             warnings.add(f"{settings.posts}:{line.line}: {doubt}")
         if isinstance(line.post, RowError):
             yield Unanswered(line.id, str(line.post), line.line)
+        elif line.post is None:
+            summary.unpaired += 1
         else:
-            yield photos.show(line.post)
+            yield photos.show(line.post, line.found)
     warnings.finish()
 
 
@@ -195,6 +222,7 @@ def _output(out: Path | None, write: Write) -> Iterator[Write]:
     if out is None:
         yield write
         return
+    remove_dead_parts(out.parent)
     with part_file(out) as part:
         with part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
             yield stream.write

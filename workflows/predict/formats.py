@@ -101,5 +101,5 @@ class Csv:
 
 def _csv_line(*cells: object) -> str:
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerow(cells)
-    return stream.getvalue()
+    csv.writer(stream).writerow(cells)  # quotes what its own end of a line, \r\n, has in it
+    return stream.getvalue().removesuffix("\r\n") + "\n"

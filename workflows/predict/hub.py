@@ -1,34 +1,40 @@
-"""Runs on the Hugging Face hub."""
+"""Where a run is: in a folder, kept by the demo, or on the Hugging Face hub."""
 
+import logging
+import os
 import re
 from pathlib import Path
 
 from dgf.pipeline.errors import UserError, foreign_reason
+from dgf.workflows.demo.kept import find_run
 
-_HUB = "hub:"
-_NAME = re.compile(rf"({_HUB})?[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_NAME = re.compile(r"hub:(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 
-
-def is_hub_name(text: str) -> bool:
-    """Whether a text may be the name of a repository, `owner/name` or `owner/name@revision`, also behind `hub:`."""
-    return _NAME.fullmatch(text) is not None
+_log = logging.getLogger(__name__)
 
 
-def fetch_run(name: str) -> Path:
-    """Fetch a run, or find what was fetched before; checkpoints stay where they are.
+def locate_run(run: str | os.PathLike[str]) -> Path:
+    """Find a run: a folder, `demo`, or `hub:OWNER/NAME` or `hub:OWNER/NAME@REVISION`, which is fetched once.
 
     Raises:
         UserError: It is not there, or cannot be reached.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    name = os.fspath(run)
+    if not name.startswith("hub:") or Path(run).exists():
+        return find_run(Path(run))
+    if (named := _NAME.fullmatch(name)) is None:
+        raise UserError(f"{name}: not the name of a run on the hub", "Give hub:OWNER/NAME or hub:OWNER/NAME@REVISION.")
+    return _fetch(name, named["repository"], named["revision"])
 
-    repository, _, revision = name.removeprefix(_HUB).partition("@")
+
+def _fetch(name: str, repository: str, revision: str | None) -> Path:
+    """Fetch a run, or find what was fetched before; checkpoints stay where they are."""
+    from huggingface_hub import snapshot_download
+
     try:
-        folder = snapshot_download(repository, revision=revision or None, ignore_patterns=["checkpoints/*", "eval-*"])
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise UserError(
-            f"{name}: there is no such folder, and no run of that name could be fetched ({foreign_reason(error)})",
-            "Give the folder of a run, or the owner and name of a repository on the Hugging Face hub.",
-        ) from error
+        folder = snapshot_download(repository, revision=revision, ignore_patterns=["checkpoints/*", "eval-*"])
+    except Exception as error:  # of its own and of whatever it reaches the network with
+        fault = f"{name}: could not be fetched ({foreign_reason(error)})"
+        raise UserError(fault, "Check name and network, or give the folder of a run.") from error
+    _log.info("%s: run of the Hugging Face hub, kept in %s", name, folder)
     return Path(folder)

@@ -43,7 +43,8 @@ class PredictSettings:
     on_error: Annotated[
         Literal["answer", "stop", "skip"] | None,
         Doc(
-            "Bad rows, and posts whose photo cannot be used: answer them with their fault, stop, or leave them out.  "
+            "Bad rows, and with --missing-images error posts whose photo cannot be used: answer them with their fault, "
+            "stop, or leave them out.  "
             "[default: answer; stop where a data set is read as a whole]"
         ),
     ] = None
@@ -52,9 +53,18 @@ class PredictSettings:
     pairs: Annotated[
         Literal["given", "all"],
         Doc(
-            '`all` also reads posts with "mentions", a list of what head and tail are, and answers every pair of them.'
+            '`all` also reads posts with "mentions", a list of what head and tail are, and answers every pair of them; '
+            "--mentions implies it."
         ),
     ] = "given"
+    mentions: Annotated[
+        str | None,
+        Placeholder("rules|spacy:MODEL"),
+        Doc(
+            "Find the mentions of posts that give none, and answer every pair of them. `rules` takes capitalized words "
+            "and @names: a fallback without a model, which also takes for a name what begins a sentence."
+        ),
+    ] = None
     threshold: Annotated[
         float | None,
         Interval(ge=0, le=1),

@@ -1,7 +1,6 @@
 """Posts in, answers out, in their order, with no more in memory than a window of them."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
 from dgf.workflows.data import POOL
 from dgf.workflows.predict.answer import AnsweredPost, Unanswered
@@ -11,6 +10,9 @@ from dgf.workflows.settings import MissingImages
 
 Given = PostWithPhoto | Unanswered
 """A post to answer, or one that could not be read."""
+
+HELD_BYTES = 64 << 20
+"""Photos that Python code hands over in memory, of a window at most, but for the last one."""
 
 
 def answer_stream(
@@ -27,9 +29,7 @@ def answer_stream(
     Some batches are read at once and their rows sorted by length, which saves padding; one row at a time has none to
     save, and is answered at once.
     """
-    window = POOL * batch_size if batch_size > 1 else 1
-    waiting = iter(given)
-    while part := list(islice(waiting, window)):
+    for part in _windows(given, POOL * batch_size if batch_size > 1 else 1):
         answers = iter(
             answerer.answer(
                 [one for one in part if isinstance(one, PostWithPhoto)],
@@ -41,3 +41,17 @@ def answer_stream(
         )
         for one in part:
             yield one, next(answers) if isinstance(one, PostWithPhoto) else one
+
+
+def _windows(given: Iterable[Given], most: int) -> Iterator[list[Given]]:
+    """Part posts into windows of at most so many; one ends early where photos in memory fill it."""
+    part: list[Given] = []
+    held = 0
+    for one in given:
+        part.append(one)
+        held += one.held if isinstance(one, PostWithPhoto) else 0
+        if len(part) == most or held >= HELD_BYTES:
+            yield part
+            part, held = [], 0
+    if part:
+        yield part

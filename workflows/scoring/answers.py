@@ -26,8 +26,8 @@ Floats = NDArray[np.float32]
 _log = logging.getLogger(__name__)
 
 ALWAYS = {"id", "head", "tail", "relation", "probability", "best"}
-SOMETIMES = {"types", "protocol", "attributions", "gates"}
-"""Keys of an answer; `gates` stood in those of older versions."""
+SOMETIMES = {"types", "protocol", "attributions", "found", "gates"}
+"""Keys of an answer; `found` of mentions that were not given, `gates` stood in those of older versions."""
 WITHOUT_ANSWER = {"id", "error", "line"}
 """Keys of a line of `dgf predict` for a post that could not be answered."""
 

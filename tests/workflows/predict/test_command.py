@@ -45,6 +45,25 @@ def test_a_bad_line_is_answered_with_its_fault_and_the_rest_goes_on(world: SeenW
     assert ask(world, "").code == 1
 
 
+def test_half_a_surrogate_pair_ends_nothing(world: SeenWorld, tmp_path: Path) -> None:
+    for words in ((), ("--format", "csv"), ("--out", tmp_path / "out.jsonl")):
+        done = ask(world, ADA, {**ADA, "id": "\ud800"}, {**ADA, "\ud800": 1, "image": "\ud800"}, words=words)
+        assert done.code == 3 and "2 could not be answered" in done.err, done.said
+
+
+def test_an_interrupted_stream_says_what_is_left(world: SeenWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dgf.workflows.predict.command.PostAnswerer", interrupt)
+    done = ask(world, ADA)
+    assert (
+        done.code == 130
+        and "the answers end here; the same command begins from the first" in done.err
+        and "continues from it" not in done.err
+    )
+
+
 def test_the_answers_are_those_of_python(world: SeenWorld) -> None:
     path = world.posts / "test.jsonl"
     done = dgf("predict", world.run, path, "--device", "cpu", "--top", "99")
@@ -66,8 +85,19 @@ def test_a_data_set_is_answered_as_its_file_is(world: SeenWorld, tmp_path: Path)
         assert row["probability"] == pytest.approx(by_id[row["id"]]["probability"], abs=1e-3)
     refused = dgf("predict", world.run, world.posts, "--pairs", "all")
     assert refused.code == 1 and "--pairs all" in refused.err
+    (tmp_path / "posts.csv").write_text("text,head,tail\nAda met Bo,Ada,Bo\n")
+    refused = dgf("predict", world.run, tmp_path / "posts.csv", "--pairs", "all")
+    assert refused.code == 1 and "--pairs all goes with one JSONL file" in refused.err
     refused = dgf("predict", world.run, world.posts, "--on-error", "answer")
     assert refused.code == 1 and "--on-error stop or skip" in refused.err
+
+
+def test_a_layout_that_is_given_finds_the_photos_too(world: SeenWorld) -> None:
+    named = world.posts / "posts.txt"
+    (world.posts / "words.png").write_text("words")
+    named.write_text(json.dumps(ADA) + "\n" + json.dumps({**ADA, "image": "words.png"}) + "\n")
+    done = dgf("predict", world.run, named, "--layout", "jsonl", "--device", "cpu")
+    assert done.code == 3 and "not a JPEG" in rows_of(done.out)[1]["error"], done.said
 
 
 def test_every_ordered_pair_of_mentions_is_answered_as_if_it_stood_alone(world: SeenWorld) -> None:
@@ -79,7 +109,6 @@ def test_every_ordered_pair_of_mentions_is_answered_as_if_it_stood_alone(world: 
     assert [(row["head"], row["tail"]) for row in rows[1:3]] == [("Ada", "Cy"), ("Bo", "Ada")]
     assert rows[0]["probability"] == pytest.approx(rows[6]["probability"], abs=2e-6)
     assert "1 mentions make no pair" in rows[7]["error"]
-    assert "give --pairs all" in ask(world, ADA, post).out
 
 
 def test_a_threshold_leaves_out_what_is_less_probable_and_no_relation(world: SeenWorld) -> None:
@@ -89,6 +118,8 @@ def test_a_threshold_leaves_out_what_is_less_probable_and_no_relation(world: See
     middle = sorted(row["probability"] for row in every)[3]
     kept = rows_of(ask(world, *posts, words=(*words, "--threshold", middle)).out)
     assert kept == [row for row in every if row["relation"] != "None" and row["probability"] >= middle]
+    for wrong in ("nan", "inf", "2"):
+        assert dgf("predict", world.run, "-", "--threshold", wrong).code == 2
     assert len(every) - len(kept) > 0
 
 
@@ -103,6 +134,7 @@ def test_graphs_leave_out_no_relation_and_tell_of_faults_aside(world: SeenWorld)
 def test_a_file_appears_whole_and_only_answers_are_replaced(world: SeenWorld, tmp_path: Path) -> None:
     for form in ("jsonl", "csv", "graphml", "rdf"):
         out = tmp_path / f"answers.{form}"
+        (tmp_path / ".part-0123456789ab-answers").touch()  # of a process that is gone
         words = ("--format", form, "--out", out)
         assert ask(world, ADA, "{", words=words).code == 3 and out.read_bytes() and list(tmp_path.iterdir())
         before = out.read_bytes()

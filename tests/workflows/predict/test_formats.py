@@ -51,6 +51,14 @@ def test_csv_holds_what_json_does() -> None:
     assert fault["error"] == "not JSON" and not fault["relation"]
 
 
+def test_a_cell_with_any_line_break_is_one_cell() -> None:
+    for broken in ("a\rb", "a\nb", "a\r\nb"):
+        line = build_format("csv").unanswered(Unanswered("o", broken))
+        assert line.endswith("\n") and not line.endswith("\r\n")
+        [cells] = csv.reader(io.StringIO(line, newline=""))
+        assert cells[-1] == broken and f'"{broken}"' in line
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_graphml_names_each_node_once_and_keeps_where_an_edge_comes_from() -> None:
     graph = networkx.read_graphml(io.BytesIO(written("graphml").encode()), force_multigraph=True)

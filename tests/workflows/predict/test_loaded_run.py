@@ -126,6 +126,9 @@ def test_a_mention_is_found_by_its_words_where_they_stand_once(model: dgf.Loaded
 def test_what_cannot_be_used_is_an_error_in_its_place_or_comes_back(world: SeenWorld, model: dgf.LoadedRun) -> None:
     good: dict[str, Any] = {"text": "Ada met Bo", "head": "Ada", "tail": "Bo"}
     (world.posts / "not-a-photo.png").write_text("words")
+    closed = Image.open(world.posts / "test-1.png")
+    closed.close()
+    (world.posts / "cut.png").write_bytes((world.posts / "test-1.png").read_bytes()[:50])
     bad = [
         {**good, "id": "no photo", "image": "gone.png"},
         {**good, "image": "not-a-photo.png"},
@@ -133,13 +136,25 @@ def test_what_cannot_be_used_is_an_error_in_its_place_or_comes_back(world: SeenW
         {**good, "text": None},
         {**good, "head": 3},
         "Ada met Bo",
+        {**good, "image": closed},
+        {**good, "image": Image.open(world.posts / "cut.png")},
+        {**good, "image": "a\0.png"},
+        {**good, "image": "\ud800.png"},
+        {**good, "image": "../posts/test-1.png"},
+        {**good, "image": str(world.posts.parent / "elsewhere.png")},
+        {**good, "id": 7, "image": 7},
     ]
     found = list(model.predict_many([good, *bad, good], photos=world.posts, on_error="return"))  # type: ignore[list-item]
     told = [one.error for one in found[1:-1] if isinstance(one, dgf.Unanswered)]
     assert isinstance(found[0], dgf.Answer) and isinstance(found[-1], dgf.Answer) and len(told) == len(bad)
-    why = ("no such file", "not a JPEG", "must be a path", "text or tokens", "must be a span", "mapping")
+    why = ["no such file", "not a JPEG", "must be a path", "text or tokens", "must be a span", "mapping"]
+    why += ["gives no pixels", "gives no pixels", "NUL", "surrogate", *["leads outside"] * 2, "must be a path"]
     assert [words for error, words in zip(told, why, strict=True) if words not in error] == [], told[3:]
-    assert found[1] == dgf.Unanswered("no photo", told[0])
+    assert found[1] == dgf.Unanswered("no photo", told[0]) and found[-2].id == "7"
+    assert model.predict(**good, image="").attributions is None
+    for name in ("a\0.png", "\ud800.png"):
+        with pytest.raises(dgf.UserError, match=r"holds|no file"):
+            model.predict(**good, image=name)
     answers = model.predict_many([good, bad[0], good], batch_size=1, photos=world.posts)  # type: ignore[list-item]
     assert next(answers).relation == found[0].relation
     with pytest.raises(dgf.UserError, match=r"post no photo: photo gone\.png: no such file"):
@@ -233,3 +248,30 @@ def test_a_loss_needs_posts_that_can_be_used(model: dgf.LoadedRun, post: dict[st
         model.loss([{"text": "Ada met Bo", "head": "Ada", "tail": "Bo", **post}])
     with pytest.raises(dgf.UserError, match="needs a post"):
         model.loss([])
+
+
+def test_a_run_of_the_hub_is_asked_for_by_its_prefix_alone(world: SeenWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def fetch(repository: str, *, revision: str | None, ignore_patterns: list[str]) -> str:
+        asked.append((repository, revision))
+        if repository == "owner/gone":
+            raise RuntimeError("no route to host")
+        return str(world.run)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    line = json.dumps({"text": "Ada met Bo", "head": {"span": [0, 3]}, "tail": {"span": [8, 10]}}).encode()
+    assert command("predict", "hub:owner/name@v1", "-", "--device", "cpu", stdin=line).code == 0
+    assert dgf.load("hub:owner/name", device="cpu").relations and asked == [("owner/name", "v1"), ("owner/name", None)]
+    for name, why in (("hub:owner/gone", "no route to host"), ("hub:x", "not the name"), ("runs/gone", "not a run")):
+        with pytest.raises(dgf.UserError, match=why):
+            dgf.load(name)
+    assert len(asked) == 3
+
+
+def test_what_cannot_be_asked_is_refused(world: SeenWorld, model: dgf.LoadedRun) -> None:
+    with pytest.raises(dgf.UserError, match="dtype: 'float16' is not one of"):
+        dgf.load(world.run, device="cpu", dtype="float16")  # type: ignore[arg-type]
+    for wrong in ({"batch_size": 0}, {"batch_size": 1.5}, {"on_error": "skip"}):
+        with pytest.raises(dgf.UserError, match=next(iter(wrong))):
+            next(model.predict_many([{"text": "Ada met Bo", "head": "Ada", "tail": "Bo"}], **wrong))  # type: ignore[call-overload]

@@ -41,10 +41,10 @@ def test_a_run_is_pushed_and_read_back(trained: RunFolder, hub: Hub) -> None:
     there = hub.repositories["owner/run"]
     assert {name for name in there.files if not name.startswith("tokenizer/")} == PUSHED and not there.private
     assert there.files["model.safetensors"] == (trained.path / "model.safetensors").read_bytes()
-    assert b'dgf.load("owner/run")' in there.files[CARD]
+    assert b'dgf.load("hub:owner/run")' in there.files[CARD]
     for name, content in there.files.items():
         assert b"of zoe" not in content and str(trained.path.parents[1]).encode() not in content, name
-    for found in (dgf.load("hub:owner/run", device="cpu"), dgf.from_pretrained("owner/run", device="cpu")):
+    for found in (dgf.load("hub:owner/run", device="cpu"), dgf.from_pretrained("hub:owner/run", device="cpu")):
         assert found.predict("Ada Lark met Bo", **POST) == model.predict("Ada Lark met Bo", **POST)
     found.push_to_hub("other/run")
     assert hub.repositories["other/run"].files[CARD] == there.files[CARD], "reports that it was made of are not there"
