@@ -10,6 +10,7 @@ from dgf.cli.options import options_of
 from dgf.workflows.settings import (
     BenchCaptionSettings,
     BenchExtractSettings,
+    BenchPredictSettings,
     BenchReadSettings,
     BenchServeSettings,
     BenchTrainSettings,
@@ -58,6 +59,16 @@ def bench_train_command(language_model: str, preset: str, batch: int, steps: int
     from dgf.workflows.bench.train import bench_train
 
     click.echo(json.dumps(bench_train(language_model, preset, batch, steps, device)))
+
+
+@bench_command.command("predict", epilog="Example: dgf bench predict runs/paper posts.jsonl --device cuda")
+@options_of(BenchPredictSettings)
+def bench_predict_command(**given: Any) -> None:
+    """A stream of posts without photos from a file to a file, beside the network alone on its batches."""
+    from dgf.workflows.bench.predict import bench_predict
+
+    given |= {"device_name": given.pop("device")}
+    click.echo(json.dumps(bench_predict(**given)))
 
 
 @bench_command.command("serve", epilog="Example: dgf bench serve runs/paper --clients 200 --seconds 120")

@@ -1,10 +1,8 @@
 """How fast the network trains, beside the limit: its bare language model, forward and backward on as many positions."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
-from statistics import median
 from typing import Any
 
 import torch
@@ -15,6 +13,7 @@ from dgf.model.batch import Batch
 from dgf.model.interface import EncodesCaptions, RelationModel
 from dgf.model.labels import LabelSpace
 from dgf.model.networks import build_model
+from dgf.workflows.bench.turns import in_turns
 from dgf.workflows.config import resolve_config
 from dgf.workflows.data import Captions
 from dgf.workflows.devices import autocast, choose_device, store_frozen
@@ -64,7 +63,7 @@ def bench_train(language_model: str, preset: str, batch_size: int, steps: int, d
     for precision in ("float32", "bfloat16"):
         sides = _make_sides(language_model, preset, precision, batch_size, steps, device)
         result |= {"language_model_trains": sides.trains, "places": sides.places}
-        ours, limit = _in_turns(sides.step, sides.bare, steps, device)
+        ours, limit = in_turns(sides.step, sides.bare, steps, device)
         peak, _ = _observe(sides.step, device)
         _, waits = _observe(sides.compute, device)
         least, _ = _observe(sides.bare, device)
@@ -156,18 +155,3 @@ def _row_batch(model: RelationModel, rows: int) -> Batch:
     pooled = torch.randn(rows, model.language_model.width, generator=generator) if pool else None
     captions = Captions(tuple(map(tuple, words.tolist())), pooled)
     return batch.having(**captions.of(number.numpy()))
-
-
-def _in_turns(
-    ours: Callable[[], None], limit: Callable[[], None], steps: int, device: torch.device
-) -> tuple[float, float]:
-    """Return the median seconds of each, run in turns so that a busy machine slows both."""
-    seconds: tuple[list[float], list[float]] = ([], [])
-    for _ in range(steps + 1):
-        for run, times in zip((ours, limit), seconds, strict=True):
-            started = time.perf_counter()
-            run()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            times.append(time.perf_counter() - started)
-    return median(seconds[0][1:]), median(seconds[1][1:])

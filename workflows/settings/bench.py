@@ -7,7 +7,7 @@ from typing import Annotated
 from annotated_types import Ge
 from typing_extensions import Doc
 
-from dgf.workflows.settings.options import Device, Positional, Spelled
+from dgf.workflows.settings.options import Device, Positional, RowsAtOnce, Spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +64,16 @@ class BenchServeSettings:
     clients: Annotated[int, Ge(1), Doc("That ask at once.")] = 200
     seconds: Annotated[int, Ge(1), Doc("How long they ask.")] = 120
     photos: Annotated[tuple[Path, ...], Spelled("--photo"), Doc("That they send along, in turn; again for each.")] = ()
+    device: Device = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchPredictSettings:
+    """What `dgf bench predict` can be asked."""
+
+    run: Annotated[Path, Positional("RUN")]
+    posts: Annotated[Path | None, Positional("[POSTS]")] = None
+    rows: Annotated[int, Ge(1), Doc("Posts that are made up where no POSTS are given.")] = 2048
+    batch_size: RowsAtOnce = 64
+    rounds: Annotated[int, Ge(1), Doc("Of each side.")] = 5
     device: Device = "auto"

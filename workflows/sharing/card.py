@@ -81,7 +81,7 @@ def make_card(folder: RunFolder, repository: str | None = None) -> str:
         "card.md",
         front=Markup(dump_yaml(_front_matter(name, config, figures))),
         name=name,
-        quoted=Markup(json.dumps(name)),
+        quoted=Markup(json.dumps(f"hub:{repository}" if repository else name)),
         config=config,
         network=plain_values(config.model)["name"],
         reads=config.model.reads,
