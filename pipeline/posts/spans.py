@@ -1,7 +1,9 @@
 """Spans into a text: in characters, words or UTF-16 units, and those that seem to count another unit than they say."""
 
+import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Literal
 
 from dgf.pipeline.faults import RowError, show_value
@@ -9,6 +11,8 @@ from dgf.pipeline.posts.fields import span_field
 
 SpanUnit = Literal["characters", "utf16"]
 """What spans into a text count where they do not say."""
+
+_WORD = re.compile(r"\S+")
 
 _UNITS = {"code points": "characters", "codepoints": "characters", "utf-16": "utf16"}
 
@@ -51,11 +55,20 @@ def characters_of(
     return start + len(covered) - len(covered.lstrip()), end - len(covered) + len(covered.rstrip())
 
 
-def split_words(text: str, cuts: Iterable[int]) -> list[tuple[int, int]]:
-    """[start, end) of each word: split at white space and at the cuts."""
-    edges = {0, len(text), *cuts}
-    edges |= {index for index in range(1, len(text)) if text[index].isspace() != text[index - 1].isspace()}
-    return [(start, end) for start, end in pairwise(sorted(edges)) if not text[start].isspace()]
+def split_words(text: str) -> list[tuple[int, int]]:
+    """[start, end) of each word: split at white space."""
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+def cut_words(words: Sequence[tuple[int, int]], cuts: Iterable[int]) -> list[tuple[int, int]]:
+    """Split the words, which are in their order, at the cuts that lie within one."""
+    parts = [*words]
+    for cut in cuts:
+        place = bisect_left(parts, (cut,)) - 1  # of the last word that begins before the cut
+        if place >= 0 and cut < parts[place][1]:
+            start, end = parts[place]
+            parts[place : place + 1] = [(start, cut), (cut, end)]
+    return parts
 
 
 def find_words(words: str, within: str | Sequence[str]) -> list[tuple[int, int]]:

@@ -55,7 +55,7 @@ def bench_predict(
                 answer_streamed(settings, answerer, build_format("jsonl"), written.write)
 
         batches: list[Batch] = []
-        network = dict(answerer.model.named_modules())[""]
+        network = dict(answerer.network.named_modules())[""]
         hook = network.register_forward_pre_hook(lambda _, given: batches.append(given[0]))
         stream()
         hook.remove()
@@ -63,7 +63,7 @@ def bench_predict(
         def alone() -> None:
             with torch.inference_mode(), autocast(device, config.precision):
                 for batch in batches:
-                    answerer.model(batch)
+                    answerer.network(batch)
 
         ours, limit = in_turns(stream, alone, rounds, device)
     return {

@@ -1,6 +1,5 @@
 """Posts to tokens: word pieces of the sentence, and where the two mentions stand among them; a tokenizer if need be."""
 
-from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -86,8 +85,9 @@ class PostEncoder:
         tokens = tuple(ids[kept[i]] if i >= 0 else (self.marker_base or 0) - 1 - i for i in order)
 
         # the word of each token
-        ends = [end if end > start else 0 for start, end in offsets]
-        words = tuple(bisect(starts, ends[kept[i]] - 1) - 1 if i >= 0 else -1 for i in order)
+        word_at = [number for number, word in enumerate(post.tokens) for _ in range(len(word) + 1)]
+        word_of = [word_at[end - 1] if end > start else -1 for start, end in offsets]
+        words = tuple(word_of[kept[i]] if i >= 0 else -1 for i in order)
         most = self.max_length
         return EncodedPost(tokens[:most], _cut(spans[0], most), _cut(spans[1], most), words[:most])
 

@@ -46,11 +46,13 @@ def _nest(length: int, head: Span, tail: Span) -> list[int]:
     spans = (head, tail)
     openings = sorted(range(2), key=lambda k: spans[k][0] - spans[k][1])
     order: list[int] = []
-    for i in range(length + 1):
-        order += [HEAD_CLOSES - 2 * k for k in reversed(openings) if spans[k][1] == i]
-        order += [HEAD_OPENS - 2 * k for k in openings if spans[k][0] == i]
-        order += [i] if i < length else []
-    return order
+    done = 0
+    for edge in sorted({*head, *tail}):
+        order += range(done, edge)
+        order += [HEAD_CLOSES - 2 * k for k in reversed(openings) if spans[k][1] == edge]
+        order += [HEAD_OPENS - 2 * k for k in openings if spans[k][0] == edge]
+        done = edge
+    return [*order, *range(done, length)]
 
 
 def _double(length: int, head: Span, tail: Span) -> list[int]:

@@ -88,7 +88,8 @@ class PostAnswerer:
         """
         rows, photos, refused = self._look(shown, missing_images)
         kept = [place for place in range(len(shown)) if place not in refused]
-        posts = [replace(shown[place].post, relation=None) for place in kept]
+        posts = [shown[place].post for place in kept]
+        posts = [post if post.relation is None else replace(post, relation=None) for post in posts]
         answers = self._rows(posts, rows[kept], photos, batch_size, explain, top) if posts else ()
         answered = dict(zip(kept, answers, strict=True))
         for place, answer in answered.items():

@@ -41,6 +41,7 @@ from dgf.pipeline.posts.layouts.peek import first_keys
 from dgf.pipeline.posts.spans import (
     SpanUnit,
     characters_of,
+    cut_words,
     doubtful_spans,
     explain_mismatch,
     span_unit_of,
@@ -156,9 +157,9 @@ def _mention_of_words(tokens: tuple[str, ...], mention: Mapping[str, object], of
 def _over_text(
     text: str, mentions: Mapping[str, Mapping[str, object]], span_unit: SpanUnit
 ) -> tuple[tuple[str, ...], dict[str, Mention]]:
-    words = split_words(text, ())
+    words = split_words(text)
     spans = {of: characters_of(text, words, mention, of, span_unit) for of, mention in mentions.items()}
-    words = split_words(text, [edge for span in spans.values() for edge in span])
+    words = cut_words(words, [edge for span in spans.values() for edge in span])
     starts = {start: index for index, (start, _) in enumerate(words)}
     ends = {end: index + 1 for index, (_, end) in enumerate(words)}
     found = {}
