@@ -92,14 +92,6 @@ def test_a_data_set_is_answered_as_its_file_is(world: SeenWorld, tmp_path: Path)
     assert refused.code == 1 and "--on-error stop or skip" in refused.err
 
 
-def test_a_layout_that_is_given_finds_the_photos_too(world: SeenWorld) -> None:
-    named = world.posts / "posts.txt"
-    (world.posts / "words.png").write_text("words")
-    named.write_text(json.dumps(ADA) + "\n" + json.dumps({**ADA, "image": "words.png"}) + "\n")
-    done = dgf("predict", world.run, named, "--layout", "jsonl", "--device", "cpu")
-    assert done.code == 3 and "not a JPEG" in rows_of(done.out)[1]["error"], done.said
-
-
 def test_every_ordered_pair_of_mentions_is_answered_as_if_it_stood_alone(world: SeenWorld) -> None:
     post = {"id": "a", "text": ADA["text"], "mentions": MENTIONS}
     done = ask(world, post, ADA, {**post, "mentions": MENTIONS[:1]}, words=("--pairs", "all"))
