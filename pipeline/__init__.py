@@ -12,6 +12,7 @@ __all__ = [
     "graphs",
     "jobs",
     "lines",
+    "mentions",
     "photos",
     "posts",
     "precision",

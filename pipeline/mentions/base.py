@@ -5,7 +5,7 @@ from typing import Any
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.faults import show_value
-from dgf.pipeline.mentions.text_words import find_words
+from dgf.pipeline.mentions.text_words import words_of_text
 from dgf.pipeline.posts import FoundMention, Mention, MentionFinder
 
 GivenMention = Mention | tuple[int, int] | tuple[int, int, str | None]
@@ -41,7 +41,7 @@ def over_words(finder: Callable[[Sequence[str]], Iterable[GivenMention]]) -> Men
     def find(post: str | Sequence[str]) -> list[FoundMention]:
         if not isinstance(post, str):
             return list(find_among(post))
-        words = find_words(post)
+        words = words_of_text(post)
         found = find_among([post[start:end] for start, end in words])
         return [FoundMention(words[of.start][0], words[of.end - 1][1], of.type) for of in found]
 

@@ -16,6 +16,6 @@ _WORD = re.compile(
 )
 
 
-def find_words(text: str) -> list[tuple[int, int]]:
+def words_of_text(text: str) -> list[tuple[int, int]]:
     """[start, end) of each word of a text, in characters."""
     return [match.span() for match in _WORD.finditer(text)]

@@ -1,3 +1,3 @@
 """Each part's speed beside its limit."""
 
-__all__ = ["caption", "extract", "read", "serve", "train"]
+__all__ = ["caption", "extract", "predict", "read", "serve", "train"]

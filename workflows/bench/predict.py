@@ -22,7 +22,7 @@ from dgf.workflows.predict.networks import WeightPlaces
 from dgf.workflows.predict.settings import PredictSettings
 from dgf.workflows.training.run_folder import RunFolder
 
-WORDS = (8, 24)
+_LENGTHS = (8, 24)
 """Fewest and most words of a sentence that is made up: as MNRE's, 16 of them on average."""
 
 _VOCABULARY = (
@@ -96,7 +96,7 @@ def _made_up(rows: int) -> Iterator[Mapping[str, Any]]:
     """Posts of random words about two names, the same at every call."""
     chance = random.Random(0)
     for number in range(rows):
-        words = chance.choices(_VOCABULARY.split(), k=chance.randint(*WORDS) - 2)
+        words = chance.choices(_VOCABULARY.split(), k=chance.randint(*_LENGTHS) - 2)
         head, tail = f"Ada{number}", f"Bo{number}"
         text = " ".join([head, *words, tail])
         ends = len(text) - len(tail), len(text)

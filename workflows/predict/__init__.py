@@ -3,4 +3,4 @@
 Its modules are its names: all but `settings` bring torch.
 """
 
-__all__ = ["answer", "command", "loaded_run", "networks", "settings"]
+__all__ = ["answer", "answerer", "command", "formats", "given", "hub", "loaded_run", "networks", "settings"]

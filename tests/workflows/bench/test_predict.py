@@ -38,7 +38,7 @@ def test_both_sides_see_every_post_in_the_same_batches(tmp_path: Path, monkeypat
 
     def watched(*given: Any) -> Any:
         answerer = build(*given)
-        answerer.model.register_forward_pre_hook(
+        answerer.network.register_forward_pre_hook(
             lambda _, batch: seen[-1].append(batch[0].tokens.shape) if seen else None
         )
         return answerer
