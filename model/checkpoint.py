@@ -223,9 +223,8 @@ def _read_about(folder: Path) -> dict[str, Any]:
 
 
 def _dump_about(about: Mapping[str, Any]) -> bytes:
-    """Return the content of `model.json`, its checksum included; an older version's, without digests, gets none."""
-    sealed = {**about, "checksum": _checksum(about)} if "files" in about else about
-    return (json.dumps(sealed, indent=2, sort_keys=True) + "\n").encode()
+    """Return the content of `model.json`, its checksum included."""
+    return (json.dumps({**about, "checksum": _checksum(about)}, indent=2, sort_keys=True) + "\n").encode()
 
 
 def _digest_of(path: Path) -> str:

@@ -151,6 +151,16 @@ def test_a_relation_is_a_name_whatever_stands_in_it(evaluated: RunFolder, copy: 
     assert "**b**" in said and HOSTILE.partition("|")[2][:9] in said and set(front_matter(card)) >= {"license"}
 
 
+def test_a_sentence_is_text_whatever_stands_in_it(copy: RunFolder) -> None:
+    file = copy.path / "eval-test" / "report.json"
+    said = "**b** <img src=x> [x](http://evil.example) `c` | d & _e_ ~~f~~"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "protocol": said}))
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(body(make_card(copy)))
+    [parts] = [token.children or [] for token in tokens if token.content.startswith("Protocol: ")]
+    assert {part.type for part in parts} <= {"text", "text_special"}
+    assert "".join(part.content for part in parts) == f"Protocol: {said}."
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
