@@ -56,7 +56,7 @@ def recorded_paths(config: TrainConfig, facts: Mapping[str, Any]) -> Iterator[st
     captions = data.captions if isinstance(data.captions, tuple) else (data.captions,)
     files = [data.path, data.features, *captions, data.types, data.graphs]
     files += [(facts.get(key) or {}).get("file") for key in _FILES]
-    networks = [config.language_model]
+    networks: list[Any] = [config.language_model]
     networks += [(facts[command] or {}).get(key) for command, keys in _PLACES.items() for key in keys]
     yield from (file for file in files if isinstance(file, str))
     for text in networks:
