@@ -84,6 +84,6 @@ def known_hosts(address: str, host: str, allowed: Iterable[str]) -> frozenset[st
         All of them; None for any, beyond loopback where none is allowed by name.
     """
     further = {name.lower() for name in allowed}
-    if ipaddress.ip_address(address.partition("%")[0]).is_loopback:
+    if ipaddress.ip_address(address).is_loopback:
         return frozenset({*_LOOPBACK_NAMES, host.lower(), *further})
     return frozenset({host.lower(), *further}) if further else None

@@ -222,6 +222,7 @@ def test_other_addresses_and_methods_are_refused_in_json(client: TestClient) -> 
         ({"host": "evil.example:8000"}, 421),
         ({"host": "localhost.evil.example"}, 421),
         ({"host": "evil.example@localhost:8000"}, 421),
+        ({"host": "localhost:8000@evil.example"}, 421),
         ({"host": ""}, 421),
         ({"host": "[::1"}, 421),
         ({"origin": HOME}, 200),
