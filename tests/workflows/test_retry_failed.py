@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from dgf.cli.main import cli
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
-from dgf.pipeline.shards import Plan, ShardFolder
+from dgf.pipeline.shards import Plan, ShardFolder, find_failed
 from dgf.workflows import extract as workflow
 from dgf.workflows.extract import extract_photos
 from dgf.workflows.settings import ExtractSettings
@@ -117,6 +117,21 @@ def test_a_retry_that_was_cut_ends_in_the_same_bytes(
     summary = extract_photos(replace(copy, retry_failed=retry_failed))
     assert (summary.rows, summary.tried) == (9, 4 if retry_failed else None)
     assert shard_digests(copy.out) == shard_digests(tmp_path / "undisturbed")
+
+
+def test_what_has_features_is_not_tried_again_for_a_name_that_failed(failed: ExtractSettings, tmp_path: Path) -> None:
+    named = [(MISSING, "photo-0004.jpg"), ("photo-0005.jpg", "photo-0006.jpg"), (CUT, "train/other.jpg"), (NO_PHOTO,)]
+    assert find_failed(failed.out, named) == {MISSING, CUT, "train/other.jpg", NO_PHOTO}
+    assert find_failed(tmp_path / "none", named) == frozenset()
+
+
+def test_a_photo_that_turns_out_to_be_one_that_is_there_reads_as_that(copy: ExtractSettings) -> None:
+    photos, there = copy.data.parent, "photo-0004.jpg"
+    row = FeatureStore.open(copy.out).row([there])
+    shutil.copy(photos / there, photos / CUT)
+    assert extract_photos(replace(copy, retry_failed=True)).recovered == 1
+    store = FeatureStore.open(copy.out)
+    assert store.row([there]) == store.row([CUT]) == row < len(store) - 1
 
 
 def test_other_photos_than_those_that_failed_are_refused(copy: ExtractSettings) -> None:
