@@ -120,7 +120,7 @@ def test_a_retry_that_was_cut_ends_in_the_same_bytes(
 
 
 def test_what_has_features_is_not_tried_again_for_a_name_that_failed(failed: ExtractSettings, tmp_path: Path) -> None:
-    named = [(MISSING, "photo-0004.jpg"), ("photo-0005.jpg", "photo-0006.jpg"), (CUT, "train/other.jpg"), (NO_PHOTO,)]
+    named = [(MISSING, "photo-0004.jpg"), ("photo-0005.jpg",), ("new.jpg",), (CUT, "train/other.jpg"), (NO_PHOTO,)]
     assert find_failed(failed.out, named) == {MISSING, CUT, "train/other.jpg", NO_PHOTO}
     assert find_failed(tmp_path / "none", named) == frozenset()
 
