@@ -25,4 +25,4 @@ def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     for block in blocks:
         exec(compile(block, "docs/api.md", "exec"), names)
     said = capsys.readouterr().out
-    assert len(blocks) == 8 and "post posts:1: head 'Ann' stands at (0, 3), (8, 11)" in said
+    assert len(blocks) == 9 and "post posts:1: head 'Ann' stands at (0, 3), (8, 11)" in said
