@@ -140,15 +140,18 @@ class Answers:
         labels, examples = self.labels, self.split.batches.examples
         read = None if self.split.batches.captions is None else examples.caption_rows
         probabilities = np.exp(self.predictions.log_probs)
-        for i, post in enumerate(examples.posts):
-            best = np.argsort(-probabilities[i], kind="stable")[:top]
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+        ranked = zip(
+            examples.posts, order.tolist(), np.take_along_axis(probabilities, order, axis=1).tolist(), strict=True
+        )
+        for i, (post, best, sure) in enumerate(ranked):
             row: dict[str, Any] = {
                 "id": post.id,
                 "head": post.head.text,
                 "tail": post.tail.text,
-                "relation": labels.relations[int(best[0])],
-                "probability": _rounded(probabilities[i, best[0]]),
-                "best": {labels.relations[int(r)]: _rounded(probabilities[i, r]) for r in best},
+                "relation": labels.relations[best[0]],
+                "probability": _rounded(sure[0]),
+                "best": {labels.relations[k]: _rounded(value) for k, value in zip(best, sure, strict=True)},
             }
             if self.predictions.type_log_probs is not None:
                 head, tail = self.predictions.type_log_probs[i].argmax(axis=-1)
