@@ -166,6 +166,7 @@ class SharedHold:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._last: bool | None = None
 
     def let_others_in(self) -> None:
         """The folder is begun."""
@@ -173,11 +174,13 @@ class SharedHold:
 
     def end(self) -> bool:
         """Give the hold up; True if it was the last, and then no other run gets in before the context has ended."""
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+        if self._last is None:  # asked once: a lock that cannot be had alone may be lost by asking
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._last = True
+            except BlockingIOError:
+                self._last = False
+        return self._last
 
 
 @contextlib.contextmanager
@@ -205,6 +208,7 @@ def hold_together(folder: Path) -> Iterator[SharedHold]:
 
 def _lock_first_or_shared(path: Path) -> int | None:
     """A descriptor of the lock, held alone where nobody has it, or else with others; None where neither can be had."""
+    path.parent.mkdir(parents=True, exist_ok=True)  # a run that failed may have removed it
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     for kind in (fcntl.LOCK_EX, fcntl.LOCK_SH):
         with contextlib.suppress(BlockingIOError, FileNotFoundError):

@@ -119,6 +119,7 @@ def caption(
         "threads": threads if kind == "cpu" else None,
     }
     with ShardFolder.claim(out.absolute(), settings, overwrite=overwrite) as folder:
+        _withdraw_outdated(folder, source)
         done = run_shards(ShardJob(folder, computation, workers.device, threads), plan.sizes, workers, title="caption")
         captioned = done.rows - len(done.failures)
         folder.write_manifest(done.markers, {"captioned": captioned, "command": asdict(spec)})
@@ -134,6 +135,14 @@ def caption(
         unused=unused,
         seconds={**done.seconds, "total": time.perf_counter() - started},
     )
+
+
+def _withdraw_outdated(folder: ShardFolder, source: ShardFolder) -> None:
+    """Have captions made again of feature shards that have other rows now, by `--retry-failed`."""
+    for marker in folder.markers():
+        shown = source.committed(marker.index)
+        if shown is not None and shown.stats.rows != marker.stats.rows:
+            folder.withdraw(marker.index)
 
 
 def _count_photos(dataset: Dataset, features: Path, known: Set[str]) -> tuple[int, int]:

@@ -72,6 +72,7 @@ class ExtractSummary:
 def extract_photos(settings: ExtractSettings) -> ExtractSummary:
     """Do what `dgf extract-features` was asked; see `extract`."""
     _check_together(settings)
+    part = None if settings.part is None else JobPart.parse(settings.part)
     wanted = {"--weights": settings.weights, "--vgg-weights": settings.vgg_weights}
     if settings.pyramid:
         wanted["--resnet-weights"] = settings.resnet_weights
@@ -100,7 +101,7 @@ def extract_photos(settings: ExtractSettings) -> ExtractSummary:
         shard_size=settings.shard_size,
         batch_size=settings.batch_size,
         missing_images=settings.missing_images,
-        part=None if settings.part is None else JobPart.parse(settings.part),
+        part=part,
         retry_failed=settings.retry_failed,
         overwrite=settings.overwrite,
     )
@@ -173,6 +174,8 @@ def extract(
     }
     with ShardFolder.claim(out.absolute(), settings, overwrite=overwrite, together=part is not None) as folder:
         if before is not None:
+            if Plan.load_if_there(folder.path) != before:
+                raise UserError(f"{out}: another run planned photos here meanwhile", "Give the same command again.")
             clear_retried(folder, before, plan, again)
         plan.save(folder.path)
         job = ShardJob(folder, computation, workers.device, threads)

@@ -1,6 +1,7 @@
 """What a computation of shards is, and what every worker does with one: load its networks, compute and commit."""
 
 import importlib.metadata
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -53,10 +54,11 @@ class JobPart:
         Raises:
             UserError: It is not of that form, or there is no such part.
         """
-        number, _, count = text.partition("/")
-        if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        found = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+        number, count = map(int, found.groups()) if found is not None else (0, 0)
+        if not 1 <= number <= count:
             raise UserError(f"--part {text}: not I/N with I between 1 and N", "The third of sixteen is --part 3/16.")
-        return cls(int(number), int(count))
+        return cls(number, count)
 
     def share(self, shards: int) -> range:
         """Numbers of its shards, of so many."""

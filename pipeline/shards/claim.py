@@ -49,8 +49,9 @@ def claim_folder(path: Path, settings: Mapping[str, Any], *, overwrite: bool, to
             finally:
                 remove_dead_parts(path)
     finally:
-        if made and not any(path.iterdir()):
-            path.rmdir()
+        if made:
+            with contextlib.suppress(OSError):  # it holds something, or another run has removed it
+                path.rmdir()
 
 
 def recorded_threads(path: Path) -> int | None:

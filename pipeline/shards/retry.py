@@ -33,8 +33,10 @@ def find_failed(path: Path, named: Iterable[tuple[str, ...]]) -> frozenset[str]:
             failed |= ids_of((tuple(photo for batch in shard for photo in batch if photo.image_id in without_row),))
         elif shard in plan.retried:  # an earlier attempt was cut short
             failed |= ids_of(shard)
-    missing = folder.manifest.get("missing", ()) if (path / MANIFEST).is_file() else ()
-    recorded = failed.union(missing)
+    recorded = set(failed)
+    if (path / MANIFEST).is_file():
+        # those that were missing, and those that no shard had, such as links that lead elsewhere
+        recorded |= {*folder.manifest.get("missing", ()), *(failure.image_id for failure in folder.failures)}
     candidates = {image_id for ids in named if not recorded.isdisjoint(ids) for image_id in ids}
     return frozenset(image_id for image_id in candidates if image_id in failed or image_id not in planned)
 

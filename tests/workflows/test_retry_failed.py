@@ -1,8 +1,10 @@
 """`dgf extract-features --retry-failed`: what failed is tried again, and what is there stays byte for byte."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +15,9 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.shards import Plan, ShardFolder, find_failed
 from dgf.workflows import extract as workflow
+from dgf.workflows.caption import caption_photos
 from dgf.workflows.extract import extract_photos
-from dgf.workflows.settings import ExtractSettings
+from dgf.workflows.settings import CaptionSettings, ExtractSettings
 from support.narrow_job import narrow_settings, shard_digests
 from support.posts_of import posts_of
 from support.tiny_job import paint
@@ -55,6 +58,38 @@ def repair(settings: ExtractSettings, *names: str) -> None:
     photos = settings.data.parent
     for name in names:
         shutil.copy(photos.parent / "whole" / name, photos / name)
+
+
+def test_a_photo_that_a_second_retry_finds_whole_gets_its_caption(copy: ExtractSettings, tmp_path: Path) -> None:
+    names = sorted(path.name for path in copy.data.parent.glob("*.jpg"))
+    told = tmp_path / "told.jsonl"
+    told.write_text("".join(json.dumps({"image_id": name, "caption": f"of {name}"}) + "\n" for name in names))
+    settings = CaptionSettings(copy.data, copy.out, tmp_path / "captions", captions=told, device="cpu", threads=1)
+    extract_photos(replace(copy, retry_failed=True))  # nothing has changed yet
+    assert caption_photos(settings).photos == 6
+    repair(copy, CUT)
+    assert extract_photos(replace(copy, retry_failed=True)).recovered == 1
+    again = caption_photos(settings)
+    assert (again.photos, again.computed) == (7, 1)
+
+
+def test_another_run_that_plans_photos_meanwhile_is_noticed(
+    copy: ExtractSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A retry ends between another run's plan and its hold on the folder."""
+    plan_photos = workflow.make_plan
+
+    def slowly(*given: Any, **more: Any) -> Plan:
+        made = plan_photos(*given, **more)
+        monkeypatch.setattr(workflow, "make_plan", plan_photos)
+        repair(copy, CUT)
+        extract_photos(replace(copy, retry_failed=True))
+        return made
+
+    monkeypatch.setattr(workflow, "make_plan", slowly)
+    with pytest.raises(UserError, match="another run planned photos here meanwhile"):
+        extract_photos(copy)
+    assert len(FeatureStore.open(copy.out)) == 7
 
 
 def test_what_failed_gets_features_and_the_rest_stays_byte_for_byte(copy: ExtractSettings, tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def _span(row: Mapping[str, str], of: str) -> dict[str, object]:
     if words is None or start is not None or end is not None:
         raise RowError(f"must have {of}_start and {of}_end, or the words of the {of}", "missing key")
     within = row["tokens"].split(" ") if "tokens" in row else row.get("text", "")
-    places = find_words(words, within)
+    places = find_words(words.strip(), within)
     if len(places) != 1:
         how = "do not occur" if not places else f"occur {len(places)} times"
         raise RowError(f"{of} {show_value(words)}: these words {how}: give {of}_start and {of}_end", "span")
