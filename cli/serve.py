@@ -19,7 +19,7 @@ from dgf.workflows.serve.settings import ServeSettings
 def serve_command(**given: Any) -> None:
     """Answer posts by a trained RUN over HTTP: POST /predict, GET /health, and a page at / to try a post by hand.
 
-    `demo` in place of RUN is the model that the last `dgf demo` left; RUN may also be one of the Hugging Face hub.
+    `demo` in place of RUN is the model that the last `dgf demo` left, `hub:OWNER/NAME` a run of the Hugging Face hub.
     Requests that come at once are answered in batches. SIGTERM or Ctrl-C ends it: requests under way are answered
     first. docs/serve.md shows requests, and what to heed before others can reach it. Needs `pip install 'dgf[serve]'`.
     """

@@ -5,7 +5,7 @@ import re
 _WORD = re.compile(
     r"""
     (?:https?://|www\.)\S+          # an address of the web
-    | [\w.+-]+@[\w-]+(?:\.[\w-]+)+  # one of mail
+    | (?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+  # one of mail; bounds keep it fast
     | @\w+
     | (?:[^\W\d_]\.){2,}            # U.S.
     | \w+(?:[&'\u2019-](?!s\b)\w+)*      # AT&T, O'Neil, Jean-Luc; not the 's of Ann's

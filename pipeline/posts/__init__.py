@@ -3,7 +3,7 @@
 from dgf.pipeline.faults import Fault, OnError
 from dgf.pipeline.posts.base import OBJECT, Dataset, Mention, PhotoBox, Post
 from dgf.pipeline.posts.dataset import collect_dataset, read_dataset
-from dgf.pipeline.posts.fields import plain_path, show_pair
+from dgf.pipeline.posts.fields import plain_path, show_pair, token_field
 from dgf.pipeline.posts.layouts import (
     COLUMNS,
     IMAGE_FOLDER,
@@ -55,4 +55,5 @@ __all__ = [
     "show_pair",
     "split_name",
     "stream_posts",
+    "token_field",
 ]

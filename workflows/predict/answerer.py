@@ -129,11 +129,12 @@ class PostAnswerer:
         refused: dict[int, Unanswered] = {}
         photos: list[SeenPhoto] = []
         numbers: dict[str, int] = {}
+        seen: dict[int, tuple[str, SeenPhoto] | ImageError] = {}  # the pairs of a post share what reads its photo
         for place, one in enumerate(shown):
             if one.photo is None:
                 continue
             try:
-                sha256, photo = self._see(one.photo)
+                sha256, photo = self._see_once(one.photo, seen)
             except ImageError as error:
                 if missing_images != "text-only":
                     name = next(iter(one.post.image_ids), "the photo")
@@ -208,6 +209,18 @@ class PostAnswerer:
         for row, photo in enumerate(photos):
             edges[row] = near_objects(*_boxes_of(photo))
         return Alignments(self._networks.layout.objects, edges)
+
+    def _see_once(self, photo: Any, seen: dict[int, tuple[str, SeenPhoto] | ImageError]) -> tuple[str, SeenPhoto]:
+        """See a photo, or take what came of it before from `seen`."""
+        if (outcome := seen.get(id(photo))) is None:
+            try:
+                outcome = self._see(photo)
+            except ImageError as error:
+                outcome = error
+            seen[id(photo)] = outcome
+        if isinstance(outcome, ImageError):
+            raise outcome
+        return outcome
 
     def _see(self, photo: Any) -> tuple[str, SeenPhoto]:
         """Read and see a photo; gives back the digest of its file, too."""

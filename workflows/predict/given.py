@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.faults import RowError, show_value
-from dgf.pipeline.posts import MentionFinder, PairedPost, find_words, pair_mentions, post_of_object
+from dgf.pipeline.posts import MentionFinder, PairedPost, find_words, pair_mentions, post_of_object, token_field
 from dgf.workflows.predict.photos import PostWithPhoto, photo_of
 
 KEYS = ("id", "text", "tokens", "head", "tail", "mentions", "image")
 """What is read of a post that is given."""
+
+_SHOWN_PLACES = 5
 
 
 def posts_given(
@@ -43,14 +45,14 @@ def posts_given(
     if "text" not in row and "tokens" not in row:
         raise RowError("must have either text or tokens", "missing key")
     if isinstance(row.get("tokens"), Sequence) and not isinstance(row["tokens"], str):
-        row["tokens"] = list(row["tokens"])
+        row["tokens"] = list(token_field(list(row["tokens"]), "tokens"))
     shown = None if image is None else photo_of(image, folder)
     if shown is not None:
         row["image"] = shown.name
     lone = "head" not in row and "tail" not in row
     if lone and "mentions" in row and not all_pairs:
         raise RowError('gives mentions in place of head and tail: give pairs="all"', "missing key")
-    if all_pairs and lone and ("mentions" in row or finder is not None):
+    if all_pairs and ("mentions" in row or (lone and finder is not None)):
         if isinstance(mentions := row.get("mentions"), Sequence) and not isinstance(mentions, str):
             row["mentions"] = [_mention(one, f"mention {i}", row) for i, one in enumerate(mentions)]
         pairs = pair_mentions(row, default_id, finder=finder)
@@ -81,6 +83,7 @@ def _find(words: str, of: str, text: Any, tokens: Any) -> tuple[int, int]:
     within = text if isinstance(text, str) else tokens if isinstance(tokens, list) else []
     spans = find_words(words, within)
     if len(spans) != 1:
-        where = f"stands at {', '.join(map(str, spans))}: give one of these spans" if spans else "is not in the post"
+        shown = ", ".join(map(str, spans[:_SHOWN_PLACES])) + (", ..." if len(spans) > _SHOWN_PLACES else "")
+        where = f"stands at {shown}: give one of these spans" if spans else "is not in the post"
         raise RowError(f"{of} {show_value(words)} {where}", "span")
     return spans[0]

@@ -108,7 +108,7 @@ async def _read_request(request: Request, rules: PostRules) -> PostRequest:
     most = rules.most + 1
     async with request.form(max_files=most, max_fields=most, max_part_size=len(await request.body())) as form:
         fields = {
-            name: await value.read() if isinstance(value, UploadFile) else value.encode()
+            name: await value.read() if isinstance(value, UploadFile) else value.encode(errors="surrogatepass")
             for name, value in form.multi_items()
         }
     if (posts := fields.pop(POSTS, None)) is None:

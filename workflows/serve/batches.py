@@ -59,7 +59,11 @@ class AnswerQueue:
         request = _Request(posts, {}, asyncio.get_running_loop().create_future())
         self._waiting.extend((request, place) for place in range(len(posts)))
         self._arrived.set()
-        return await request.done
+        try:
+            return await request.done
+        finally:
+            if request.done.cancelled():  # of whoever has gone, nothing waits on
+                self._waiting = deque(entry for entry in self._waiting if entry[0] is not request)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -105,8 +105,9 @@ def _bind(settings: ServeSettings) -> socket.socket:
         except OSError:
             listener.close()
             raise
-    except OSError as error:
-        told = f"--host {settings.host} --port {settings.port}: {error.strerror or error}"
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        told = f"--host {settings.host} --port {settings.port}: {reason}"
         raise UserError(told, "Name an address of this machine, and a --port that is free (0 finds one).") from None
     return listener
 

@@ -14,6 +14,9 @@ from dgf.workflows.predict.answer import Unanswered
 from dgf.workflows.predict.given import KEYS
 from dgf.workflows.serve.refusals import RefusedError, encode_json
 
+_KEYS = tuple(key for key in KEYS if key != "mentions")
+"""A post here is one pair."""
+
 LONGEST_MENTION = 1000
 """Characters of a mention that is given by its words."""
 
@@ -79,7 +82,7 @@ def _read_post(
 ) -> Mapping[str, Any] | Unanswered:
     if not isinstance(row, dict):
         return Unanswered(default_id, f"a post must be an object, not {show_value(row)}")
-    post = {key: row[key] for key in KEYS if row.get(key) is not None}
+    post = {key: row[key] for key in _KEYS if row.get(key) is not None}
     given, image = post.pop("id", default_id), post.pop("image", "")
     id = str(given) if type(given) in (str, int) else default_id
     try:
@@ -93,6 +96,8 @@ def _read_post(
         shown = {} if image == "" else {"image": _find_photo(image, uploads, rules)}
     except RowError as error:
         return Unanswered(id, str(error))
+    except ValueError:  # the number is read as infinity
+        return Unanswered(id, "holds a number that is too large")
     except RecursionError:
         return Unanswered(id, "holds lists in lists, or objects in objects, too deep to be read")
     return {**post, **shown, "id": id}

@@ -10,7 +10,7 @@ from typing import Any
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.faults import Fault, FaultLog, RowError
-from dgf.pipeline.files import write_atomic
+from dgf.pipeline.files import file_digest, write_atomic
 from dgf.pipeline.lines import parse_json, parse_rows
 from dgf.pipeline.photos import ImageError, find_photos, resolve_photo
 from dgf.pipeline.posts import (
@@ -210,14 +210,19 @@ def _there(root: Path, image_id: str) -> bool:
 
 
 def _bring_photos(dataset: Dataset, image_root: Path) -> int:
-    """Link or copy every photo that is there under its name; returns how many."""
+    """Link or copy every photo that is there under its name; returns how many.
+
+    Raises:
+        UserError: Another photo lies in the place of one.
+    """
     brought = 0
     for image_id in find_photos(dataset).found:
-        target = image_root / image_id
+        target, source = image_root / image_id, resolve_photo(dataset.image_root, image_id)
         if target.exists():
+            if file_digest(target) != file_digest(source):
+                raise UserError(f"{target}: is another photo than {source}", "Give a folder of its own as --fix.")
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        source = resolve_photo(dataset.image_root, image_id)
         try:
             os.link(source, target)
         except OSError:  # another file system, or one without links

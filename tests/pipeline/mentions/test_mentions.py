@@ -31,6 +31,10 @@ def test_a_text_is_read_with_its_punctuation_apart() -> None:
     assert found == ["Ann", "Bo", "Jean-Luc", "AT&T", "U.S.", "@jack", "India", "O\u2019Neil"]
 
 
+def test_a_long_row_of_dots_is_read_once() -> None:
+    assert build_finder("rules")("." * 200_000 + " Ann") == [FoundMention(200_001, 200_004)]
+
+
 @given(st.lists(st.text(min_size=1, max_size=6), max_size=12))
 def test_what_the_rules_find_is_in_the_post_and_in_order(tokens: list[str]) -> None:
     found = find_by_rules(tokens)

@@ -118,6 +118,10 @@ def test_a_mention_is_found_by_its_words_where_they_stand_once(model: dgf.Loaded
     with pytest.raises(dgf.UserError, match=r"tail 'Bo' stands at \(20, 22\), \(37, 39\)"):
         model.predict(text, head="Ann", tail="Bo")
     assert model.predict(text, head="Ann", tail="Bo Lee").tail == "Bo Lee"
+    with pytest.raises(dgf.UserError, match=r"\(8, 9\), \.\.\.: give one"):
+        model.predict("a " * 99 + "b", head="a", tail="b")
+    with pytest.raises(dgf.UserError, match="tokens"):
+        model.predict(tokens=["Ann", None, "Bo"], head="Ann", tail="Bo")
     for wrong in ("Zoe", "", "  "):
         with pytest.raises(dgf.UserError, match="is not in the post"):
             model.predict(text, head="Ann", tail=wrong)

@@ -97,6 +97,8 @@ def test_a_post_that_cannot_be_answered_does_not_stop_the_others(client: TestCli
     assert number == {"id": "posts:2", "error": "a post must be an object, not 7"}
     assert faulty == {"id": "who", "error": "a fault of the model"}
     assert unnamed == {"id": "posts:4", "error": "id must be a string, not [1]"}
+    large = client.post("/predict", content=b'[{"text": 1e999}]', headers={"content-type": "application/json"})
+    assert large.json() == [{"id": "posts:1", "error": "holds a number that is too large"}]
     alone = client.post("/predict", json=bad[1])
     assert (alone.status_code, alone.json()) == (422, faulty)
 

@@ -98,6 +98,7 @@ def test_posts_of_a_request_that_has_gone_are_not_answered() -> None:
             await asyncio.sleep(0)
             gone.cancel()
             await asyncio.sleep(0)
+            assert len(queue) == 1, "its posts, and their photos, are kept no longer"
             echo.gate.set()
             assert await asyncio.gather(first, last) == [[{"of": "first"}], [{"of": "last"}]]
 
