@@ -21,6 +21,7 @@ def export_features(settings: ExportSettings) -> int:
         raise UserError("--parquet needs pyarrow, which is not installed.", "Install it: pip install 'dgf[parquet]'.")
     from dgf.pipeline.features.parquet import write_parquet  # an extra brings what it imports
 
-    markers = ShardFolder.open(settings.features, "features").finished()
+    folder = ShardFolder.open(settings.features, "features")
+    markers = folder.finished()
     with photo_bar("export", sum(marker.stats.rows for marker in markers)) as bar:
-        return write_parquet(settings.features, settings.parquet, bar.update)
+        return write_parquet(folder, markers, settings.parquet, bar.update)

@@ -18,7 +18,7 @@ folder's settings and fingerprint under `dgf`. Regions, which only captioners re
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,31 +30,33 @@ from numpy.typing import NDArray
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import finish_part, part_file, remove_dead_parts
-from dgf.pipeline.shards import Layout, Photo, ShardFolder, read_layout, read_rows, read_text
+from dgf.pipeline.shards import Layout, Marker, Photo, ShardFolder, read_layout, read_rows, read_text
 
 _IMAGE_ARRAYS = ("image/blocks", "image/fc7", "image/pyramid")
 
 
-def write_parquet(features: Path, out: Path, on_rows: Callable[[int], object] = lambda count: None) -> int:
+def write_parquet(
+    folder: ShardFolder, markers: Sequence[Marker], out: Path, on_rows: Callable[[int], object] = lambda count: None
+) -> int:
     """Write the rows of a finished folder of feature shards in the order of its plan, one shard in memory at a time.
 
-    The file is there as a whole or not at all. `on_rows` is called with the number of rows of each shard.
+    The file is there as a whole or not at all. `markers` are those of every shard; `on_rows` is called with the number
+    of rows of each.
 
     Returns:
         The number of rows.
 
     Raises:
-        UserError: The folder is missing, unfinished or damaged, or `out` is there already or has no folder.
+        UserError: The folder is damaged, or `out` is there already or has no folder.
     """
     if out.exists():
         raise UserError(f"{out} is there already.", "Give another name, or remove it.")
     if not out.parent.is_dir():
         raise UserError(f"{out.parent}: no such folder", "Make it, or give another place.")
-    folder = ShardFolder.open(features, "features")
-    tables = _tables(folder)
+    tables = _tables(folder, markers)
     first = next(tables, None)
     if first is None:
-        raise UserError(f"{features}: holds no shard", "There is nothing to export.")
+        raise UserError(f"{folder.path}: holds no shard", "There is nothing to export.")
     rows = 0
     remove_dead_parts(out.parent)
     with part_file(out) as part:
@@ -67,11 +69,11 @@ def write_parquet(features: Path, out: Path, on_rows: Callable[[int], object] = 
     return rows
 
 
-def _tables(folder: ShardFolder) -> Iterator[pa.Table]:
+def _tables(folder: ShardFolder, markers: Sequence[Marker]) -> Iterator[pa.Table]:
     """The rows of each shard."""
     photos = {photo.image_id: photo for photo in folder.plan.photos()}
     layout: Layout | None = None
-    for marker in folder.finished():
+    for marker in markers:
         with folder.open_shard(marker) as file:
             here = read_layout(file)
             if layout not in (None, here):

@@ -14,7 +14,7 @@ from dgf.pipeline.posts.layouts import (
     post_of_object,
     split_name,
 )
-from dgf.pipeline.posts.pairs import FoundMention, FoundPair, MentionFinder, PairedPost, pair_mentions
+from dgf.pipeline.posts.pairs import FoundMention, FoundPair, MentionFinder, PairedPost, pair_mentions, stands_for_pairs
 from dgf.pipeline.posts.post_lines import PostLine, stream_posts
 from dgf.pipeline.posts.relations import NONE
 from dgf.pipeline.posts.spans import SpanUnit, as_utf16, find_words
@@ -54,6 +54,7 @@ __all__ = [
     "read_dataset",
     "show_pair",
     "split_name",
+    "stands_for_pairs",
     "stream_posts",
     "token_field",
 ]

@@ -35,6 +35,12 @@ class PairedPost:
     found: FoundPair | None = None
 
 
+def stands_for_pairs(row: Mapping[str, object], *, all_pairs: bool, finder: MentionFinder | None) -> bool:
+    """Whether a row is one of pairs: it lists mentions, or names neither head nor tail and they can be found."""
+    alone = row.get("head") is None and row.get("tail") is None
+    return all_pairs and (row.get("mentions") is not None or (alone and finder is not None))
+
+
 def pair_mentions(
     row: Mapping[str, object],
     default_id: str,

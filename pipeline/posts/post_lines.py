@@ -18,7 +18,7 @@ from dgf.pipeline.lines import parse_rows
 from dgf.pipeline.posts.base import Post
 from dgf.pipeline.posts.fields import optional_text_field
 from dgf.pipeline.posts.layouts import post_of_object, split_name
-from dgf.pipeline.posts.pairs import FoundPair, MentionFinder, pair_mentions
+from dgf.pipeline.posts.pairs import FoundPair, MentionFinder, pair_mentions, stands_for_pairs
 from dgf.pipeline.posts.spans import SpanUnit, doubtful_spans
 
 
@@ -70,7 +70,7 @@ def stream_posts(
             unlabeled = {key: value for key, value in row.items() if key != "relation"}
             lone = row.get("head") is None and row.get("tail") is None
             listed = row.get("mentions") is not None
-            if all_pairs and (listed or (lone and finder is not None)):
+            if stands_for_pairs(row, all_pairs=all_pairs, finder=finder):
                 yield from _lines_of_pairs(number, unlabeled, default, span_unit, finder)
                 continue
             if listed and lone:

@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
+
+_ALWAYS = ("id", "head", "tail", "relation", "probability")
+_WHERE_THERE = ("types", "attributions", "protocol", "found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +43,20 @@ class Answer:
         """Make one of a line of `dgf predict`."""
         types = row.get("types")
         return cls(
-            **{name: row[name] for name in ("id", "head", "tail", "relation", "probability")},
+            **{name: row[name] for name in _ALWAYS},
             probabilities=row["best"],
             types=None if types is None else (types[0], types[1]),
             attributions=row.get("attributions"),
             protocol=row.get("protocol"),
             found=row.get("found"),
         )
+
+    def row(self, top: int | None = None) -> dict[str, Any]:
+        """Make the line of `dgf predict`, with `top` relations; None for all."""
+        row: dict[str, Any] = {name: getattr(self, name) for name in _ALWAYS}
+        row["best"] = dict(islice(self.probabilities.items(), top))
+        optional = {name: getattr(self, name) for name in _WHERE_THERE}
+        return row | {name: value for name, value in optional.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.faults import RowError, show_value
-from dgf.pipeline.posts import MentionFinder, PairedPost, find_words, pair_mentions, post_of_object, token_field
+from dgf.pipeline.posts import (
+    MentionFinder,
+    PairedPost,
+    find_words,
+    pair_mentions,
+    post_of_object,
+    stands_for_pairs,
+    token_field,
+)
 from dgf.workflows.predict.photos import PostWithPhoto, photo_of
 
 KEYS = ("id", "text", "tokens", "head", "tail", "mentions", "image")
@@ -52,7 +60,7 @@ def posts_given(
     lone = "head" not in row and "tail" not in row
     if lone and "mentions" in row and not all_pairs:
         raise RowError('gives mentions in place of head and tail: give pairs="all"', "missing key")
-    if all_pairs and ("mentions" in row or (lone and finder is not None)):
+    if stands_for_pairs(row, all_pairs=all_pairs, finder=finder):
         if isinstance(mentions := row.get("mentions"), Sequence) and not isinstance(mentions, str):
             row["mentions"] = [_mention(one, f"mention {i}", row) for i, one in enumerate(mentions)]
         pairs = pair_mentions(row, default_id, finder=finder)

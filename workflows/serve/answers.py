@@ -1,7 +1,6 @@
 """What a loaded run says of posts, as the service hands it out: the objects of `dgf predict`."""
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +44,4 @@ def object_of(outcome: Answer | Unanswered, id: str, top: int) -> Mapping[str, A
     """Make what is sent for a post of that id."""
     if isinstance(outcome, Unanswered):
         return {"id": id, "error": outcome.error}
-    row: dict[str, Any] = {name: getattr(outcome, name) for name in ("id", "head", "tail", "relation", "probability")}
-    row["best"] = dict(islice(outcome.probabilities.items(), top))
-    optional = {name: getattr(outcome, name) for name in ("types", "attributions", "protocol")}
-    return row | {name: value for name, value in optional.items() if value is not None}
+    return {**outcome.row(top), "id": id}

@@ -27,16 +27,13 @@ from dgf.workflows.sharing.figures import SplitFigures, read_figures
 from dgf.workflows.sharing.markdown import render_markdown
 from dgf.workflows.sharing.names import public_name
 from dgf.workflows.sharing.parts import list_parts, named
-from dgf.workflows.sharing.portable import recorded_paths, share_config, share_facts
+from dgf.workflows.sharing.portable import RECORDED_FILES, recorded_paths, share_config, share_facts
 from dgf.workflows.training.run_folder import RunFolder
 
 CARD = "README.md"
 
 _SEAL = re.compile(rb"<!-- sha256 ([0-9a-f]{64}) of the lines above: [^\n]*-->\n\Z")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
-
-_FILES = {"types_file": "file of entity types", "graphs_file": "file of scene graphs"}
-"""Keys of `data.json` that have a digest of a file."""
 
 _log = logging.getLogger(__name__)
 
@@ -139,7 +136,7 @@ def _digests_of_networks(facts: Mapping[str, Any]) -> dict[str, str]:
         "language model before training": facts.get("digests", {}).get("language model"),
         "how photos are seen": facts["features"],
         "how photos are captioned": None if facts["captioner"] is None else facts["captioner"].removeprefix(OF_FILES),
-        **{name: (facts.get(key) or {}).get("sha256") for key, name in _FILES.items()},
+        **{name: (facts.get(key) or {}).get("sha256") for key, name in RECORDED_FILES.items()},
     }
     return {name: digest for name, digest in found.items() if digest is not None}
 

@@ -10,8 +10,8 @@ from dgf.workflows.sharing.names import is_path, public_data, public_place
 _PLACES = {"extraction": ("detector", "weights", "vgg_weights", "resnet_weights"), "captioning": ("source",)}
 """Options in `data.json`, of how photos are seen and captioned, that may name a file or a folder."""
 
-_FILES = ("types_file", "graphs_file")
-"""Keys of `data.json` that hold a file and its digest."""
+RECORDED_FILES = {"types_file": "file of entity types", "graphs_file": "file of scene graphs"}
+"""Keys of `data.json` that hold a file and its digest, and what it is."""
 
 _NOT_TOLD = "not told"
 """Stands for a row that was left out: how many there were is told, not which."""
@@ -42,7 +42,7 @@ def share_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
         if (options := facts[command]) is not None:
             places = {key: public_place(options[key]) for key in keys if isinstance(options.get(key), str)}
             shared[command] = {**options, **places}
-    for key in _FILES:
+    for key in RECORDED_FILES:
         if facts.get(key) is not None:
             shared[key] = {**facts[key], "file": public_data(facts[key]["file"])}
     if "skipped_rows" in facts:
@@ -55,7 +55,7 @@ def recorded_paths(config: TrainConfig, facts: Mapping[str, Any]) -> Iterator[st
     data = config.data
     captions = data.captions if isinstance(data.captions, tuple) else (data.captions,)
     files = [data.path, data.features, *captions, data.types, data.graphs]
-    files += [(facts.get(key) or {}).get("file") for key in _FILES]
+    files += [(facts.get(key) or {}).get("file") for key in RECORDED_FILES]
     networks: list[Any] = [config.language_model]
     networks += [(facts[command] or {}).get(key) for command, keys in _PLACES.items() for key in keys]
     yield from (file for file in files if isinstance(file, str))
