@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -119,10 +118,11 @@ def _shift(parts: Sequence[Part]) -> Shift | None:
     """Add the deep prefixes at their positions, in units of the states they are added to."""
     if all(part.deep is None for part in parts):
         return None
-    ends = tuple(accumulate(part.inputs.shape[1] for part in parts))
+    sizes = [part.inputs.shape[1] for part in parts]
 
     def shift(layer: int, hidden: Tensor) -> Tensor:
-        states = list(hidden.tensor_split(ends, 1))
+        # split, whose backward pass is one copy; that of slices is one of the whole for each of them
+        states = list(hidden.split([*sizes, hidden.shape[1] - sum(sizes)], 1))
         for number, part in enumerate(parts):
             if part.deep is not None:
                 state = states[number]
