@@ -13,6 +13,7 @@ __all__ = [
     "jobs",
     "lines",
     "mentions",
+    "packed",
     "photos",
     "posts",
     "precision",

@@ -65,8 +65,8 @@ class FaultLog:
         self.warnings.append(Fault(file, line, message, kind))
 
     @contextmanager
-    def at(self, file: Path, line: int) -> Iterator[None]:
-        """Record a `RowError` that ends the block as a fault of this line."""
+    def at(self, file: Path, line: int | None) -> Iterator[None]:
+        """Record a `RowError` that ends the block as a fault of this line, or of the file where it is one row."""
         try:
             yield
         except RowError as error:

@@ -97,7 +97,7 @@ def kind_of_bytes(head: bytes) -> FileKind | None:
     if head[4:12] in (b"ftypavif", b"ftypheic", b"ftypheix", b"ftypmif1"):
         return FileKind("an AVIF or HEIC image", "Save it as JPEG or PNG.")
     if head[257:262] == b"ustar":
-        return FileKind("a tar archive", _UNPACK)
+        return FileKind("a tar archive", "Samples in it are read if it is called NAME.tar.")
     if len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= _SAFETENSORS_HEADER:
         return FileKind("a safetensors file")
     return _text_kind(head, text)

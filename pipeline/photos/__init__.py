@@ -1,7 +1,8 @@
 """Photos: found inside their folder, decoded safely, drawn."""
 
+from dgf.pipeline.packed import NO_FILE
 from dgf.pipeline.photos.base import Damaged
-from dgf.pipeline.photos.images import NO_FILE, ImageError, decode, digest, probe, read_bytes, resolve_photo
+from dgf.pipeline.photos.images import ImageError, decode, digest, probe, read_bytes, resolve_photo
 from dgf.pipeline.photos.search import (
     NamedPhotos,
     NearPhotos,

@@ -1,4 +1,4 @@
-"""Photos from a folder: found without leaving it, checked before decoding, decoded to upright RGB.
+"""Photos from a folder, also those packed in a file of it: found without leaving it, checked, decoded to upright RGB.
 
 Right pixels here are what a browser shows on a white page: EXIF orientation applied, transparency over white, the
 first frame of an animation, the high byte of 16-bit samples. ICC profiles are not applied (sRGB is assumed; CMYK is
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from dgf.pipeline.file_kinds import HEAD_BYTES, kind_of_bytes
+from dgf.pipeline.packed import NO_FILE, PackedError, PackedPhoto, find_packed
 from dgf.pipeline.photos.base import BROKEN, MAX_PIXELS, TRUNCATED, UNKNOWN, Container, Damaged
 from dgf.pipeline.photos.base import ImageError as ImageError
 from dgf.pipeline.photos.bmp_and_webp import read_bmp, read_webp
@@ -28,18 +29,15 @@ from dgf.pipeline.photos.tiff import read_tiff
 
 MAX_BYTES = 1 << 26
 
-NO_FILE = "no such file"
-"""The reason of a photo that is not there."""
-
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 
 
-def resolve_photo(root: Path, image_id: str) -> Path:
-    """Find the file of a photo, with every link followed.
+def resolve_photo(root: Path, image_id: str) -> Path | PackedPhoto:
+    """Find the file of a photo, with every link followed, or where it is packed.
 
     Args:
         root: Folder of the photos (it may itself be a link).
-        image_id: POSIX path relative to it.
+        image_id: POSIX path relative to it, which may go through a tar or Parquet file as through a folder.
 
     Raises:
         ImageError: The id is not such a path, leads outside the folder by `..`, as an absolute path or through a link,
@@ -62,8 +60,14 @@ def resolve_photo(root: Path, image_id: str) -> Path:
             raise ImageError("leads outside the data folder")
         if not stat.S_ISREG(path.stat().st_mode):
             raise ImageError("not a regular file")
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         raise ImageError(NO_FILE) from None
+    except NotADirectoryError:
+        packed = find_packed(base, parts)
+        if (fault := NO_FILE if packed is None else packed.fault()) is not None:
+            raise ImageError(fault) from None
+        assert packed is not None
+        return packed
     except OSError as error:
         raise ImageError(_system_reason(error)) from None
     except ValueError:  # a NUL, or half a surrogate pair
@@ -78,20 +82,31 @@ def read_bytes(root: Path, image_id: str) -> bytes:
         ImageError: See `resolve_photo`; or the file is empty, larger than 64 MiB, or cannot be read.
     """
     path = resolve_photo(root, image_id)
+    data = _read_packed(path) if isinstance(path, PackedPhoto) else _read_file(path)
+    if not data:
+        raise ImageError("empty file")
+    if len(data) > MAX_BYTES:
+        raise ImageError(f"larger than {MAX_BYTES >> 20} MiB")
+    return data
+
+
+def _read_packed(photo: PackedPhoto) -> bytes:
+    try:
+        return photo.read(MAX_BYTES + 1)
+    except PackedError as error:
+        raise ImageError(str(error)) from None
+
+
+def _read_file(path: Path) -> bytes:
     try:
         # The path is resolved, so a link here was put in place since; and a pipe put in place must not block.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise ImageError("not a regular file")
-            data = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ImageError(_system_reason(error)) from None
-    if not data:
-        raise ImageError("empty file")
-    if len(data) > MAX_BYTES:
-        raise ImageError(f"larger than {MAX_BYTES >> 20} MiB")
-    return data
 
 
 def _system_reason(error: OSError) -> str:

@@ -9,7 +9,8 @@ from itertools import islice, takewhile
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from dgf.pipeline.photos.images import NO_FILE, ImageError, resolve_photo
+from dgf.pipeline.packed import NO_FILE
+from dgf.pipeline.photos.images import ImageError, resolve_photo
 from dgf.pipeline.posts import IMAGE_FOLDER, Dataset, Post, show_pair
 
 MAX_LISTED = 200_000

@@ -79,6 +79,7 @@ class PostStream:
             one_split=not self._found.one_file,
             span_unit=self._options.span_unit,
             files=tuple(self._found.files.values()),
+            photos=self._found.photos,
             with_relations=self._options.with_relations,
         )
         for split, file in self._found.files.items():

@@ -11,6 +11,7 @@ from PIL import Image
 
 from dgf.pipeline.posts import COLUMNS, LAYOUTS
 from support.command import dgf
+from support.packed import write_tar
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "data-sets.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^dgf (.+)$", DOCUMENT, flags=re.M)
@@ -61,8 +62,10 @@ def test_a_command_reads_what_it_says(command: str, place: Path, monkeypatch: py
     layout = re.search(r"`--layout ([\w-]+)`[^#]*?dgf " + re.escape(command), DOCUMENT, flags=re.S)
     assert verb == "validate" and layout is not None
     monkeypatch.chdir(place)
+    if name == "posts.tar":
+        write_tar(place / name, [("1.json", json.dumps(JSONL).encode()), ("1.jpg", b"a photo")])
     if name == "parquet":
-        pytest.importorskip("datasets", reason="pip install 'dgf[datasets]'")
+        pytest.importorskip("pyarrow", reason="pip install 'dgf[parquet]'")
         import pyarrow.parquet
 
         (place / name).mkdir()

@@ -64,7 +64,8 @@ SpansIn = Annotated[
     Doc("What spans into a text count: characters, or UTF-16 units as JavaScript and Java do."),
 ]
 PostLayout = Annotated[
-    Literal["mnre-1", "mnre", "jsonl", "umre", "more", "conll", "jmere", "m2re", "table", "datasets"] | None,
+    Literal["mnre-1", "mnre", "jsonl", "umre", "more", "conll", "jmere", "m2re", "table", "webdataset", "datasets"]
+    | None,
     Doc("How the posts lie on the disk; docs/data-sets.md shows each.  [default: told by the files]"),
 ]
 Types = Annotated[Path | None, Doc("JSONL of entity types by post id.")]

@@ -12,6 +12,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.faults import Fault, FaultLog, RowError
 from dgf.pipeline.files import file_digest, write_atomic
 from dgf.pipeline.lines import parse_json, parse_rows
+from dgf.pipeline.packed import PackedPhoto
 from dgf.pipeline.photos import ImageError, find_photos, resolve_photo
 from dgf.pipeline.posts import (
     Dataset,
@@ -216,8 +217,15 @@ def _bring_photos(dataset: Dataset, image_root: Path) -> int:
         UserError: Another photo lies in the place of one.
     """
     brought = 0
+    packed: set[Path] = set()
     for image_id in find_photos(dataset).found:
-        target, source = image_root / image_id, resolve_photo(dataset.image_root, image_id)
+        target, found = image_root / image_id, resolve_photo(dataset.image_root, image_id)
+        source = found.file if isinstance(found, PackedPhoto) else found
+        if isinstance(found, PackedPhoto):  # the file that holds it comes along
+            target = image_root / image_id.removesuffix(f"/{found.name}")
+            if target in packed:
+                continue
+            packed.add(target)
         if target.exists():
             if file_digest(target) != file_digest(source):
                 raise UserError(f"{target}: is another photo than {source}", "Give a folder of its own as --fix.")

@@ -42,6 +42,7 @@ class ReadContext:
         one_split: Whether every row must belong to the split the file is named for (one file per split).
         span_unit: What spans into a text count where they do not say.
         files: Every file of the data set, for what only all of them together tell.
+        photos: The folder that the ids of photos are relative to.
         with_relations: Whether relations count; without them, a pair is one row whichever relations it has.
         answers: What `ask_all` was answered.
     """
@@ -52,6 +53,7 @@ class ReadContext:
     one_split: bool = True
     span_unit: SpanUnit = "characters"
     files: tuple[Path, ...] = ()
+    photos: Path = Path()
     with_relations: bool = True
     answers: dict[object, Any] = field(default_factory=dict)
 

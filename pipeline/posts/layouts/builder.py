@@ -12,9 +12,10 @@ from dgf.pipeline.posts.layouts.hub import HUGGING_FACE, hub_name
 from dgf.pipeline.posts.layouts.jsonl import JSONL
 from dgf.pipeline.posts.layouts.mnre_keys import JMERE, M2RE, MNRE, MNRE_1, MORE, TEXT_FOLDERS, UMRE
 from dgf.pipeline.posts.layouts.table import TABLE
+from dgf.pipeline.posts.layouts.webdataset import WEBDATASET, find_tars
 from dgf.pipeline.text_files import STDIN
 
-LAYOUTS = (MNRE_1, MNRE, UMRE, JSONL, MORE, CONLL, JMERE, M2RE, TABLE, HUGGING_FACE)
+LAYOUTS = (MNRE_1, MNRE, UMRE, JSONL, MORE, CONLL, JMERE, M2RE, TABLE, WEBDATASET, HUGGING_FACE)
 """Those that are told by the files of a folder, in the order of choice."""
 
 _TEXT_WITHIN = {*TEXT_FOLDERS, "data", "Version-1"}
@@ -65,6 +66,8 @@ def find_dataset(path: Path, layout: str | None = None) -> Found:
         return _found(path, JSONL, {"posts": path})
     if hub_name(path) is not None and not path.exists():
         return _found(path, HUGGING_FACE, HUGGING_FACE.find(path))
+    if not path.exists() and forced in (None, WEBDATASET) and (several := find_tars(path)):
+        return _found(path, WEBDATASET, several)
     if not path.exists():
         raise UserError(f"{path}: no such file or folder", _HINT)
     if not path.is_file() and not path.is_dir():

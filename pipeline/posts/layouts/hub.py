@@ -1,26 +1,30 @@
-"""Data sets of Hugging Face's `datasets`: `hub:NAME`, or Parquet or Arrow files; rows have the keys of JSONL or MNRE.
+"""Parquet files, and what else Hugging Face's `datasets` writes or has as `hub:NAME`; rows have JSONL's keys or MNRE's.
 
-A row is known by its number, from 1. The library is not installed with dgf.
+A row is known by its number, from 1. Parquet is read by pyarrow, with the photos within it, and all else by `datasets`,
+without them; neither is installed with dgf.
 """
 
 import glob
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.packed import PHOTO_COLUMNS
 from dgf.pipeline.posts.base import Post
+from dgf.pipeline.posts.fields import image_field
 from dgf.pipeline.posts.layouts.base import SPLITS, DataLayout, ReadContext, in_any_folder, split_name
 from dgf.pipeline.posts.layouts.jsonl import read_object
 from dgf.pipeline.posts.layouts.mnre_keys import image_of_row, text_post_of_row
+from dgf.pipeline.posts.layouts.table_rows import TableRow, library_fault, library_rows, parquet_rows
 
 HUB = "hub:"
 
 _TABLE = re.compile(r"(?P<split>.+?)(-\d+-of-\d+)?\.(?P<kind>parquet|arrow)", re.IGNORECASE)
 _PART = re.compile(r"-\d+(-of-(?P<all>\d+)\.)", re.IGNORECASE)
-_PHOTO_KEYS = ("image", "img_id", "image_id")
 _SAVED = ("dataset_dict.json", "dataset_info.json", "state.json")
 """What `save_to_disk` leaves in a folder."""
 
@@ -44,34 +48,59 @@ def find_hub(path: Path) -> dict[str, Path]:
 
 
 def read_hub(path: Path, split: str, reading: ReadContext) -> Iterator[tuple[str, Post]]:
-    """Read one split, or one file. Photos within a table are not read, and counted."""
-    rows = _as_they_are(_open_rows(path))
-    names = {name: feature.names for name, feature in (rows.features or {}).items() if hasattr(feature, "names")}
+    """Read one split, or one file. Photos are read of Parquet alone; others within a table are counted."""
     number, within = 0, 0
-    for number, row in enumerate(_rows(path, rows), start=1):
-        within += any(_is_within(row.get(key)) for key in _PHOTO_KEYS)
-        with reading.log.at(path, number):
-            named = {key: _named(value, names.get(key)) for key, value in row.items()}
-            if "token" in named and "h" in named:
-                images = in_any_folder(image_of_row(named), split)
-                yield split, text_post_of_row(named, f"{split}:{number}", images, reading.relations)
-            else:
-                yield read_object(path, number, named, split, reading)
+    for number, row in enumerate(_rows(path), start=1):
+        within += row.lost_photo
+        with reading.log.at(row.file, row.number):
+            yield _read_row(row, number, split, reading)
     if not number:
         reading.log.add(path, None, "holds no row", "empty")
     if within:
         fault = f"{within} photos are within the table, where they are not read: their posts have none"
-        reading.log.warn(path, None, f"{fault}; write each to a file, and give its path", "photo")
+        reading.log.warn(path, None, f"{fault}; write each to a file and give its path, or write Parquet", "photo")
 
 
 HUGGING_FACE = DataLayout(
     name="datasets",
-    files="hub:NAME of the Hugging Face hub, or a folder of Parquet or Arrow files",
+    files="a file or folder of Parquet or Arrow, or hub:NAME of the Hugging Face hub",
     find=find_hub,
     claims=lambda path: True,
     read=read_hub,
-    photos=("images", "."),
 )
+
+
+def _read_row(row: TableRow, number: int, split: str, reading: ReadContext) -> tuple[str, Post]:
+    """Make split and post of a row, which is row `number` of its split.
+
+    Raises:
+        RowError: It cannot be used.
+    """
+    key = next((key for key in PHOTO_COLUMNS if key in row.values), "image")
+    packed = None if row.packed is None else f"{_below(reading.photos, row.file)}/{row.packed}"
+    named = image_field(row.values.get(key), key)
+    ids = tuple(name for name in (packed, named) if name is not None)
+    default_id = f"{split}:{number}"
+    if "token" in row.values and "h" in row.values:
+        if packed is None:
+            ids = in_any_folder(image_of_row(row.values), split)
+        post = text_post_of_row(row.values, default_id, ids, reading.relations)
+    else:
+        given = {**row.values, "image": next(iter(ids), None)}
+        numbered = None if row.number == number else default_id
+        split, post = read_object(row.file, row.number, given, split, reading, numbered)
+    return split, replace(post, image_ids=_places(ids, packed, reading.photos))
+
+
+def _places(image_ids: Sequence[str], packed: str | None, photos: Path) -> tuple[str, ...]:
+    """Where a photo may lie: in the table, in the folder `images` if there is one, or beside."""
+    beside = [name for name in image_ids if name != packed]
+    images = [f"images/{name}" for name in beside] if (photos / "images").is_dir() else []
+    return (*([] if packed is None else [packed]), *images, *beside)
+
+
+def _below(folder: Path, file: Path) -> str:
+    return file.relative_to(folder).as_posix()
 
 
 def _has_own_splits(path: Path) -> bool:
@@ -99,22 +128,27 @@ def _open_splits(path: Path) -> Mapping[str, Any]:
     return found
 
 
-def _open_rows(path: Path) -> Any:
-    """Open one split, as `find_hub` names it, without reading it.
+def _rows(path: Path) -> Iterator[TableRow]:
+    """The rows of one split, as `find_hub` names it.
 
     Raises:
-        UserError: The library is not installed, or cannot open it.
+        UserError: They cannot be read, or a library that is needed is not installed.
     """
     if not path.is_file() and _has_own_splits(path.parent):
-        return _open_splits(path.parent)[path.name]
+        yield from library_rows(path, _open_splits(path.parent)[path.name])
+        return
     files = [path] if path.is_file() else _tables(path.parent)[path.name]
     named = _TABLE.fullmatch(files[0].name)
     if named is None:
         raise UserError(f"{path}: its name says neither Parquet nor Arrow", "Call it NAME.parquet or NAME.arrow.")
-    kind = named["kind"].lower()
+    if named["kind"].lower() == "parquet":
+        for file in files:
+            yield from parquet_rows(file)
+        return
     # the library takes names of files as patterns, and not every name of a file as that of a split
     given = {"rows": [glob.escape(str(file.absolute())) for file in files]}
-    return _load(path, lambda library: library.load_dataset(kind, data_files=given, streaming=True))["rows"]
+    opened = _load(path, lambda library: library.load_dataset("arrow", data_files=given, streaming=True))
+    yield from library_rows(path, opened["rows"])
 
 
 def _load(path: Path, load: Callable[[Any], Any]) -> Any:
@@ -126,12 +160,12 @@ def _load(path: Path, load: Callable[[Any], Any]) -> Any:
     try:
         import datasets
     except ImportError:
-        hint = "Install it: pip install 'dgf[datasets]'. Or write the posts as one JSON object a line."
+        hint = "Install it: pip install 'dgf[datasets]'. Or write the posts as Parquet, or as one JSON object a line."
         raise UserError(f"{path}: needs the library datasets, which is not installed", hint) from None
     try:
         return load(datasets)
     except Exception as error:  # the library raises what it likes
-        raise _cannot_read(path, error) from None
+        raise library_fault(path, error) from None
 
 
 def _tables(path: Path) -> dict[str, list[Path]]:
@@ -163,39 +197,3 @@ def _check_parts(path: Path, split: str, files: list[Path]) -> None:
     if part is not None and len(files) != int(part["all"]):
         fault = f"{len(files)} of the {int(part['all'])} parts of the split {split} are there"
         raise UserError(f"{path}: {fault}", "Copy or fetch the others, or give one file.")
-
-
-def _as_they_are(rows: Any) -> Any:
-    """Have the photos of a table left as they are."""
-    for name, feature in (rows.features or {}).items():
-        if getattr(feature, "decode", False):
-            rows = rows.cast_column(name, type(feature)(decode=False))
-    return rows
-
-
-def _rows(path: Path, rows: Any) -> Iterator[Mapping[str, Any]]:
-    try:
-        yield from rows
-    except Exception as error:
-        raise _cannot_read(path, error) from None
-
-
-def _cannot_read(path: Path, error: Exception) -> UserError:
-    said = (str(error).strip().splitlines() or [""])[0]
-    return UserError(f"{path}: datasets cannot read it: {type(error).__name__}: {said[:200]}", "Check name and files.")
-
-
-def _is_photo(value: object) -> TypeGuard[Mapping[str, object]]:
-    return isinstance(value, dict) and value.keys() == {"bytes", "path"}
-
-
-def _is_within(value: object) -> bool:
-    """Whether a photo is in the table alone."""
-    return _is_photo(value) and value["bytes"] is not None and not value["path"]
-
-
-def _named(value: Any, names: list[str] | None) -> Any:
-    """A value as JSONL would have it: the name of a class, the path of a photo."""
-    if names is not None and type(value) is int and 0 <= value < len(names):
-        return names[value]
-    return value["path"] if _is_photo(value) else value

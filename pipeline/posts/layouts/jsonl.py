@@ -80,9 +80,22 @@ JSONL = DataLayout(
 
 
 def read_object(
-    path: Path, number: int, row: Mapping[str, object], default: str, reading: ReadContext
+    path: Path,
+    number: int | None,
+    row: Mapping[str, object],
+    default: str,
+    reading: ReadContext,
+    default_id: str | None = None,
 ) -> tuple[str, Post]:
-    """Make split and post of a row, which is line `number` of its file.
+    """Make split and post of a row.
+
+    Args:
+        path: Its file.
+        number: Its line; None where it is a file of its own.
+        row: What it holds.
+        default: Its split where it names none.
+        reading: How it is read.
+        default_id: Its id where it has none; None for `split:number`.
 
     Raises:
         RowError: It cannot be used.
@@ -90,7 +103,7 @@ def read_object(
     split = split_name(optional_text_field(row.get("split"), "split") or default)
     if reading.one_split and split != default:
         raise RowError(f"split {show_value(row['split'])} in the file of the split {default}", "split")
-    post = post_of_object(row, f"{split}:{number}", reading.relations, reading.span_unit)
+    post = post_of_object(row, default_id or f"{split}:{number}", reading.relations, reading.span_unit)
     reading.take_id(post)
     for doubt in doubtful_spans(row, reading.span_unit):
         reading.log.warn(path, number, doubt, "span")

@@ -27,6 +27,7 @@ FILES = {
     "txt/valid.txt": ("more", OBJECT),
     "valid.txt": ("conll", "IMGID:1\na\tB-PER\n"),
     "train.tsv": ("table", "text\thead\ttail\n"),
+    "dev.tar": ("webdataset", ""),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.photos import find_image, read_bytes
 from dgf.pipeline.posts import Mention, find_dataset, read_dataset
 from dgf.pipeline.posts.layouts.hub import hub_name
 
@@ -26,18 +27,21 @@ def test_the_name_behind_hub_stays_in_a_whole_path() -> None:
 
 def test_without_the_library_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "train.parquet").write_bytes(b"PAR1")
+    (tmp_path / "train.arrow").write_bytes(b"ARROW1")
     imported = builtins.__import__
 
     def without(name: str, *more: Any) -> Any:
-        if name == "datasets":
+        if name in ("datasets", "pyarrow.parquet"):
             raise ImportError(name)
         return imported(name, *more)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    for path in (tmp_path, tmp_path / "train.parquet", Path("hub:owner/name")):
+    for path in (tmp_path / "train.arrow", Path("hub:owner/name")):
         with pytest.raises(UserError, match="needs the library datasets, which is not installed") as caught:
             read_dataset(path)
         assert caught.value.hint is not None and "pip install 'dgf[datasets]'" in caught.value.hint
+    with pytest.raises(UserError, match=r"needs the library pyarrow, .*: pip install 'dgf\[parquet\]'"):
+        read_dataset(tmp_path / "train.parquet")
 
 
 def _check(path: Path, split: str, where: Path) -> None:
@@ -50,24 +54,30 @@ def _check(path: Path, split: str, where: Path) -> None:
     assert fault.message == "head span [0, 9) is out of range: the post has 2 words"
 
 
-def test_parquet_and_saved_folders_are_read(tmp_path: Path) -> None:
-    pytest.importorskip("datasets", reason="pip install 'dgf[datasets]'")
-    import pyarrow
-    import pyarrow.parquet
-
-    table = pyarrow.table(ROWS)
+def test_parquet_is_read_without_the_library(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet", reason="pip install 'dgf[parquet]'")
+    table = pytest.importorskip("pyarrow").table(ROWS)
     (tmp_path / "parquet").mkdir()
-    pyarrow.parquet.write_table(table, tmp_path / "parquet" / "validation.parquet")
+    pq.write_table(table, tmp_path / "parquet" / "validation.parquet")
     for path in (tmp_path / "parquet", tmp_path / "parquet" / "validation.parquet"):
         _check(path, "val", tmp_path / "parquet" / "validation.parquet")
     for part in range(2):
-        pyarrow.parquet.write_table(table, tmp_path / "parquet" / f"train-0000{part}-of-00002.parquet")
+        pq.write_table(table, tmp_path / "parquet" / f"train-0000{part}-of-00002.parquet")
     parts = read_dataset(tmp_path / "parquet", on_error="skip")
     assert list(parts.splits) == ["train", "val"]
     assert [post.id for post in parts.splits["train"]] == ["train:1", "train:2", "train:4", "train:5"]
+    assert [(fault.file.name, fault.line) for fault in parts.faults[:2]] == [
+        ("train-00000-of-00002.parquet", 3),
+        ("train-00001-of-00002.parquet", 3),
+    ]
+
+
+def test_saved_folders_are_read(tmp_path: Path) -> None:
+    pytest.importorskip("datasets", reason="pip install 'dgf[datasets]'")
+    import pyarrow
 
     # as `save_to_disk` leaves a data set of one split
-    saved = tmp_path / "saved"
+    table, saved = pyarrow.table(ROWS), tmp_path / "saved"
     saved.mkdir()
     with pyarrow.ipc.new_stream(saved / "data.arrow", table.schema) as writer:
         writer.write_table(table)
@@ -100,9 +110,9 @@ def test_classes_have_their_names_and_mnre_keys_are_read(tmp_path: Path) -> None
 
 
 def test_a_damaged_table_is_told_in_words(tmp_path: Path) -> None:
-    pytest.importorskip("datasets", reason="pip install 'dgf[datasets]'")
+    pytest.importorskip("pyarrow", reason="pip install 'dgf[parquet]'")
     (tmp_path / "train.parquet").write_bytes(b"PAR1" + b"\0" * 40)
-    with pytest.raises(UserError, match="datasets cannot read it"):
+    with pytest.raises(UserError, match=r"train\.parquet: cannot be read as Parquet: "):
         read_dataset(tmp_path / "train.parquet")
     assert find_dataset(tmp_path / "train.parquet").layout.name == "datasets"
 
@@ -155,19 +165,50 @@ def test_splits_of_one_name_here_are_refused(tmp_path: Path) -> None:
         read_dataset(tmp_path / "saved")
 
 
-def test_a_table_is_named_freely_and_its_own_photos_are_told(tmp_path: Path) -> None:
-    pytest.importorskip("datasets", reason="pip install 'dgf[datasets]'")
-    import pyarrow
-    import pyarrow.parquet
-
-    rows = {**{name: values[:2] for name, values in ROWS.items()}, "image": [{"bytes": b"x", "path": None}, None]}
-    folder = tmp_path / "copy [1] of posts"  # which the library would take for a pattern
+def test_the_photos_of_a_table_are_read_there_or_where_their_paths_say(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet", reason="pip install 'dgf[parquet]'")
+    pa = pytest.importorskip("pyarrow")
+    rows = {name: [values[0]] * 4 for name, values in ROWS.items()}
+    photos = [{"bytes": b"x", "path": None}, None, {"bytes": b"y", "path": "1.jpg"}, {"bytes": None, "path": "2.jpg"}]
+    folder = tmp_path / "copy [1] of posts"
     folder.mkdir()
-    pyarrow.parquet.write_table(pyarrow.table(rows), folder / "my-posts.parquet")
+    pq.write_table(pa.table({**rows, "image": photos}), folder / "my-posts.parquet")
     dataset = read_dataset(folder / "my-posts.parquet")
-    assert list(dataset.splits) == ["my-posts"] and [post.image_ids for post in dataset.posts] == [(), ()]
+    assert list(dataset.splits) == ["my-posts"]
+    table = "my-posts.parquet"
+    assert [post.image_ids for post in dataset.posts] == [
+        (f"{table}/0000001",),
+        (),
+        (f"{table}/0000003", "1.jpg"),
+        (f"{table}/0000004", "2.jpg"),
+    ]
+    assert [find_image(dataset, post) for post in dataset.posts] == [f"{table}/0000001", None, f"{table}/0000003", None]
+    assert read_bytes(dataset.image_root, f"{table}/0000003") == b"y"
+
+    # in a folder `images`, where there is one
+    (folder / "images").mkdir()
+    (folder / "images" / "2.jpg").write_bytes(b"z")
+    dataset = read_dataset(folder)
+    assert dataset.posts[3].image_ids == (f"{table}/0000004", "images/2.jpg", "2.jpg")
+    assert find_image(dataset, dataset.posts[3]) == "images/2.jpg"
+
+
+def test_mnre_keys_have_their_photos_in_the_table(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet", reason="pip install 'dgf[parquet]'")
+    row = {"token": ["Ann", "met"], "h": {"name": "Ann", "pos": [0, 1]}, "t": {"name": "met", "pos": [1, 2]}}
+    rows = [{**row, "image": {"bytes": b"x", "path": None}}, {**row, "image": {"bytes": b"y", "path": "1.jpg"}}]
+    (tmp_path / "data").mkdir()
+    file = "data/train-00000-of-00001.parquet"
+    pq.write_table(pytest.importorskip("pyarrow").Table.from_pylist(rows), tmp_path / file)
+    dataset = read_dataset(tmp_path)
+    assert [post.image_ids for post in dataset.posts] == [(f"{file}/0000001",), (f"{file}/0000002", "1.jpg")]
+    assert [read_bytes(tmp_path, post.image_ids[0]) for post in dataset.posts] == [b"x", b"y"]
+
+
+def test_photos_of_other_tables_are_counted(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets", reason="pip install 'dgf[datasets]'")
+    rows = {**{name: values[:2] for name, values in ROWS.items()}, "image": [{"bytes": b"x", "path": None}, None]}
+    datasets.DatasetDict({"train": datasets.Dataset.from_dict(rows)}).save_to_disk(tmp_path / "saved")
+    dataset = read_dataset(tmp_path / "saved")
+    assert [post.image_ids for post in dataset.posts] == [(), ()]
     assert ["1 photos are within the table" in warning.message for warning in dataset.warnings] == [True]
-    rows["image"] = [{"bytes": b"x", "path": "1.jpg"}, None]
-    pyarrow.parquet.write_table(pyarrow.table(rows), folder / "my-posts.parquet")
-    dataset = read_dataset(folder / "my-posts.parquet")
-    assert [post.image_ids for post in dataset.posts] == [("1.jpg",), ()] and dataset.warnings == ()

@@ -1,0 +1,108 @@
+"""Which file of many holds a photo: an id goes through it as through a folder, `posts.tar/0001.jpg`."""
+
+import fnmatch
+import math
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+
+from dgf.pipeline.packed.base import Pack, PackedError
+from dgf.pipeline.packed.parquet import ParquetTable
+from dgf.pipeline.packed.tar import TarIndex, read_tar_index
+
+_KINDS: dict[str, Callable[[Path], Pack]] = {".tar": read_tar_index, ".parquet": ParquetTable}
+
+_MOST_FILES = 100_000
+_BRACES = re.compile(r"\{(\d{1,9})\.\.(\d{1,9})\}")
+
+
+@dataclass(frozen=True, slots=True)
+class PackedPhoto:
+    """A photo within another file."""
+
+    file: Path
+    name: str
+
+    def fault(self) -> str | None:
+        """Say why it cannot be read; None where it can, as far as is known without reading it."""
+        try:
+            return _open_pack(self.file).fault_of(self.name)
+        except PackedError as error:
+            return f"{self.file.name}: {error}"
+
+    def read(self, limit: int) -> bytes:
+        """Read at most its first `limit` bytes.
+
+        Raises:
+            PackedError: It cannot be read.
+        """
+        return _open_pack(self.file).read(self.name, limit)
+
+
+def find_packed(folder: str, parts: Sequence[str]) -> PackedPhoto | None:
+    """Find the file that the first parts of a path lead to, where it holds others; None where they lead to none.
+
+    The file itself may be a link to elsewhere, as those of the Hugging Face hub are; the folders on the way may not.
+    """
+    for count in range(1, len(parts)):
+        file = Path(folder, *parts[:count])
+        if file.suffix.lower() in _KINDS and file.is_file():
+            inside = Path(os.path.realpath(file.parent)).is_relative_to(folder)
+            return PackedPhoto(file, "/".join(parts[count:])) if inside else None
+    return None
+
+
+def open_tar(path: Path) -> TarIndex:
+    """Open a tar file, which is looked through once as long as it is the same.
+
+    Raises:
+        PackedError: It cannot be opened, or is no uncompressed tar file.
+    """
+    pack = _open_pack(path)
+    assert isinstance(pack, TarIndex)
+    return pack
+
+
+def tar_files(pattern: Path) -> list[Path]:
+    """The files that a name stands for: itself, or those of `shard-{000..003}.tar` or `shard-*.tar` in their order.
+
+    Raises:
+        PackedError: The braces stand for too many files, or for one that is not there.
+    """
+    if pattern.exists():
+        return [pattern]
+    if "*" in pattern.name:
+        names = sorted(os.listdir(pattern.parent)) if pattern.parent.is_dir() else []
+        return [pattern.parent / name for name in names if fnmatch.fnmatchcase(name, pattern.name)]
+    literal, *rest = _BRACES.split(pattern.name)
+    if not rest:
+        return []
+    parts: list[list[str]] = [[literal]]
+    for first, last, behind in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
+        if int(last) - int(first) >= _MOST_FILES:
+            raise PackedError(f"{{{first}..{last}}} stands for more than {_MOST_FILES:,} files")
+        parts += [[f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)], [behind]]
+    if math.prod(map(len, parts)) > _MOST_FILES:
+        raise PackedError(f"{pattern.name} stands for more than {_MOST_FILES:,} files")
+    files = [pattern.parent / "".join(words) for words in product(*parts)]
+    if (lacking := next((file for file in files if not file.is_file()), None)) is not None:
+        raise PackedError(f"{lacking.name} is not there")
+    return files
+
+
+def _open_pack(path: Path) -> Pack:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise PackedError(f"cannot be read: {os.strerror(error.errno or 0)}") from None
+    return _opened(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=1 << 14)
+def _opened(path: Path, size: int, modified: int) -> Pack:
+    """A file of many as it is now: its size and time make another one of it once it has changed."""
+    return _KINDS[path.suffix.lower()](path)
