@@ -9,7 +9,9 @@ from dgf.pipeline.posts.base import Dataset, Post
 from dgf.pipeline.posts.spans import SpanUnit
 from dgf.pipeline.posts.stream import PostStream, ReadOptions, in_order
 
-_FIX_ROWS = "Fix these rows, or leave them out with --on-error skip (`dgf validate` lists all of them)."
+_FIX_ROWS = (
+    'Fix these rows, or leave them out: --on-error skip, in Python on_error="skip" (`dgf validate` lists all of them).'
+)
 _CONVERT = "Convert text that is not UTF-8, such as that of Windows: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW"
 
 _log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from itertools import permutations
 from dgf.pipeline.faults import RowError, show_value
 from dgf.pipeline.posts.base import MAX_MENTIONS, Post
 from dgf.pipeline.posts.fields import text_field, token_field
-from dgf.pipeline.posts.layouts import post_of_object
+from dgf.pipeline.posts.layouts import read_sentence
 from dgf.pipeline.posts.spans import SpanUnit
 
 
@@ -66,10 +66,10 @@ def pair_mentions(
     if len(mentions) > MAX_MENTIONS:
         fault = f"{len(mentions)} mentions are more than {MAX_MENTIONS}, whose pairs are too many"
         raise RowError(fault, "too long")
-    pairs = []
+    sentence, pairs = read_sentence(row, default_id), []
     for (i, head), (j, tail) in permutations(enumerate(mentions), 2):
         try:
-            post = post_of_object({**row, "head": head, "tail": tail}, default_id, None, span_unit)
+            post = sentence.post(head, tail, span_unit)
         except RowError as error:
             raise RowError(f"mentions {i} and {j} as head and tail: {error}", error.kind) from None
         found = None if given else {"head": head, "tail": tail}

@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import accumulate
 from typing import Literal
 
@@ -13,6 +14,8 @@ SpanUnit = Literal["characters", "utf16"]
 """What spans into a text count where they do not say."""
 
 _WORD = re.compile(r"\S+")
+
+_SAY_UTF16 = 'give --span-unit utf16, or "unit": "utf16" beside each such span'
 
 _UNITS = {"code points": "characters", "codepoints": "characters", "utf-16": "utf16"}
 
@@ -28,26 +31,52 @@ def span_unit_of(mention: Mapping[str, object], of: str, default: str) -> str:
     return str(unit)
 
 
-def characters_of(
-    text: str, words: list[tuple[int, int]], mention: Mapping[str, object], of: str, span_unit: SpanUnit
-) -> tuple[int, int]:
+class WordedText:
+    """A text and its words, which are cut at white space once, however many mentions point into it.
+
+    Attributes:
+        text: As it was given.
+        words: [start, end) of each word.
+        tokens: The words.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.words = split_words(text)
+        self.tokens = tuple(text[start:end] for start, end in self.words)
+
+    @cached_property
+    def utf16(self) -> list[int]:
+        """See `utf16_starts`."""
+        return utf16_starts(self.text)
+
+    def cut_at(self, edges: Iterable[int]) -> tuple[list[tuple[int, int]], tuple[str, ...]]:
+        """The words, and where they are, once they are also cut at these edges."""
+        words = cut_words(self.words, edges)
+        if len(words) == len(self.words):
+            return words, self.tokens
+        return words, tuple(self.text[start:end] for start, end in words)
+
+
+def characters_of(worded: WordedText, mention: Mapping[str, object], of: str, span_unit: SpanUnit) -> tuple[int, int]:
     """The span of a mention in characters, without white space at its ends."""
+    text, words = worded.text, worded.words
     unit, name = span_unit_of(mention, of, span_unit), f"{of} span"
     if unit == "words":
         start, end = span_field(mention.get("span"), name, len(words))
         return words[start][0], words[end - 1][1]
     if unit == "utf16":
-        starts = utf16_starts(text)
+        starts = worded.utf16
         units = span_field(mention.get("span"), name, starts[-1], "UTF-16 units")
-        if not {*units} <= {*starts}:
+        start, end = (bisect_left(starts, at) for at in units)
+        if (starts[start], starts[end]) != units:
             raise RowError(f"{name} {list(units)} ends within a character", "span")
-        start, end = (starts.index(at) for at in units)
     else:
         try:
             start, end = span_field(mention.get("span"), name, len(text), "characters")
         except RowError as error:
             fits = mention.get("unit") is None and as_utf16(text, mention.get("span")) is not None
-            hint = "; it would fit in UTF-16 units: give --span-unit utf16" if fits else ""
+            hint = f"; it would fit in UTF-16 units: {_SAY_UTF16}" if fits else ""
             raise RowError(f"{error}{hint}", error.kind) from None
     covered = text[start:end]
     if not covered.strip():
@@ -107,7 +136,7 @@ def explain_mismatch(text: str, mention: Mapping[str, object], name: str | None)
     other = as_utf16(text, mention.get("span")) if mention.get("unit") is None else None
     if other is None or text[slice(*other)] != name:
         return ""
-    return f"; it is what the span covers in UTF-16 units ({list(other)} in characters): give --span-unit utf16"
+    return f"; it is what the span covers in UTF-16 units ({list(other)} in characters): {_SAY_UTF16}"
 
 
 def doubtful_spans(row: Mapping[str, object], span_unit: SpanUnit) -> list[str]:
@@ -127,7 +156,7 @@ def doubtful_spans(row: Mapping[str, object], span_unit: SpanUnit) -> list[str]:
         found.append(
             f"{of} span {span} cuts a word: it covers {show_value(text[slice(*span)])}; in UTF-16 units, as JavaScript "
             f"and Java count, it is {list(other)} in characters, {show_value(text[slice(*other)])}: "
-            "give --span-unit utf16"
+            f"{_SAY_UTF16}"
         )
     return found
 

@@ -3,7 +3,7 @@
 from dgf.pipeline.posts.layouts.base import ReadContext, TakenIds, split_name
 from dgf.pipeline.posts.layouts.builder import LAYOUTS, Found, find_dataset
 from dgf.pipeline.posts.layouts.hub import hub_name
-from dgf.pipeline.posts.layouts.jsonl import post_of_object
+from dgf.pipeline.posts.layouts.jsonl import post_of_object, read_sentence
 from dgf.pipeline.posts.layouts.mnre_keys import IMAGE_FOLDER, TEXT_FOLDERS, parse_row
 from dgf.pipeline.posts.layouts.table import COLUMNS
 
@@ -19,5 +19,6 @@ __all__ = [
     "hub_name",
     "parse_row",
     "post_of_object",
+    "read_sentence",
     "split_name",
 ]

@@ -15,7 +15,9 @@ of the photo instead: `"tail": {"box": [0.1, 0.2, 0.5, 0.9]}`, left, top, right 
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from dgf.pipeline.faults import RowError, show_value
@@ -40,12 +42,11 @@ from dgf.pipeline.posts.layouts.base import DataLayout, ReadContext, split_files
 from dgf.pipeline.posts.layouts.peek import first_keys
 from dgf.pipeline.posts.spans import (
     SpanUnit,
+    WordedText,
     characters_of,
-    cut_words,
     doubtful_spans,
     explain_mismatch,
     span_unit_of,
-    split_words,
 )
 
 _LINES = re.compile(r"(?P<split>.+)\.(jsonl|ndjson)(\.gz)?", re.IGNORECASE)
@@ -121,29 +122,52 @@ def post_of_object(
     Raises:
         RowError: It is at fault.
     """
+    return read_sentence(row, default_id, relations).post(row.get("head"), row.get("tail"), span_unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What a row says beside its mentions: its words, as they are or in a text, id, photo and relation."""
+
+    words: tuple[str, ...] | WordedText
+    id: str
+    image_ids: tuple[str, ...]
+    relation: str | None
+
+    def post(self, head: object, tail: object, span_unit: SpanUnit = "characters") -> Post:
+        """Make a post of two mentions in it.
+
+        Raises:
+            RowError: One of them is at fault.
+        """
+        mentions = {"head": mapping_field(head, "head"), "tail": mapping_field(tail, "tail")}
+        boxes = {of: _box(mention, of) for of, mention in mentions.items() if mention.get("box") is not None}
+        inside = {of: mention for of, mention in mentions.items() if of not in boxes}
+        if isinstance(self.words, WordedText):
+            tokens, found = _over_text(self.words, inside, span_unit)
+        else:
+            tokens = self.words
+            found = {of: _mention_of_words(tokens, mention, of) for of, mention in inside.items()}
+        tokens, (first, second) = add_objects(tokens, [found[of] if of in found else boxes[of] for of in mentions])
+        check_pair(first, second)
+        check_shown((first, second), self.image_ids)
+        return Post(self.id, tokens, first, second, self.image_ids, self.relation)
+
+
+def read_sentence(row: Mapping[str, object], default_id: str, relations: frozenset[str] | None = None) -> Sentence:
+    """Check all of a row but its mentions.
+
+    Raises:
+        RowError: It is at fault.
+    """
     text, words = row.get("text"), row.get("tokens")
     if (text is None) == (words is None):
         raise RowError("must have either text or tokens" + (", not both" if text is not None else ""), "missing key")
-    mentions = {key: mapping_field(row.get(key), key) for key in ("head", "tail")}
-    boxes = {of: _box(mention, of) for of, mention in mentions.items() if mention.get("box") is not None}
-    inside = {of: mention for of, mention in mentions.items() if of not in boxes}
-    if words is not None:
-        tokens = token_field(words, "tokens")
-        found = {of: _mention_of_words(tokens, mention, of) for of, mention in inside.items()}
-    else:
-        tokens, found = _over_text(text_field(text, "text"), inside, span_unit)
-    tokens, (head, tail) = add_objects(tokens, [found[of] if of in found else boxes[of] for of in mentions])
-    check_pair(head, tail)
-    image = image_field(row.get("image"), "image")
-    image_ids = () if image is None else (image,)
-    check_shown((head, tail), image_ids)
-    given = row.get("id")
-    return Post(
+    image, given = image_field(row.get("image"), "image"), row.get("id")
+    return Sentence(
+        words=WordedText(text_field(text, "text")) if words is None else token_field(words, "tokens"),
         id=str(given) if type(given) is int else optional_text_field(given, "id") or default_id,
-        tokens=tokens,
-        head=head,
-        tail=tail,
-        image_ids=image_ids,
+        image_ids=() if image is None else (image,),
         relation=relation_field(row.get("relation"), relations),
     )
 
@@ -168,13 +192,11 @@ def _mention_of_words(tokens: tuple[str, ...], mention: Mapping[str, object], of
 
 
 def _over_text(
-    text: str, mentions: Mapping[str, Mapping[str, object]], span_unit: SpanUnit
+    worded: WordedText, mentions: Mapping[str, Mapping[str, object]], span_unit: SpanUnit
 ) -> tuple[tuple[str, ...], dict[str, Mention]]:
-    words = split_words(text)
-    spans = {of: characters_of(text, words, mention, of, span_unit) for of, mention in mentions.items()}
-    words = cut_words(words, [edge for span in spans.values() for edge in span])
-    starts = {start: index for index, (start, _) in enumerate(words)}
-    ends = {end: index + 1 for index, (_, end) in enumerate(words)}
+    text = worded.text
+    spans = {of: characters_of(worded, mention, of, span_unit) for of, mention in mentions.items()}
+    words, tokens = worded.cut_at(edge for span in spans.values() for edge in span)
     found = {}
     for of, mention in mentions.items():
         start, end = spans[of]
@@ -185,5 +207,6 @@ def _over_text(
         except RowError as error:
             raise RowError(f"{error}{explain_mismatch(text, mention, name)}", error.kind) from None
         kind = optional_text_field(mention.get("type"), f"{of} type")
-        found[of] = Mention(covered, starts[start], ends[end], kind)
-    return tuple(text[start:end] for start, end in words), found
+        # the words are cut at both edges: as many begin before one as stand before it
+        found[of] = Mention(covered, bisect_left(words, (start,)), bisect_left(words, (end,)), kind)
+    return tokens, found

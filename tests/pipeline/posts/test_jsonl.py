@@ -68,10 +68,13 @@ def test_white_space_at_the_ends_of_a_span_is_no_part_of_it(tmp_path: Path) -> N
 def test_spans_in_any_text_cover_what_they_say(text: str, data: st.DataObject) -> None:
     from dgf.pipeline.faults import RowError
     from dgf.pipeline.posts.layouts.jsonl import _over_text
+    from dgf.pipeline.posts.spans import WordedText
 
     spans = [sorted(data.draw(st.lists(st.integers(0, len(text)), min_size=2, max_size=2))) for _ in range(2)]
     try:
-        tokens, found = _over_text(text, {"head": {"span": spans[0]}, "tail": {"span": spans[1]}}, "characters")
+        tokens, found = _over_text(
+            WordedText(text), {"head": {"span": spans[0]}, "tail": {"span": spans[1]}}, "characters"
+        )
     except RowError:
         return
     assert "".join(tokens) == "".join(text.split())
