@@ -8,7 +8,7 @@ from pathlib import Path
 from dgf.pipeline.errors import UserError, foreign_reason
 from dgf.workflows.demo.kept import find_run
 
-_NAME = re.compile(r"hub:(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
+_NAME = re.compile(r"(hub:)?(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 
 _log = logging.getLogger(__name__)
 
@@ -21,10 +21,23 @@ def locate_run(run: str | os.PathLike[str]) -> Path:
     """
     name = os.fspath(run)
     if not name.startswith("hub:") or Path(run).exists():
-        return find_run(Path(run))
+        return _find_folder(name)
     if (named := _NAME.fullmatch(name)) is None:
         raise UserError(f"{name}: not the name of a run on the hub", "Give hub:OWNER/NAME or hub:OWNER/NAME@REVISION.")
     return _fetch(name, named["repository"], named["revision"])
+
+
+def _find_folder(name: str) -> Path:
+    """Find the folder of a run, or of the demo's.
+
+    Raises:
+        UserError: There is no such folder; says where else a run of that name may be.
+    """
+    folder = find_run(Path(name))
+    if not folder.exists():
+        at_hub = f", or hub:{name} for a run of the Hugging Face hub" if _NAME.fullmatch(name) else ""
+        raise UserError(f"{name}: no such folder", f"Name the folder that `dgf train` made{at_hub}.")
+    return folder
 
 
 def _fetch(name: str, repository: str, revision: str | None) -> Path:
