@@ -3,8 +3,10 @@
 import ipaddress
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
+from dgf.pipeline.errors import UserError
 from dgf.workflows.serve.bodies import AsgiApp, Message, Receive, Scope, Send
 from dgf.workflows.serve.refusals import RefusedError
 
@@ -72,6 +74,21 @@ def _place_of(origin: str) -> str | None:
         return None
 
 
+def name_of_host(given: str) -> str:
+    """Bring the name of a host into the form that requests are compared with.
+
+    Raises:
+        UserError: It is no name or address by itself.
+    """
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(given.strip("[]")))
+    if re.fullmatch(r"[^][:@/\s]+", given):
+        return given.lower()
+    called = _HOST.fullmatch(urlsplit(given if "//" in given else f"//{given}").netloc)
+    hint = f"Give --allow-host {called[1] or called[2]}: whatever port" if called else "Give a name or an address"
+    raise UserError(f"--allow-host {given}: is not a name by itself", f"{hint}, without anything beside it.")
+
+
 def known_hosts(address: str, host: str, allowed: Iterable[str]) -> frozenset[str] | None:
     """Tell by which names a server may be called that listens at an address.
 
@@ -82,8 +99,11 @@ def known_hosts(address: str, host: str, allowed: Iterable[str]) -> frozenset[st
 
     Returns:
         All of them; None for any, beyond loopback where none is allowed by name.
+
+    Raises:
+        UserError: A further one is not a name by itself.
     """
-    further = {name.lower() for name in allowed}
+    further = {name_of_host(name) for name in allowed}
     if ipaddress.ip_address(address).is_loopback:
         return frozenset({*_LOOPBACK_NAMES, host.lower(), *further})
     return frozenset({host.lower(), *further}) if further else None

@@ -10,7 +10,7 @@ from dgf.workflows.predict.networks import WeightPlaces
 from dgf.workflows.serve.answers import answer_with, try_run
 from dgf.workflows.serve.batches import AnswerQueue
 from dgf.workflows.serve.bodies import BodyLimits
-from dgf.workflows.serve.callers import known_hosts
+from dgf.workflows.serve.callers import known_hosts, name_of_host
 from dgf.workflows.serve.page import make_try_page
 from dgf.workflows.serve.post_requests import PostRules
 from dgf.workflows.serve.settings import ServeSettings
@@ -86,6 +86,8 @@ def _check(settings: ServeSettings) -> None:
     if settings.max_posts > settings.max_waiting:
         told = f"--max-posts {settings.max_posts}: more than --max-waiting {settings.max_waiting}, so that none fits"
         raise UserError(told, "Give a smaller --max-posts or a larger --max-waiting.")
+    for name in settings.allowed_hosts:
+        name_of_host(name)
     if settings.photos is not None and not settings.photos.is_dir():
         raise UserError(f"--photos {settings.photos}: there is no such folder", "Name the folder of the photos.")
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from dgf.pipeline.errors import UserError
 from dgf.workflows.serve.app import Service, build_app
 from dgf.workflows.serve.batches import AnswerQueue
 from dgf.workflows.serve.bodies import BodyLimits
@@ -247,6 +248,23 @@ def test_names_are_checked_on_loopback_and_where_they_are_given() -> None:
     assert known_hosts("::1", "ip6-localhost", ()) == {"localhost", "127.0.0.1", "::1", "ip6-localhost"}
     assert known_hosts("0.0.0.0", "0.0.0.0", ()) is None
     assert known_hosts("fe80::1%eth0", "fe80::1%eth0", ["box.example"]) == {"fe80::1%eth0", "box.example"}
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("Box:8000", "Give --allow-host Box: whatever port"),
+        ("http://box.example/x", "Give --allow-host box.example: whatever port"),
+        ("[::2]:80", "Give --allow-host ::2: whatever port"),
+        ("a/b", "Give --allow-host a: whatever port"),
+        ("", "Give a name or an address"),
+    ],
+)
+def test_a_further_name_stands_by_itself(given: str, hint: str) -> None:
+    with pytest.raises(UserError, match="is not a name by itself") as caught:
+        known_hosts("127.0.0.1", "localhost", [given])
+    assert caught.value.hint is not None and caught.value.hint.startswith(hint)
+    assert "::2" in (known_hosts("0.0.0.0", "0.0.0.0", ["[::2]"]) or ())
 
 
 def test_the_page_is_there_and_says_what_it_is(client: TestClient) -> None:
