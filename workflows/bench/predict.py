@@ -50,6 +50,8 @@ def bench_predict(
         file, out = Path(place) / "posts.jsonl", Path(place) / "answers.jsonl"
         settings = PredictSettings(folder.path, file, batch_size=batch_size)
         count = _write_posts(file, _made_up(rows) if posts is None else _textual(posts))
+        if not count:
+            raise UserError(f"{posts}: holds no row", "Give a file with posts, or none: rows are made up then.")
 
         def stream() -> None:
             with out.open("w", encoding="utf-8", errors="backslashreplace", newline="") as written:

@@ -49,4 +49,7 @@ def test_both_sides_see_every_post_in_the_same_batches(tmp_path: Path, monkeypat
     assert json.loads(done.out)["rows"] == 6 and seen[0] == seen[1] and [rows for rows, _ in seen[0]] == [4, 2], seen
     (tmp_path / "bad.jsonl").write_text('{"text": "Ada met Bo"}\n')
     refused = dgf("bench", "predict", run, tmp_path / "bad.jsonl", "--device", "cpu")
+    (tmp_path / "empty.jsonl").write_text("\n")
+    empty = dgf("bench", "predict", run, tmp_path / "empty.jsonl", "--device", "cpu")
+    assert empty.code == 1 and f"{tmp_path / 'empty.jsonl'}: holds no row" in empty.err, empty.said
     assert refused.code == 1 and "bad.jsonl:1: head must be an object" in refused.err
