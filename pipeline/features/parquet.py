@@ -113,5 +113,5 @@ def _nested(values: NDArray[Any]) -> pa.Array:
 
 
 def _cut(starts: NDArray[Any], values: pa.Array) -> pa.Array:
-    """The lists that begin at these places; the last is the end."""
-    return pa.ListArray.from_arrays(pa.array(starts, pa.int32()), values)
+    """The lists that begin at these places; the last is the end. A shard may hold more numbers than 32 bits count."""
+    return pa.LargeListArray.from_arrays(pa.array(starts, pa.int64()), values)

@@ -22,6 +22,7 @@ from support.narrow_job import narrow_settings
 from support.posts_of import posts_of
 from support.tiny_job import paint
 
+pa = pytest.importorskip("pyarrow", reason="pip install '.[parquet]' brings pyarrow")
 pq = pytest.importorskip("pyarrow.parquet", reason="pip install '.[parquet]' brings pyarrow")
 
 
@@ -60,6 +61,8 @@ def test_every_number_of_the_shards_is_in_the_file(features: Path, tmp_path: Pat
                 assert np.array_equal(columns["image_blocks"][row], file["image/blocks"][index])
                 row, seen = row + 1, seen + count
     assert seen > row and ShardFolder.open(features).fingerprint.encode() in table.schema.metadata[b"dgf"]
+    lists = [field.type for field in table.schema if field.name in ("object_classes", "object_boxes", "image_blocks")]
+    assert all(pa.types.is_large_list(kind) for kind in lists)  # of more numbers than 32 bits count, in a large shard
     assert "image_fc7" not in columns and os.listdir(tmp_path) == ["features.parquet"]
 
 
