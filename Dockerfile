@@ -24,7 +24,7 @@ RUN case "$DEVICE" in \
     esac \
     && python -m pip install --constraint /tmp/constraints.txt $index torch torchvision
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
-    python -m pip install --constraint /tmp/constraints.txt /wheels/*.whl \
+    python -m pip install --constraint /tmp/constraints.txt "$(echo /wheels/*.whl)[serve]" \
     && dgf --version
 RUN useradd --create-home --uid 1000 dgf && install --directory --owner dgf /work
 USER dgf

@@ -82,6 +82,7 @@ def test_the_image_is_made_of_the_wheel_and_run_by_nobody_in_particular() -> Non
     [entry] = [json.loads(" ".join(words)) for instruction, words in instructions if instruction == "ENTRYPOINT"]
     assert f"{entry[0]} = dgf.cli.main:main" in read_setup()["options.entry_points"]["console_scripts"]
     installed = [shlex.split(" ".join(words)) for instruction, words in instructions if instruction == "RUN"]
+    assert any("wheels/*.whl" in word and "[serve]" in word for words in installed for word in words)
     assert not any("test]" in word or "--editable" in word for words in installed for word in words)
 
 
