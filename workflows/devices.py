@@ -20,11 +20,11 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UserError(f"--device {name}: no such device", "Use auto, cpu, cuda or cuda:N.") from error
+        raise UserError(f"device {name}: no such device", "Use auto, cpu, cuda or cuda:N.") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"--device {name}: torch sees {torch.cuda.device_count()} GPU(s)", "Use --device cpu or auto.")
+        raise UserError(f"device {name}: torch sees {torch.cuda.device_count()} GPU(s)", "Use cpu or auto.")
     if device.type not in ("cpu", "cuda"):
-        raise UserError(f"--device {name}: not supported", "Use auto, cpu, cuda or cuda:N.")
+        raise UserError(f"device {name}: not supported", "Use auto, cpu, cuda or cuda:N.")
     return device
 
 

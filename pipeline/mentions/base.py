@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from dgf.pipeline.errors import UserError
-from dgf.pipeline.faults import show_value
+from dgf.pipeline.faults import RowError, show_value
 from dgf.pipeline.mentions.text_words import words_of_text
 from dgf.pipeline.posts import FoundMention, Mention, MentionFinder
 
@@ -15,19 +14,20 @@ GivenMention = Mention | tuple[int, int] | tuple[int, int, str | None]
 def checked(finder: Callable[[Any], Iterable[GivenMention]]) -> MentionFinder:
     """Make a finder of a function that is given a text or words, whose answers are checked.
 
-    The finder raises a UserError where the function gives something else, or what is not in the post.
+    The finder raises a RowError, a fault of that post, where the function gives something else, or what is not in it.
     """
 
     def find(post: str | Sequence[str]) -> list[FoundMention]:
         found = {}
         unit = "characters" if isinstance(post, str) else "words"
-        for given in finder(post):
+        answer = finder(post)
+        if not isinstance(answer, Iterable):
+            raise RowError(f"the finder of mentions gave {show_value(answer)}, not a list of mentions", "mentions")
+        for given in answer:
             start, end, kind = _place(given)
             if not 0 <= start < end <= len(post):
-                raise UserError(
-                    f"the finder of mentions gave [{start}, {end}) of a post of {len(post)} {unit}",
-                    f"It must give [start, end) in {unit}.",
-                )
+                place = f"[{start}, {end}) of a post of {len(post)} {unit}"
+                raise RowError(f"the finder of mentions gave {place}: it must give [start, end) in {unit}", "mentions")
             found[start, end] = FoundMention(start, end, kind)
         return [found[place] for place in sorted(found)]
 
@@ -57,6 +57,5 @@ def _place(given: object) -> tuple[int, int, str | None]:
     match parts:
         case int(start), int(end), str() | None as kind:
             return start, end, kind
-    raise UserError(
-        f"the finder of mentions gave {show_value(given)}", "It must give mentions, (start, end) or (start, end, type)."
-    )
+    wanted = "it must give mentions, (start, end) or (start, end, type)"
+    raise RowError(f"the finder of mentions gave {show_value(given)}: {wanted}", "mentions")

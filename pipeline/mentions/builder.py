@@ -28,4 +28,4 @@ def build_finder(how: str | Callable[[Any], Iterable[GivenMention]]) -> MentionF
         from dgf.pipeline.mentions.spacy_model import spacy_finder
 
         return spacy_finder(model)
-    raise UserError(f"--mentions {how}: no such way to find mentions", "One of rules, spacy:MODEL.")
+    raise UserError(f"mentions {how}: no such way to find mentions", "There are rules and spacy:MODEL.")

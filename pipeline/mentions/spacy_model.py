@@ -22,14 +22,14 @@ def spacy_finder(name: str) -> MentionFinder:
     try:
         import spacy
     except ImportError:
-        hint = "Install it: pip install 'dgf[spacy]'; or give --mentions rules, which needs no model."
-        raise UserError(f"--mentions spacy:{name}: spaCy is not installed", hint) from None
+        hint = "Install it: pip install 'dgf[spacy]'; or find mentions by `rules`, which need no model."
+        raise UserError(f"mentions spacy:{name}: spaCy is not installed", hint) from None
     try:
         model = spacy.load(name)
     except (OSError, ValueError) as error:
         said = (str(error).strip().splitlines() or [""])[0]
         hint = f"python -m spacy download {name}, if it is one of spaCy's; or name a folder."
-        raise UserError(f"--mentions spacy:{name}: {said}", hint) from None
+        raise UserError(f"mentions spacy:{name}: {said}", hint) from None
 
     def find(tokens: Sequence[str]) -> Iterator[GivenMention]:
         document = spacy.tokens.Doc(model.vocab, words=list(tokens))

@@ -225,9 +225,12 @@ class PostAnswerer:
     def _see(self, photo: Any) -> tuple[str, SeenPhoto]:
         """Read and see a photo; gives back the digest of its file, too."""
         if self._facts["extraction"] is None:
-            raise ImageError(f"{self.folder.path} was trained on text alone (--missing-images text-only leaves it out)")
+            leave = "leave the photo out (on the command line: --missing-images text-only)"
+            raise ImageError(f"{self.folder.path} was trained on text alone: {leave}")
         if str(self._facts["captioner"]).startswith(OF_FILES):
-            raise ImageError(f"{self.folder.path} reads captions from files (give --captions of these posts' photos)")
+            raise ImageError(
+                f"{self.folder.path} reads captions from files: only the command line takes some (--captions)"
+            )
         data = photo()
         sha256 = digest(data)
         if (seen := self._kept.pop(sha256, None)) is None:

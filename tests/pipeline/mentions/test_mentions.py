@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.faults import RowError
 from dgf.pipeline.mentions import build_finder, find_by_rules
 from dgf.pipeline.posts import FoundMention, Mention
 
@@ -47,13 +48,16 @@ def test_a_function_of_ones_own_is_checked() -> None:
     finder = build_finder(lambda post: [(2, 3, "per"), (0, 1), Mention("whatever", 0, 2, "loc"), (0, 1)])
     expected = [FoundMention(0, 1), FoundMention(0, 2, "loc"), FoundMention(2, 3, "per")]
     assert finder(["a", "b", "c"]) == finder("abc") == expected
-    with pytest.raises(UserError, match=r"\[2, 3\) of a post of 2 characters"):
+    with pytest.raises(RowError, match=r"\[2, 3\) of a post of 2 characters"):
         finder("ab")
     wrong = {(0, 4): "[0, 4) of a post of 3 words", (1, 1): "[1, 1)", "ab": "gave 'ab'", None: "gave None"}
     for answer, message in wrong.items():
-        with pytest.raises(UserError) as caught:
+        with pytest.raises(RowError) as caught:
             build_finder(lambda tokens, answer=answer: [answer])(["a", "b", "c"])
-        assert message in caught.value.message
+        assert message in str(caught.value)
+    for no_list in (None, 7):
+        with pytest.raises(RowError, match=f"gave {no_list}, not a list of mentions"):
+            build_finder(lambda tokens, answer=no_list: answer)(["a"])
 
 
 @pytest.mark.parametrize("how", ["", "spacy", "spacy:", "rule", "nltk:x"])
@@ -73,7 +77,7 @@ def test_without_spacy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UserError, match="spaCy is not installed") as caught:
         build_finder("spacy:en_core_web_sm")
-    assert caught.value.hint is not None and "--mentions rules" in caught.value.hint
+    assert caught.value.hint is not None and "`rules`" in caught.value.hint
 
 
 def test_a_model_of_spacy_reads_the_words_as_they_are(tmp_path: Path) -> None:
