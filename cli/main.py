@@ -73,7 +73,7 @@ class Messages(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one."""
-        say(record.getMessage())
+        say(_as_named(record.getMessage()))
 
 
 def explain(error: Exception) -> str:
@@ -82,7 +82,7 @@ def explain(error: Exception) -> str:
     from dgf.pipeline.errors import UserError
 
     if isinstance(error, UserError | ModelError):
-        return f"error: {error}"
+        return _as_named(f"error: {error}")
     if isinstance(error, OSError) and error.strerror:
         return f"error: {error.strerror}" + (f": {error.filename}" if error.filename else "")
     return (
@@ -95,6 +95,13 @@ def explain(error: Exception) -> str:
 def say(message: str) -> None:
     """Print to stderr, which stays apart from the results on stdout."""
     click.echo(message, file=sys.stderr)
+
+
+def _as_named(message: str) -> str:
+    """The message with addresses in place of where their copies lie."""
+    from dgf.pipeline.storage.mirror import name_addresses
+
+    return name_addresses(message)
 
 
 def _place(error: Exception) -> str:

@@ -14,6 +14,7 @@ import click
 from annotated_types import Ge, Interval
 from typing_extensions import Doc
 
+from dgf.pipeline.storage.address import Address, Location, is_address, parse_location, whole_location
 from dgf.workflows.settings import Placeholder, Positional, Spelled
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -40,8 +41,7 @@ def _parameter(name: str, hint: Any, default: Any) -> Callable[[Decorated], Deco
     """The decorator of one option or argument."""
     kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     note = {type(entry): entry for entry in notes}
-    if get_origin(kind) in (Union, UnionType):  # T | None
-        [kind] = set(get_args(kind)) - {NoneType}
+    kind = _without_none(kind)
     required = default is MISSING
     if (position := note.get(Positional)) is not None:
         if position.many:
@@ -64,15 +64,43 @@ def _parameter(name: str, hint: Any, default: Any) -> Callable[[Decorated], Deco
     )
 
 
+def _without_none(kind: Any) -> Any:
+    """`T` of `T | None`, and `Location` of a path or an address."""
+    if get_origin(kind) not in (Union, UnionType):
+        return kind
+    kinds = set(get_args(kind)) - {NoneType}
+    return Location if kinds == set(get_args(Location)) else kinds.pop()
+
+
 def _click_type(kind: Any, note: dict[type, Any]) -> click.ParamType[Any] | type:
     """What click checks a value with."""
     if get_origin(kind) is Literal:
         return click.Choice(get_args(kind))
     if kind is Path:
-        return click.Path(path_type=Path)
+        return LocalPath(path_type=Path)
+    if kind == Location:
+        return LocationType()
     bounds = note.get(Interval) or note.get(Ge)
     in_range = FiniteRange if kind is float else click.IntRange
     return in_range(bounds.ge, getattr(bounds, "le", None)) if bounds else kind
+
+
+class LocalPath(click.Path):
+    """A path, where an address cannot be given."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check a value."""
+        if is_address(str(value)):
+            self.fail(f"{value} is an address, and this takes a path of this machine alone.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class LocationType(click.Path):
+    """A path or an address."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a value."""
+        return value if isinstance(value, Path | Address) else parse_location(str(value))
 
 
 class FiniteRange(click.FloatRange):
@@ -86,7 +114,7 @@ class FiniteRange(click.FloatRange):
 
 def _many(kind: Any) -> click.ParamType[Any] | type:
     """The type of each value of `tuple[kind, ...]`."""
-    return _click_type(get_args(kind)[0], {})
+    return _click_type(_without_none(get_args(kind)[0]), {})
 
 
 def examples(*lines: str, note: str = "") -> str:
@@ -103,7 +131,7 @@ def given_data(options: Mapping[str, Any]) -> dict[str, Any]:
 def _whole(value: Any) -> Any:
     if isinstance(value, tuple):
         return _whole(value[0]) if len(value) == 1 else [_whole(path) for path in value]
-    return str(value.absolute()) if isinstance(value, Path) else value
+    return whole_location(value) if isinstance(value, Path | Address) else value
 
 
 def echo_json(value: Any, indent: int | None = None) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from dgf.cli.options import check_workers, examples, exit_when_terminated, given_data, options_of
+from dgf.pipeline.storage.address import parse_location, whole_location
 from dgf.workflows.settings import TrainOptions
 
 _GIB = 1 << 30
@@ -65,7 +66,7 @@ def train_command(
         raise click.UsageError(f"{more}: DATA is one path; give --captions again before each further file", ctx)
     given = given_data(data)
     if path is not None:
-        config = resolve_config(preset, config_file, words[1:], {"path": str(Path(path).absolute()), **given})
+        config = resolve_config(preset, config_file, words[1:], {"path": whole_location(parse_location(path)), **given})
     elif seeds is not None:
         raise click.UsageError("--seeds needs DATA, also to continue: give the command as it was, and --resume", ctx)
     elif resume and not words:
@@ -83,7 +84,7 @@ def train_command(
         from dgf.workflows.devices import choose_pool
         from dgf.workflows.sweep import Recipe, SeedsSettings, parse_seeds, seeds_lines, train_seeds
 
-        recipe = Recipe(preset, config_file, words[1:], {"path": str(Path(path).absolute()), **given})
+        recipe = Recipe(preset, config_file, words[1:], {"path": whole_location(parse_location(path)), **given})
         pool = choose_pool(device, workers, scheduler)
         asked = SeedsSettings(recipe, parse_seeds(seeds, words), out, pool, resume, fetch=named)
         with exit_when_terminated(ctx):

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from dgf.cli.options import check_workers, examples, exit_when_terminated, given_data, options_of
+from dgf.pipeline.storage.address import Location, whole_location
 from dgf.workflows.settings import TuneOptions
 
 
@@ -24,7 +25,7 @@ def tune_command(
     ctx: click.Context,
     /,
     space: Path,
-    data: Path,
+    data: Location,
     out: Path,
     words: tuple[str, ...],
     trials: int | None,
@@ -48,7 +49,7 @@ def tune_command(
     from dgf.workflows.sweep import Recipe, TuneSettings, parse_seeds, trials_lines, tune
 
     check_workers(ctx, scheduler, workers)
-    recipe = Recipe(preset, config_file, words, {"path": str(data.absolute()), **given_data(given)})
+    recipe = Recipe(preset, config_file, words, {"path": whole_location(data), **given_data(given)})
     pool, named = choose_pool(device, workers, scheduler), names_language_model(config_file, words)
     asked = TuneSettings(space, recipe, out, parse_seeds(seeds, words), pool, trials, search, fetch=named)
     with exit_when_terminated(ctx):

@@ -20,6 +20,7 @@ __all__ = [
     "progress",
     "resnet",
     "shards",
+    "storage",
     "text_files",
     "vgg",
     "weights",

@@ -25,6 +25,7 @@ LIGHT = (
     "annotated_types",
     "typing_extensions",
     "dgf.cli",
+    "dgf.pipeline.storage.address",
     "dgf.workflows.settings",
     "dgf.workflows.audit.settings",
     "dgf.workflows.predict.settings",

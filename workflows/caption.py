@@ -13,7 +13,10 @@ from dgf.pipeline.jobs.base import ShardJob, WorkerPool
 from dgf.pipeline.jobs.captioning import CaptioningSpec
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
 from dgf.pipeline.posts import Dataset, plain_path, read_dataset
-from dgf.pipeline.shards import SCHEMA, Failure, Layout, ShardFolder, read_layout
+from dgf.pipeline.shards import SCHEMA, Failure, Layout, ShardFolder, read_layout, records_of
+from dgf.pipeline.storage.address import Address, Location, whole_location
+from dgf.pipeline.storage.photos import photos_address
+from dgf.pipeline.storage.posts import bring_posts
 from dgf.pipeline.weights import random_seed
 from dgf.workflows.devices import choose_workers
 from dgf.workflows.settings import CaptionSettings
@@ -34,7 +37,7 @@ class CaptionSummary:
     """The outcome of every photo.
 
     Args:
-        out: Folder of the shards.
+        out: Folder of the shards, or its address.
         photos: Photos that have features, `captioned` of them with a caption.
         computed: Rows done in this run.
         without_regions: Photos in which the detector found nothing: no caption, and no failure.
@@ -44,7 +47,7 @@ class CaptionSummary:
         seconds: `total` of the run, and by stage of this run's shards.
     """
 
-    out: Path
+    out: Location
     photos: int
     captioned: int
     computed: int
@@ -60,7 +63,11 @@ def caption_photos(settings: CaptionSettings) -> CaptionSummary:
     """Do what `dgf caption` was asked; see `caption`."""
     spec, workers = _captioner_spec(settings), choose_workers(settings)
     dataset = read_dataset(
-        settings.data, on_error="skip", span_unit=settings.span_unit, with_relations=False, layout=settings.layout
+        bring_posts(settings.data),
+        on_error="skip",
+        span_unit=settings.span_unit,
+        with_relations=False,
+        layout=settings.layout,
     )
     return caption(
         dataset,
@@ -68,6 +75,7 @@ def caption_photos(settings: CaptionSettings) -> CaptionSummary:
         spec,
         settings.out,
         workers,
+        source=settings.data,
         batch_size=settings.batch_size,
         overwrite=settings.overwrite,
     )
@@ -75,51 +83,54 @@ def caption_photos(settings: CaptionSettings) -> CaptionSummary:
 
 def caption(
     dataset: Dataset,
-    features: Path,
+    features: Location,
     spec: CaptionerSpec,
-    out: Path,
+    out: Location,
     workers: WorkerPool,
     *,
+    source: Location | None = None,
     batch_size: int | None = None,
     overwrite: bool = False,
 ) -> CaptionSummary:
     """Caption what is not yet captioned; a second call with the same arguments continues where the first ended.
 
     A `batch_size` of None is the device's usual; `overwrite` recreates a folder that was made with other settings.
+    Where the posts were read from `source`, an address, the photos are there too.
 
     Raises:
         UserError: Anything in the weights or the folders that the user can fix.
     """
     started = time.perf_counter()
     # The features, and whether the captioner goes with them; nothing is written yet.
-    if out.absolute() == features.absolute():
+    if whole_location(out) == whole_location(features):
         raise UserError(f"--out {out} is the folder of features.", "Give captions a folder of their own.")
-    source = ShardFolder.open(features.absolute(), "features")
-    plan = source.plan
+    shown = ShardFolder.open(_absolute(features), "features")
+    plan = shown.plan
     known = {plain_path(image_id) for photo in plan.photos() for image_id in photo.ids}  # as posts have them
     named, found = _count_photos(dataset, features, known)
-    layout = _read_layout(source)
+    layout = _read_layout(shown)
     if spec.backend == "oscar" and not is_random(spec):
-        check_width(Path(spec.source), features, layout.dim)
+        check_width(Path(spec.source), shown.path, layout.dim)
     unused = _count_unused(spec, known)
     warn_of_random_captions(spec)
 
     # The shards, in a folder that is ours while it lasts.
     kind = workers.device_kind
     batch_size = batch_size or CAPTIONS_AT_ONCE[kind]
-    threads = choose_threads(workers, out, overwrite=overwrite)
-    computation = CaptioningSpec(source, layout, dataset.image_root.absolute(), spec, batch_size)
+    threads = choose_threads(workers, records_of(out), overwrite=overwrite)
+    root = photos_address(source, dataset) if isinstance(source, Address) else dataset.image_root.absolute()
+    computation = CaptioningSpec(shown, layout, root, spec, batch_size)
     settings = {
         "kind": "captions",
         "schema": SCHEMA,
         **computation.describe(),
-        "features": source.fingerprint,
+        "features": shown.fingerprint,
         "batch_size": batch_size,
         "device": kind,
         "threads": threads if kind == "cpu" else None,
     }
-    with ShardFolder.claim(out.absolute(), settings, overwrite=overwrite) as folder:
-        _withdraw_outdated(folder, source)
+    with ShardFolder.claim(_absolute(out), settings, overwrite=overwrite) as folder:
+        _withdraw_outdated(folder, shown)
         done = run_shards(ShardJob(folder, computation, workers.device, threads), plan.sizes, workers, title="caption")
         captioned = done.rows - len(done.failures)
         folder.write_manifest(done.markers, {"captioned": captioned, "command": asdict(spec)})
@@ -137,6 +148,10 @@ def caption(
     )
 
 
+def _absolute(location: Location) -> Location:
+    return location.absolute() if isinstance(location, Path) else location
+
+
 def _withdraw_outdated(folder: ShardFolder, source: ShardFolder) -> None:
     """Have captions made again of feature shards that have other rows now, by `--retry-failed`."""
     for marker in folder.markers():
@@ -145,7 +160,7 @@ def _withdraw_outdated(folder: ShardFolder, source: ShardFolder) -> None:
             folder.withdraw(marker.index)
 
 
-def _count_photos(dataset: Dataset, features: Path, known: Set[str]) -> tuple[int, int]:
+def _count_photos(dataset: Dataset, features: Location, known: Set[str]) -> tuple[int, int]:
     """How many photos the posts name, and how many of these the features know; it is an error if there is none."""
     photos = {post.image_ids for post in dataset.posts if post.image_ids}
     found = sum(any(image_id in known for image_id in ids) for ids in photos)

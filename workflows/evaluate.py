@@ -18,6 +18,7 @@ from dgf.workflows.audit.type_pairs import audit_types
 from dgf.workflows.config import TrainConfig, change_data
 from dgf.workflows.data import Corpus, open_corpus, read_configured
 from dgf.workflows.devices import choose_device
+from dgf.workflows.located import bring_inputs
 from dgf.workflows.scoring import (
     Answers,
     AuditedTypes,
@@ -108,12 +109,13 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     share = config.data.image_share
     config = change_data(config, {"image_share": 1.0, **(settings.data or {})})
     device = choose_device(settings.device)
-    dataset = read_configured(replace(config.data, negative_label=None))  # the run's own counts
+    here = replace(config, data=bring_inputs(config.data))
+    dataset = read_configured(replace(here.data, negative_label=None))  # the run's own counts
     settings = replace(settings, split=_known_split(dataset, settings.split))
     out = settings.out or folder.path / f"eval-{settings.split}"
     check_report_place(out)
     check_page_place(out / PAGE, "Name another folder as --out.")
-    corpus = open_corpus(config, dataset, device)
+    corpus = open_corpus(here, dataset, device)
     posts = corpus.split(settings.split)
     if settings.photo_shares and corpus.store is None and corpus.captions is None:
         raise UserError(f"--photo-shares: {folder.path} is evaluated without photos", "Give --features or --captions.")
@@ -248,7 +250,7 @@ def _report(
     negative, data = answers.labels.negative, config.data
     return {
         "run": str(settings.run),
-        "data": str(corpus.dataset.root),
+        "data": config.data.path,
         "split": settings.split,
         "protocol": protocols.line,
         "protocols": {name: getattr(protocols, name) for name in ("types", "photos", "captions", "selection")},

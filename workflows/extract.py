@@ -24,8 +24,12 @@ from dgf.pipeline.shards import (
     clear_retried,
     find_failed,
     make_plan,
+    records_of,
     standing_failures,
 )
+from dgf.pipeline.storage.address import Address, Location
+from dgf.pipeline.storage.photos import bring_named, photos_address
+from dgf.pipeline.storage.posts import bring_posts
 from dgf.pipeline.vgg import VggSpec
 from dgf.pipeline.weights import random_seed
 from dgf.workflows.devices import choose_workers
@@ -43,7 +47,7 @@ class ExtractSummary:
     """The outcome of every photo.
 
     Args:
-        out: Folder of the shards.
+        out: Folder of the shards, or its address.
         posts: Rows read; `faults` are those that were skipped.
         named: Different photo ids that were found; `missing` are those that name no file.
         tried: Of the named photos, those that had no features and were tried again, `recovered` of them with success;
@@ -54,7 +58,7 @@ class ExtractSummary:
         seconds: Of this run's shards, by stage, and `total` of the whole run.
     """
 
-    out: Path
+    out: Location
     posts: int
     named: int
     tried: int | None
@@ -93,11 +97,13 @@ def extract_photos(settings: ExtractSettings) -> ExtractSummary:
     vgg = VggSpec(settings.vgg_weights, settings.fc7, precision)
     resnet = None if settings.resnet_weights is None else ResNetSpec(settings.resnet_weights, precision)
     spec = FeatureSpec(detector, vgg, settings.top_k, settings.damaged, resnet)
+    posts = bring_posts(settings.data)
     return extract(
-        read_dataset(settings.data, on_error=settings.on_error, span_unit=settings.span_unit, layout=settings.layout),
+        read_dataset(posts, on_error=settings.on_error, span_unit=settings.span_unit, layout=settings.layout),
         spec,
         settings.out,
         workers,
+        source=settings.data,
         shard_size=settings.shard_size,
         batch_size=settings.batch_size,
         missing_images=settings.missing_images,
@@ -108,7 +114,12 @@ def extract_photos(settings: ExtractSettings) -> ExtractSummary:
 
 
 def _check_together(settings: ExtractSettings) -> None:
-    """Refuse options that would undo one another."""
+    """Refuse options that would undo one another, or cannot be had at an address."""
+    if settings.part is not None and isinstance(settings.out, Address):
+        raise UserError(
+            "--part shares a folder by a lock, which an address does not have.",
+            "Give a folder of a file system that the parts share, or one run with --scheduler.",
+        )
     given = [name for name in ("part", "retry_failed", "overwrite") if getattr(settings, name)]
     if len(given) > 1:
         names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
@@ -118,9 +129,10 @@ def _check_together(settings: ExtractSettings) -> None:
 def extract(
     dataset: Dataset,
     spec: FeatureSpec,
-    out: Path,
+    out: Location,
     workers: WorkerPool,
     *,
+    source: Location | None = None,
     shard_size: int = 256,
     batch_size: int | None = None,
     missing_images: MissingImages = "error",
@@ -132,15 +144,21 @@ def extract(
 
     A `batch_size` of None is the device's usual; where this is a `part`, other runs do the rest; `retry_failed` also
     tries photos again that the folder has recorded as failed or missing; `overwrite` recreates a folder that was made
-    with other settings.
+    with other settings. Where the posts were read from `source`,
+    an address, the photos are there too.
 
     Raises:
         UserError: Anything in the data, the weights or the folder that the user can fix.
     """
     started = time.perf_counter()
     # Which photos there are, and which networks; nothing is written yet.
+    root: Location = dataset.image_root.absolute()
+    if isinstance(source, Address):
+        root = photos_address(source, dataset)
+        with photo_bar("fetch", len({post.image_ids for post in dataset.posts if post.image_ids})) as bar:
+            dataset = bring_named(root, dataset, lambda: bar.update(1))
     wanted = check_photos(dataset, missing_images)
-    computation = ExtractionSpec(dataset.image_root.absolute(), spec)
+    computation = ExtractionSpec(root, spec)
     described = computation.describe()
     if workers.scheduler is None:  # the workers of a scheduler look at their own devices
         check_precision(spec.detector.precision, workers.device)
@@ -149,8 +167,9 @@ def extract(
     # Which photo goes into which batch of which shard. An earlier plan decides the ids that photos are stored under.
     kind = workers.device_kind
     batch_size = batch_size or PHOTOS_AT_ONCE[kind]
-    before = None if overwrite else Plan.load_if_there(out)
-    again = find_failed(out, (post.image_ids for post in dataset.posts)) if retry_failed else frozenset()
+    records = records_of(out)
+    before = None if overwrite else Plan.load_if_there(records)
+    again = find_failed(records, (post.image_ids for post in dataset.posts)) if retry_failed else frozenset()
     with photo_bar("hash", len(wanted.found)) as bar:
         plan = make_plan(
             dataset.image_root,
@@ -164,7 +183,7 @@ def extract(
         )
 
     # The shards, in a folder that is ours while it lasts.
-    threads = choose_threads(workers, out, overwrite=overwrite)
+    threads = choose_threads(workers, records, overwrite=overwrite)
     settings = {
         **described,
         "batches": {"size": batch_size, "shard": shard_size, "grid": GRID},
@@ -172,12 +191,13 @@ def extract(
         "threads": threads if kind == "cpu" else None,
         "photos": plan.summary(),
     }
-    with ShardFolder.claim(out.absolute(), settings, overwrite=overwrite, together=part is not None) as folder:
+    where = out.absolute() if isinstance(out, Path) else out
+    with ShardFolder.claim(where, settings, overwrite=overwrite, together=part is not None) as folder:
         if before is not None:
             if Plan.load_if_there(folder.path) != before:
                 raise UserError(f"{out}: another run planned photos here meanwhile", "Give the same command again.")
             clear_retried(folder, before, plan, again)
-        plan.save(folder.path)
+        folder.save_plan(plan)
         job = ShardJob(folder, computation, workers.device, threads)
         done = run_shards(job, plan.sizes, workers, title="extract", per_worker=2, part=part)
         refused = (Failure(*item) for item in wanted.refused.items())

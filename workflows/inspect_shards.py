@@ -24,6 +24,7 @@ from dgf.pipeline.shards import (
     read_versions,
     sum_seconds,
 )
+from dgf.pipeline.storage.address import Location
 from dgf.workflows.settings import InspectSettings
 
 
@@ -32,7 +33,7 @@ class InspectSummary:
     """What the folder holds.
 
     Args:
-        folder: Its path.
+        folder: Its path or address.
         kind: `features` or `captions`.
         rows: Photos with a row; `failures` have none.
         shards: Finished shards, of so many `bytes`.
@@ -45,7 +46,7 @@ class InspectSummary:
         verified: Whether it looked.
     """
 
-    folder: Path
+    folder: Location
     kind: str
     rows: int
     shards: int
@@ -87,7 +88,7 @@ def inspect_folder(settings: InspectSettings) -> InspectSummary:
     planned = range(len(folder.plan.shards)) if (folder.path / PLAN).is_file() else ()
     listed = folder.hashes if summed_up else {}
     return InspectSummary(
-        folder=folder.path,
+        folder=settings.folder,
         kind=folder.kind,
         rows=sum(marker.stats.rows for marker in markers),
         shards=len(markers) + len(broken),

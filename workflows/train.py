@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from dgf.workflows.data import (
 )
 from dgf.workflows.devices import autocast, check_dtype, choose_device, store_frozen
 from dgf.workflows.environment import describe_environment
+from dgf.workflows.located import bring_inputs
 from dgf.workflows.sharing.card import write_card
 from dgf.workflows.training.curves import check_board
 from dgf.workflows.training.digests import digest_of_weights, digests_of
@@ -118,8 +119,9 @@ def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
     check_dtype(device, config.precision, config.dtype)
 
     # the data, and a model of its labels and its features' shapes; frozen weights in what they are computed in
-    dataset = read_configured(config.data)
-    corpus = open_corpus(config, dataset, device)
+    here = replace(config, data=bring_inputs(config.data))
+    dataset = read_configured(here.data)
+    corpus = open_corpus(here, dataset, device)
     posts = {"train": draw_rows(corpus.split("train"), config), "val": corpus.split("val")}
     model = _build_model(config, corpus, posts["train"], settings.fetch).to(device)
     if config.optim.adversarial and not model.language_model.embeddings.requires_grad:
@@ -130,7 +132,7 @@ def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
     if config.checkpoint_activations:
         _checkpoint_activations(model)
     pool = isinstance(model, EncodesCaptions) and not model.captions_change
-    splits = prepare_splits(corpus, posts, model, config, device, pool=pool)
+    splits = prepare_splits(corpus, posts, model, here, device, pool=pool)
     for name, split in splits.items():
         if unlabeled := int((split.batches.examples.relations < 0).sum()):
             message = f"{unlabeled} rows of the split {name} have no relation"
@@ -147,7 +149,7 @@ def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
     # the run folder, and the loop
     rows = len(train_split.batches.examples)
     optimizer, schedule = make_optimizer(model, config.optim, rows)
-    facts = _training_facts(config, corpus, splits, model.labels, weights, skipped) if first else {}
+    facts = _training_facts(here, corpus, splits, model.labels, weights, skipped) if first else {}
     with _claimed(folder, config, model.labels.relations, facts) if first else nullcontext():
         ready()
         with joined(device) as processes:

@@ -205,6 +205,7 @@ class ShardJob:
 
             if not torch.cuda.is_available():
                 raise UserError(f"This worker has no GPU, and the device is {self.device}.", "Give --device cpu.")
+        self.folder.refresh()  # this machine may have none of it yet
         claimed = self.folder.settings
         for name, here in self.spec.describe().items():
             if here != claimed.get(name):

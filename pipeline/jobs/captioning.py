@@ -22,18 +22,20 @@ from dgf.pipeline.shards import (
     read_text,
     write_captions,
 )
+from dgf.pipeline.storage.address import Location
+from dgf.pipeline.storage.photos import bring_planned
 
 
 @dataclass(frozen=True, slots=True)
 class CaptioningSpec:
     """Which computation caption shards come from: finished `features` of this layout, and a captioner.
 
-    Only captioners that read pixels look into `root`, the folder of the photos, absolute.
+    Only captioners that read pixels look into `root`, the folder of the photos, absolute, or its address.
     """
 
     features: ShardFolder
     layout: Layout
-    root: Path
+    root: Location
     captioner: CaptionerSpec
     batch_size: int
 
@@ -43,6 +45,7 @@ class CaptioningSpec:
 
     def load(self, folder: ShardFolder, device: str) -> "Captioning":
         """Load the captioner."""
+        self.features.refresh()  # this machine may have none of them yet
         return Captioning(folder, self, build_captioner(self.captioner, self.layout, device))
 
 
@@ -54,7 +57,9 @@ class Captioning:
         self._spec = spec
         self._captioner = captioner
         self._markers = spec.features.finished()
-        self._ids = {photo.image_id: photo.ids for photo in spec.features.plan.photos()}
+        photos = list(spec.features.plan.photos())
+        self._ids = {photo.image_id: photo.ids for photo in photos}
+        self._hashes = {photo.image_id: photo.sha256 for photo in photos}
         # Photos whose damage was no hindrance to their features get a caption too.
         self._damaged: Damaged = "use" if spec.features.settings.get("damaged") == "use" else "fail"
         self._versions = software_versions("dgf", "torch", "transformers", "numpy", "h5py")
@@ -108,7 +113,10 @@ class Captioning:
                 ]
 
     def _pixels(self, image_id: str) -> npt.NDArray[np.uint8]:
-        return decode(read_bytes(self._spec.root, image_id), self._damaged)
+        root = self._spec.root
+        if not isinstance(root, Path):
+            root = bring_planned(root, {image_id: self._hashes[image_id]})
+        return decode(read_bytes(root, image_id), self._damaged)
 
 
 def caption_input(

@@ -66,6 +66,7 @@ def run_shards(
             on_photos=bar.photos,
             per_worker=per_worker,
         )
+    job.folder.refresh()  # with what workers elsewhere have done
     computed = [result for result in bar.results if result.computed]
     markers = [marker for index in range(len(sizes)) if (marker := job.folder.committed(index))]
     failures = (failure for marker in markers for failure in marker.stats.failures)

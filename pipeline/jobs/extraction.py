@@ -25,6 +25,9 @@ from dgf.pipeline.jobs.base import Report, ShardContent, Turns, software_version
 from dgf.pipeline.jobs.rows import Rows
 from dgf.pipeline.photos import Damaged, ImageError, decode, read_bytes
 from dgf.pipeline.shards import Failure, Layout, Photo, Plan, PlannedShard, ShardFolder, ShardStats, write_features
+from dgf.pipeline.storage.address import Location
+from dgf.pipeline.storage.mirror import Mirror
+from dgf.pipeline.storage.photos import bring_planned
 
 if TYPE_CHECKING:  # they bring torch
     from dgf.pipeline.resnet import Croppable, PyramidExtractor
@@ -80,7 +83,7 @@ class Networks:
 
 
 class Extraction:
-    """The computation of feature shards: photos of `root` as `plan` orders them, for `folder`.
+    """The computation of feature shards: photos of `root`, a folder or an address, as `plan` orders them, for `folder`.
 
     Up to `readers` threads read and decode for one shard; None for as many as there are CPUs, within reason.
     Photos whose pixel data is `damaged` fail, or are used as far as the decoder makes anything of them.
@@ -90,14 +93,15 @@ class Extraction:
         self,
         folder: ShardFolder,
         plan: Plan,
-        root: Path,
+        root: Location,
         networks: Networks,
         readers: int | None = None,
         damaged: Damaged = "fail",
     ) -> None:
         self._folder = folder
         self._plan = plan
-        self._root = root
+        self._root = root if isinstance(root, Path) else Mirror(root).path
+        self._address = None if isinstance(root, Path) else root
         self._networks = networks
         self._damaged = damaged
         self._readers = readers or max(2, min(_MOST_READERS, len(os.sched_getaffinity(0))))
@@ -105,6 +109,9 @@ class Extraction:
 
     def compute(self, index: int, turns: Turns, report: Report) -> ShardContent:
         """Read and compute one shard."""
+        if self._address is not None:
+            photos = {photo.image_id: photo.sha256 for batch in self._plan.shards[index] for photo in batch}
+            bring_planned(self._address, photos)
         rows, stats = self.fill_rows(self._plan.shards[index], turns, report)
         write = functools.partial(
             write_features,

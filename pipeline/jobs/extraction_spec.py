@@ -12,6 +12,7 @@ from dgf.pipeline.photos import Damaged
 from dgf.pipeline.precision import check_precision
 from dgf.pipeline.resnet import ResNetSpec, build_resnet, describe_resnet
 from dgf.pipeline.shards import SCHEMA, Layout, ShardFolder
+from dgf.pipeline.storage.address import Location
 from dgf.pipeline.vgg import VggSpec, build_vgg, describe_vgg
 
 
@@ -105,9 +106,9 @@ class FeatureSpec:
 
 @dataclass(frozen=True, slots=True)
 class ExtractionSpec:
-    """Which computation feature shards come from; `root` is the folder of the photos, absolute."""
+    """Which computation feature shards come from; `root` is the folder of the photos, absolute, or its address."""
 
-    root: Path
+    root: Location
     features: FeatureSpec
 
     def describe(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from dgf.pipeline.packed import NO_FILE
 from dgf.pipeline.photos.base import Damaged
-from dgf.pipeline.photos.images import ImageError, decode, digest, probe, read_bytes, resolve_photo
+from dgf.pipeline.photos.images import MAX_BYTES, ImageError, decode, digest, probe, read_bytes, resolve_photo
 from dgf.pipeline.photos.search import (
     NamedPhotos,
     NearPhotos,
@@ -13,6 +13,7 @@ from dgf.pipeline.photos.search import (
 )
 
 __all__ = [
+    "MAX_BYTES",
     "NO_FILE",
     "Damaged",
     "ImageError",

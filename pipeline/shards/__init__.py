@@ -1,6 +1,6 @@
 """A folder of shards: its plan, its schema, and how a shard becomes final."""
 
-from dgf.pipeline.shards.claim import MANIFEST, PLAN, recorded_threads
+from dgf.pipeline.shards.claim import MANIFEST, PLAN, SETTINGS, recorded_threads
 from dgf.pipeline.shards.folder import ShardFolder
 from dgf.pipeline.shards.marker import (
     MADE_BY,
@@ -12,6 +12,7 @@ from dgf.pipeline.shards.marker import (
     shard_name,
     sum_seconds,
 )
+from dgf.pipeline.shards.mirrored import ShardMirror, bring_shards, records_of
 from dgf.pipeline.shards.plan import Photo, Plan, PlannedShard
 from dgf.pipeline.shards.planning import GRID, make_plan
 from dgf.pipeline.shards.retry import clear_retried, find_failed, standing_failures
@@ -43,6 +44,7 @@ __all__ = [
     "PLAN",
     "PYRAMID",
     "SCHEMA",
+    "SETTINGS",
     "Failure",
     "Layout",
     "Marker",
@@ -51,7 +53,9 @@ __all__ = [
     "PlannedShard",
     "ShardFolder",
     "ShardKind",
+    "ShardMirror",
     "ShardStats",
+    "bring_shards",
     "check_schema",
     "clear_retried",
     "find_failed",
@@ -63,6 +67,7 @@ __all__ = [
     "read_versions",
     "reading",
     "recorded_threads",
+    "records_of",
     "shard_name",
     "standing_failures",
     "sum_seconds",

@@ -14,8 +14,11 @@ WholeShards = dict[str, tuple[object, ...]]
 """File name of each shard whose hash was compared -> the state of the file then."""
 
 
-def look_at_marker(folder: Path, fingerprint: str, index: int) -> tuple[Marker | None, str | None]:
-    """A shard's marker and what is wrong, as far as that shows without reading the shard; twice None: not made yet."""
+def look_at_marker(folder: Path, fingerprint: str, index: int, *, with_file: bool) -> tuple[Marker | None, str | None]:
+    """A shard's marker and what is wrong, as far as that shows without reading the shard; twice None: not made yet.
+
+    Without its file, the marker alone is looked at.
+    """
     name = shard_name(index)
     path = folder / f"{name}.json"
     if not path.exists():
@@ -28,7 +31,7 @@ def look_at_marker(folder: Path, fingerprint: str, index: int) -> tuple[Marker |
         return marker, "has the marker of another shard"
     if marker.fingerprint != fingerprint:
         return marker, "was made with other settings than settings.json says"
-    return marker, size_fault(folder, marker)
+    return marker, size_fault(folder, marker) if with_file else None
 
 
 def size_fault(folder: Path, marker: Marker) -> str | None:

@@ -27,9 +27,9 @@ from typing import Any, TypeVar
 import h5py
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.files import file_digest, finish_part, part_file, read_record, write_record
+from dgf.pipeline.files import file_digest, finish_part, part_file, read_record, record_bytes, write_record
 from dgf.pipeline.shards.check import WholeShards, hash_fault, look_at_marker, open_whole, size_fault
-from dgf.pipeline.shards.claim import MANIFEST, SETTINGS, claim_folder
+from dgf.pipeline.shards.claim import MANIFEST, PLAN, SETTINGS, claim_folder
 from dgf.pipeline.shards.marker import (
     MADE_BY,
     Failure,
@@ -42,8 +42,10 @@ from dgf.pipeline.shards.marker import (
     shard_name,
     sum_seconds,
 )
+from dgf.pipeline.shards.mirrored import ShardMirror
 from dgf.pipeline.shards.plan import Plan
 from dgf.pipeline.shards.schema import create_shard
+from dgf.pipeline.storage.address import Address, Location
 
 Looked = TypeVar("Looked")
 
@@ -56,24 +58,30 @@ class ShardFolder:
     """A folder of shards made with one set of settings; `open` one that is there, `claim` one to write to it.
 
     Args:
-        path: Where.
+        path: Where; of a folder at an address, its copy here.
         kind: `features` or `captions`.
         fingerprint: Of the settings; a shard with another one does not count.
+        mirror: Of a folder at an address; None of one of this machine.
     """
 
     path: Path
     kind: ShardKind
     fingerprint: str
+    mirror: ShardMirror | None = None
     _whole: WholeShards = field(default_factory=dict, compare=False, repr=False)
     """So that each shard is read once in a command to compare its hash."""
 
     @classmethod
-    def open(cls, path: Path, kind: ShardKind | None = None) -> "ShardFolder":
+    def open(cls, where: Location, kind: ShardKind | None = None) -> "ShardFolder":
         """Find a folder, finished or not, of this kind or, for None, of either.
 
         Raises:
             UserError: It is not there, or not a folder of this kind.
         """
+        mirror = ShardMirror(where) if isinstance(where, Address) else None
+        if mirror is not None:
+            mirror.pull()
+        path = where if isinstance(where, Path) else ShardMirror(where).path
         commands = f"`{MADE_BY[kind]}`" if kind else " or ".join(f"`{command}`" for command in MADE_BY.values())
         hint = f"Give the --out of {commands}, which makes one."
         if not path.is_dir():
@@ -89,26 +97,32 @@ class ShardFolder:
         found: Any = settings.get("kind")
         if found not in list(MADE_BY) or kind not in (None, found):
             raise UserError(f"{path} {fault}: {SETTINGS} says {found}", hint)
-        return cls(path, found, fingerprint_of(settings))
+        return cls(path, found, fingerprint_of(settings), mirror)
 
     @classmethod
     @contextlib.contextmanager
     def claim(
-        cls, path: Path, settings: Mapping[str, Any], *, overwrite: bool = False, together: bool = False
+        cls, where: Location, settings: Mapping[str, Any], *, overwrite: bool = False, together: bool = False
     ) -> Iterator["ShardFolder"]:
         """Take a folder for one driver and one set of settings, while the context lasts.
 
         Make the folder where it is missing, and remove what dead writers left (at the start and at the end). Where a
         run ends before its first shard, the folder is as it was. The settings are what every shard depends on, and
         `kind`; `overwrite` deletes what was made with others. Drivers that take it `together` keep out only those that
-        do not.
+        do not; an address cannot be taken so.
 
         Raises:
             UserError: Another driver is at work there, the folder holds something else, or it was made with other
                 settings and `overwrite` is not given.
         """
-        with claim_folder(path, settings, overwrite=overwrite, together=together):
-            yield cls(path, settings["kind"], fingerprint_of(settings))
+        if isinstance(where, Path):
+            with claim_folder(where, settings, overwrite=overwrite, together=together):
+                yield cls(where, settings["kind"], fingerprint_of(settings))
+            return
+        mirror = ShardMirror(where)
+        with mirror.claim(settings, overwrite=overwrite) as hold:
+            yield cls(mirror.path, settings["kind"], fingerprint_of(settings), mirror)
+            hold.check()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -155,7 +169,8 @@ class ShardFolder:
     def committed(self, index: int) -> Marker | None:
         """The shard's marker if it vouches for these settings and its file is there in the marked size, else None.
 
-        A broken marker counts as none. The hash is not compared: `find_damage` and `open_shard` do that.
+        A broken marker counts as none. The hash is not compared: `find_damage` and `open_shard` do that. Of a folder at
+        an address, the file is there that has the marked size, as `refresh` last saw it.
         """
         marker, fault = self._look(index)
         return marker if fault is None else None
@@ -165,12 +180,12 @@ class ShardFolder:
     ) -> dict[int, str]:
         """Read those shards that are said to be done: the number of each that is not whole, and what is wrong with it.
 
-        `on_shard` is called with the number of each that has been read.
+        `on_shard` is called with the number of each that has been read. At an address they are not read for this.
         """
 
         def look(index: int) -> str | None:
             marker, fault = self._look(index)
-            return fault if marker is None or fault else self.fault(marker)
+            return fault if marker is None or fault or self.mirror is not None else self.fault(marker)
 
         found: dict[int, str] = {}
         for index, fault in zip(indices, _in_threads(look, indices), strict=True):
@@ -181,6 +196,8 @@ class ShardFolder:
 
     def withdraw(self, index: int) -> None:
         """Remove a shard, its marker first: it is no longer done."""
+        if self.mirror is not None:
+            self.mirror.withdraw(index)
         for suffix in ("json", "h5"):
             (self.path / f"{shard_name(index)}.{suffix}").unlink(missing_ok=True)
 
@@ -195,11 +212,29 @@ class ShardFolder:
             with create_shard(part) as file:
                 write(file)
             size, sha256 = part.stat().st_size, file_digest(part)
+            if self.mirror is not None:
+                self.mirror.put(path.name, part)
             finish_part(part, path)
         seconds = {**stats.seconds, "write": time.perf_counter() - started}
         marker = Marker(index, self.fingerprint, path.name, size, sha256, replace(stats, seconds=seconds))
-        write_record(path.with_suffix(".json"), asdict(marker))
+        content = asdict(marker)
+        with contextlib.nullcontext() if self.mirror is None else self.mirror.marking(index, record_bytes(content)):
+            write_record(path.with_suffix(".json"), content)
         return marker
+
+    def save_plan(self, plan: Plan) -> None:
+        """Write the plan."""
+        plan.save(self.path)
+        self._put(PLAN)
+
+    def refresh(self) -> None:
+        """See what others have done since: at an address shards may be committed from other machines.
+
+        Raises:
+            UserError: The address cannot be read.
+        """
+        if self.mirror is not None:
+            self.mirror.pull()
 
     def write_manifest(self, markers: Iterable[Marker], more: Mapping[str, Any]) -> None:
         """Sum the folder up in `manifest.json`: rows, failures, seconds, files with their hashes, and `more`."""
@@ -214,6 +249,7 @@ class ShardFolder:
             **more,
         }
         write_record(self.path / MANIFEST, content)
+        self._put(MANIFEST)
 
     def markers(self) -> list[Marker]:
         """Every marker that lies in the folder, by index, whatever it vouches for; broken ones are left out."""
@@ -226,7 +262,7 @@ class ShardFolder:
     def lacking(self, markers: Iterable[Marker]) -> Iterator[tuple[str, str]]:
         """The shards whose file is gone or has another size than its marker says: file, fault; nothing is read."""
         for marker in markers:
-            if fault := size_fault(self.path, marker):
+            if self.mirror is None and (fault := size_fault(self.path, marker)):
                 yield marker.file, fault
 
     def finished(self, shards: int | None = None) -> list[Marker]:
@@ -256,6 +292,8 @@ class ShardFolder:
         Raises:
             UserError: One is not what its marker says.
         """
+        if self.mirror is not None:
+            self.mirror.bring(list(markers), self._whole)
         faults = _in_threads(lambda marker: hash_fault(self.path, marker, self._whole), markers)
         for marker, fault in zip(markers, faults, strict=True):
             if fault is not None:
@@ -288,9 +326,15 @@ class ShardFolder:
         return UserError(f"{path}: {fault}", f"Recreate the folder: `{MADE_BY[self.kind]} ... --overwrite`.")
 
     def _look(self, index: int) -> tuple[Marker | None, str | None]:
-        return look_at_marker(self.path, self.fingerprint, index)
+        return look_at_marker(self.path, self.fingerprint, index, with_file=self.mirror is None)
+
+    def _put(self, name: str) -> None:
+        if self.mirror is not None:
+            self.mirror.put(name, self.path / name)
 
     def _open(self, marker: Marker) -> h5py.File:
+        if self.mirror is not None:
+            self.mirror.bring([marker], self._whole)
         return open_whole(self.path, self.kind, marker, self._whole)
 
     def _read(self, name: str) -> dict[str, Any]:

@@ -118,7 +118,12 @@ def read_markers(folder: Path) -> tuple[list[Marker], list[tuple[str, str]]]:
 
 def list_shard_files(folder: Path) -> list[Path]:
     """Shards and markers in a folder; a name such as `shard-notes.json` is of neither."""
-    return sorted(path for path in folder.glob("shard-*") if _SHARD_FILE.fullmatch(path.name))
+    return sorted(path for path in folder.glob("shard-*") if is_shard_file(path.name))
+
+
+def is_shard_file(name: str) -> bool:
+    """Whether a name is that of a shard or of a marker."""
+    return _SHARD_FILE.fullmatch(name) is not None
 
 
 def sum_seconds(markers: Iterable[Marker]) -> dict[str, float]:

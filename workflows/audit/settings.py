@@ -7,7 +7,16 @@ from typing import Annotated
 from annotated_types import Ge
 from typing_extensions import Doc
 
-from dgf.workflows.settings import BadRows, CaptionPaths, Device, Negative, Placeholder, Positional, PostLayout, SpansIn
+from dgf.workflows.settings import (
+    BadRows,
+    Device,
+    LocalCaptionPaths,
+    Negative,
+    Placeholder,
+    Positional,
+    PostLayout,
+    SpansIn,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +35,7 @@ class AuditOptions:
         Path | None, Doc("Crops of rows: a .pth or .json file of row number to names, or a folder with one a split.")
     ] = None
     phrases: Annotated[Path | None, Doc("Words given for rows: .json or .pth of row number to text, likewise.")] = None
-    captions: CaptionPaths = ()
+    captions: LocalCaptionPaths = ()
     negative_label: Negative = None
     on_error: BadRows = "stop"
     span_unit: SpansIn = "characters"

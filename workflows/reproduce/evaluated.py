@@ -9,6 +9,7 @@ from dgf.pipeline.files import read_record, write_record
 from dgf.workflows.config import DataConfig
 from dgf.workflows.data import inputs_of, read_configured
 from dgf.workflows.evaluate import EvalSettings, evaluate
+from dgf.workflows.located import bring_inputs
 from dgf.workflows.training.run_folder import RunFolder
 
 SPLIT = "test"
@@ -62,5 +63,6 @@ def given_to_evaluation(data: DataConfig, known: dict[DataConfig, dict[str, str]
     """Digest what a run of this data is evaluated on; `known` keeps the digests of data that many runs share."""
     data = replace(data, image_share=1.0, train_share=1.0, shots=None, seed=None)  # of no matter for what lies there
     if data not in known:
-        known[data] = inputs_of(data, read_configured(data), (SPLIT,))
+        here = bring_inputs(data)
+        known[data] = inputs_of(here, read_configured(here), (SPLIT,))
     return known[data]

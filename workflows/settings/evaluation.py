@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Interval
 from typing_extensions import Doc
 
+from dgf.pipeline.storage.address import Address
 from dgf.workflows.settings.options import (
     CaptionPaths,
     Device,
@@ -31,8 +32,8 @@ class EvalOptions:
     out: Annotated[
         Path | None, Doc("Folder of the report; of several runs also of comparison.json.  [default: RUN/eval-SPLIT]")
     ] = None
-    path: Annotated[Path | None, Spelled("--data"), Doc("Another data set than the run's.")] = None
-    features: Annotated[Path | None, Doc("Its feature shards.")] = None
+    path: Annotated[Path | Address | None, Spelled("--data"), Doc("Another data set than the run's.")] = None
+    features: Annotated[Path | Address | None, Doc("Its feature shards.")] = None
     captions: CaptionPaths = ()
     types: Types = None
     graphs: Graphs = None

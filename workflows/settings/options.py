@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 from typing_extensions import Doc
 
+from dgf.pipeline.storage.address import Address
+
 
 @dataclass(frozen=True, slots=True)
 class Positional:
@@ -70,7 +72,7 @@ PostLayout = Annotated[
 ]
 Types = Annotated[Path | None, Doc("JSONL of entity types by post id.")]
 Graphs = Annotated[Path | None, Doc("Scene graphs of the photos, for models that read them.  [default: from boxes]")]
-FeaturePath = Annotated[Path | None, Doc("Feature shards; none trains without them.")]
+FeaturePath = Annotated[Path | Address | None, Doc("Feature shards; none trains without them.")]
 Preset = Annotated[str, Doc("Values to start from: paper, finetune (trains the language model), demo.")]
 ConfigFile = Annotated[Path | None, Spelled("--config"), Doc("YAML with any of the keys.")]
 TrainMissing = Annotated[
@@ -89,14 +91,12 @@ Negative = Annotated[
     Placeholder("NAME"),
     Doc('The relation that means "no relation", which figures leave out.  [default: None, NA, no_relation, ...]'),
 ]
-CaptionPaths = Annotated[
-    tuple[Path, ...],
-    Placeholder("PATH"),
-    Doc(
-        'Caption shards, or a file of captions, one line a photo: {"image_id": ..., "caption": ...}. Files need no '
-        "--features; give the option again for each."
-    ),
-]
+_CAPTIONS = Doc(
+    'Caption shards, or a file of captions, one line a photo: {"image_id": ..., "caption": ...}. Files need no '
+    "--features; give the option again for each."
+)
+CaptionPaths = Annotated[tuple[Path | Address, ...], Placeholder("PATH"), _CAPTIONS]
+LocalCaptionPaths = Annotated[tuple[Path, ...], Placeholder("PATH"), _CAPTIONS]
 Explain = Annotated[
     bool,
     Doc(

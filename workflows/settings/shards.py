@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Interval
 from typing_extensions import Doc
 
+from dgf.pipeline.storage.address import Address
 from dgf.workflows.settings.options import (
     BadRows,
     Device,
@@ -29,8 +30,8 @@ class ExtractSettings:
     The weights have no default, since the published ones are only fetched when asked for.
     """
 
-    data: Annotated[Path, Positional("DATA")]
-    out: Annotated[Path, Doc("Folder for the shards.")]
+    data: Annotated[Path | Address, Positional("DATA")]
+    out: Annotated[Path | Address, Doc("Folder for the shards, or an address such as s3://BUCKET/FOLDER.")]
     detector: Annotated[
         str | None,
         Doc("detectron2:CONFIG|FILE, torchvision:NAME or visual-genome.  [default: R50-FPN of the first installed]"),
@@ -90,9 +91,9 @@ class ExtractSettings:
 class CaptionSettings:
     """What `dgf caption` can be asked."""
 
-    data: Annotated[Path, Positional("DATA")]
-    features: Annotated[Path, Doc("Feature shards.")]
-    out: Annotated[Path, Doc("Folder for the shards.")]
+    data: Annotated[Path | Address, Positional("DATA")]
+    features: Annotated[Path | Address, Doc("Feature shards.")]
+    out: Annotated[Path | Address, Doc("Folder for the shards, or an address such as s3://BUCKET/FOLDER.")]
     oscar: Annotated[
         str | None, Placeholder("DIR"), Doc("Folder of an Oscar captioning checkpoint, or random[:SEED].")
     ] = None
@@ -126,7 +127,7 @@ class CaptionSettings:
 class InspectSettings:
     """What `dgf inspect` can be asked."""
 
-    folder: Annotated[Path, Positional("FEATURES|CAPTIONS")]
+    folder: Annotated[Path | Address, Positional("FEATURES|CAPTIONS")]
     verify: Annotated[bool, Doc("Read every shard again and compare it with its marker.")] = False
     sheet: Annotated[Path | None, Doc("Draw photos and boxes into this PNG.")] = None
     data: Annotated[Path | None, Doc("Data set whose photos the sheet shows.")] = None
@@ -139,7 +140,7 @@ class InspectSettings:
 class ExportSettings:
     """What `dgf export` can be asked."""
 
-    features: Annotated[Path, Positional("FEATURES")]
+    features: Annotated[Path | Address, Positional("FEATURES")]
     parquet: Annotated[
         Path, Placeholder("OUT"), Doc("File to write: ids, objects and image features, the numbers as float32.")
     ]

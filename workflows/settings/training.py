@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 from typing_extensions import Doc
 
+from dgf.pipeline.storage.address import Address
 from dgf.workflows.settings.options import (
     CaptionPaths,
     ConfigFile,
@@ -65,7 +66,7 @@ class TuneOptions:
     """What `dgf tune` can be asked; None leaves the choice to the configuration."""
 
     space: Annotated[Path, Positional("SPACE")]
-    data: Annotated[Path, Positional("DATA")]
+    data: Annotated[Path | Address, Positional("DATA")]
     out: Annotated[Path, Doc("Folder of the trials; the same command again continues.")]
     words: Annotated[tuple[str, ...], Positional("[KEY=VALUE]...", many=True)] = ()
     trials: Annotated[int | None, Ge(1), Doc("Most trials.  [default: every point of the space]")] = None

@@ -13,6 +13,7 @@ from dgf.pipeline.jobs.base import WorkerPool
 from dgf.pipeline.jobs.tasks import run_tasks
 from dgf.workflows.config import DataConfig, TrainConfig
 from dgf.workflows.data import inputs_of, read_configured
+from dgf.workflows.located import bring_inputs
 from dgf.workflows.train import TrainSettings, check_run_folder, train
 from dgf.workflows.training.run_folder import RunFolder
 from dgf.workflows.training.signals import TerminatedError, noting_sigterm
@@ -114,7 +115,8 @@ def check_runs(runs: Mapping[str, PlannedRun], *, resume: bool = True) -> None:
         check_run_folder(folder, run.config, resume=resume)
         if folder.finished:
             if data not in inputs:
-                inputs[data] = inputs_of(data, read_configured(data))
+                here = bring_inputs(data)
+                inputs[data] = inputs_of(here, read_configured(here))
             folder.check_inputs(inputs[data])
 
 

@@ -1,0 +1,182 @@
+"""A folder of shards at an address: its records are copied here, its shards where they are read.
+
+A shard is written here as any other, then its file is put there, and its marker last: what a marker there vouches for
+is whole. Markers tell what is done, so that a run on another machine continues with nothing but the address.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dgf.pipeline.errors import FolderTakenError, UserError
+from dgf.pipeline.files import read_record
+from dgf.pipeline.shards.check import WholeShards, hash_fault
+from dgf.pipeline.shards.claim import MANIFEST, PLAN, SETTINGS, claim_folder
+from dgf.pipeline.shards.marker import Marker, is_shard_file, list_shard_files, read_marker, read_markers, shard_name
+from dgf.pipeline.storage.address import Address, Location
+from dgf.pipeline.storage.hold import CLAIM, AddressHold, hold_address
+from dgf.pipeline.storage.mirror import Mirror
+from dgf.pipeline.storage.remote import RemoteFile
+
+_RECORDS = (PLAN, MANIFEST, SETTINGS)
+
+_FETCHERS = 4
+"""Threads that fetch shards."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardMirror:
+    """The copy of a folder of shards at an address."""
+
+    address: Address
+
+    @property
+    def path(self) -> Path:
+        """Where its records are, and the shards that were written or read here."""
+        return self._mirror.path
+
+    def pull(self) -> None:
+        """Make the records here those at the address; a marker whose shard is not there in its size is left out.
+
+        Raises:
+            UserError: The address cannot be read.
+        """
+        with self._mirror.locked():
+            self._mirror.clean()
+            there = self._mirror.remote.list() if self._mirror.remote.lists else self._by_manifest()
+            records = {name: about for name, about in there.items() if name in _RECORDS or _is_marker(name)}
+            for path in (*(self.path / name for name in _RECORDS), *list_shard_files(self.path)):
+                if path.with_suffix(".json").name not in records:  # of a shard, with its marker
+                    path.unlink(missing_ok=True)
+            stale = {name: about for name, about in records.items() if not self._mirror.is_fresh(name, about)}
+            self._mirror.fetch_all(stale)
+            for name in filter(_is_marker, records):
+                self._drop_unvouched(self.path / name, there)
+
+    def bring(self, markers: list[Marker], whole: WholeShards) -> None:
+        """Fetch the shards of these markers that are not here as they say, several at a time; `whole` notes those seen.
+
+        Raises:
+            UserError: One cannot be fetched, or is not what its marker says.
+        """
+
+        def bring(marker: Marker) -> None:
+            if hash_fault(self.path, marker, whole) and not self._mirror.fetch(marker.file, sha256=marker.sha256):
+                raise UserError(
+                    f"{self.address / marker.file} is gone, and its marker is there.",
+                    "Run the command that made the folder again: it makes what is lacking.",
+                )
+
+        with ThreadPoolExecutor(_FETCHERS) as pool:
+            list(pool.map(bring, markers))
+
+    def put(self, name: str, file: Path) -> None:
+        """Put a file there."""
+        self._mirror.remote.put(name, file)
+
+    @contextlib.contextmanager
+    def marking(self, index: int, marker: bytes) -> Iterator[None]:
+        """Put a shard's marker there, and keep others here from looking until the context has written it here."""
+        with self._mirror.locked():
+            self._mirror.remote.write(f"{shard_name(index)}.json", marker)
+            yield
+
+    def withdraw(self, index: int) -> None:
+        """Remove a shard there, its marker first."""
+        self._mirror.remote.remove(f"{shard_name(index)}.{suffix}" for suffix in ("json", "h5"))
+
+    @contextlib.contextmanager
+    def claim(self, settings: Mapping[str, Any], *, overwrite: bool) -> Iterator[AddressHold]:
+        """Take the address for one driver, as `claim_folder` takes a folder; the settings are put there.
+
+        Raises:
+            UserError: Another run is at work there, or it holds something else.
+        """
+        with hold_address(self._mirror) as hold:
+            there = self._mirror.remote.list()
+            if SETTINGS not in there and (foreign := [name for name in there if name != CLAIM]):
+                fault = f"is not empty and was not made by this command (it holds {foreign[0]})."
+                raise FolderTakenError(f"{self.address} {fault}", "Give a new address as --out.")
+            self.pull()
+            with claim_folder(self.path, settings, overwrite=overwrite, together=False):
+                if overwrite:
+                    self._remove_own(there)
+                self.put(SETTINGS, self.path / SETTINGS)
+                try:
+                    yield hold
+                except BaseException:
+                    # as in a folder: a run that ends before its first shard leaves nothing
+                    with contextlib.suppress(UserError):
+                        there = self._mirror.remote.list()
+                        if not any(map(is_shard_file, there)):
+                            self._remove_own(there)
+                        else:
+                            self.pull()
+                    raise
+
+    @property
+    def _mirror(self) -> Mirror:
+        return Mirror(self.address)
+
+    def _remove_own(self, there: Mapping[str, RemoteFile]) -> None:
+        """Remove everything of an earlier run, markers first and settings last."""
+        shards = sorted(filter(is_shard_file, there), key=lambda name: not name.endswith(".json"))
+        self._mirror.remote.remove([*shards, *(name for name in _RECORDS if name in there)])
+
+    def _by_manifest(self) -> dict[str, RemoteFile]:
+        """The files of a finished folder, where it cannot be asked which there are."""
+        self._mirror.fetch_all(dict.fromkeys((SETTINGS, MANIFEST, PLAN)))
+        try:
+            shards = {str(each["file"]): int(each["bytes"]) for each in read_record(self.path / MANIFEST)["shards"]}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{self.address}: has no {MANIFEST} that can be read, so it holds no finished shards ({error}).",
+                "Over http and https finished folders alone can be read.",
+            ) from error
+        there = {name: RemoteFile(size, None) for name, size in shards.items()}
+        markers = {Path(name).with_suffix(".json").name: RemoteFile(None, None) for name in shards}
+        found = {name: RemoteFile((self.path / name).stat().st_size, None) for name in _RECORDS if self._has(name)}
+        return {**there, **markers, **found}
+
+    def _has(self, name: str) -> bool:
+        return (self.path / name).is_file()
+
+    def _drop_unvouched(self, path: Path, there: Mapping[str, RemoteFile]) -> None:
+        """Remove the copy of a marker whose shard is not at the address in the size that it says."""
+        with contextlib.suppress(UserError):  # a broken marker is told of by whoever reads it
+            marker = read_marker(path)
+            about = there.get(marker.file)
+            if about is None or about.size != marker.bytes:
+                path.unlink(missing_ok=True)
+
+
+def records_of(where: Location) -> Path:
+    """The folder in which the records of a folder of shards can be read, whether it is there yet or not.
+
+    Raises:
+        UserError: An address cannot be read.
+    """
+    if isinstance(where, Path):
+        return where
+    mirror = ShardMirror(where)
+    mirror.pull()
+    return mirror.path
+
+
+def bring_shards(address: Address) -> Path:
+    """Fetch a folder of shards as a whole, as far as it is finished; returns where it is here.
+
+    Raises:
+        UserError: It cannot be fetched, or a shard is not what its marker says.
+    """
+    mirror = ShardMirror(address)
+    mirror.pull()
+    mirror.bring(read_markers(mirror.path)[0], {})
+    return mirror.path
+
+
+def _is_marker(name: str) -> bool:
+    return name.endswith(".json") and is_shard_file(name)

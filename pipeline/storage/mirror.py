@@ -1,0 +1,142 @@
+"""What has been fetched of an address, in a folder of this machine from which everything is read as it always is.
+
+    $DGF_CACHE/addresses/<digest>-<name>/     by default in ~/.cache/dgf
+        address.txt     which address it is of
+        files/          the files, by their names there
+        fetch.lock      held while files are fetched
+        writing.lock    held by the run here that writes to the address
+
+A file is fetched under a temporary name and renamed. One that is there is used again where size and time are those of
+the file at the address. Nothing is ever removed to make room: whoever needs the room removes the folder.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.files import file_digest, finish_part, part_file, remove_dead_parts, write_atomic
+from dgf.pipeline.storage.address import Address
+from dgf.pipeline.storage.remote import Remote, RemoteFile
+
+_AT_ONCE = 16
+"""Files that are fetched at once."""
+
+_NAMED = "address.txt"
+_FILES = "files"
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """The folder of this machine for one address."""
+
+    address: Address
+
+    @property
+    def home(self) -> Path:
+        """Where it keeps what it needs beside the files."""
+        text = str(self.address)
+        readable = re.sub(r"[^A-Za-z0-9._-]+", "-", self.address.name)[:40]
+        return _all_mirrors() / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}-{readable}"
+
+    @property
+    def path(self) -> Path:
+        """Where the files are."""
+        return self.home / _FILES
+
+    @property
+    def remote(self) -> Remote:
+        """The files at the address."""
+        return Remote(self.address)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the only one here that changes the copy, after waiting for whoever does."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.home / "fetch.lock"):
+            if not (self.home / _NAMED).exists():
+                write_atomic(self.home / _NAMED, f"{self.address}\n".encode())
+            yield
+
+    def is_fresh(self, name: str, about: RemoteFile) -> bool:
+        """Whether the copy has size and time of the file at the address; where no time is known, it has not."""
+        try:
+            here = (self.path / name).stat()
+        except (OSError, ValueError):
+            return False
+        return here.st_size == about.size and here.st_mtime == about.written
+
+    def fetch(
+        self, name: str, about: RemoteFile | None = None, *, sha256: str | None = None, limit: int | None = None
+    ) -> bool:
+        """Fetch one file, in place of the copy that is there; False where there is none at the address.
+
+        Args:
+            name: Of the file.
+            about: What is known of it, which the copy is told by later.
+            sha256: What it must be, hexadecimal.
+            limit: Bytes of the largest file that is wanted whole.
+
+        Raises:
+            UserError: It cannot be fetched, or is not what it must be.
+        """
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with part_file(target) as part:
+            if not self.remote.fetch(name, part, limit):
+                return False
+            if sha256 is not None and (found := file_digest(part)) != sha256:
+                raise UserError(
+                    f"{self.address / name}: has SHA-256 {found[:12]}... and should have {sha256[:12]}...",
+                    "It was cut short or changed: run the command that made it again, with the same --out.",
+                )
+            if about is not None and about.written is not None:
+                os.utime(part, (about.written, about.written))
+            finish_part(part, target)
+        return True
+
+    def fetch_all(
+        self, wanted: Mapping[str, RemoteFile | None], fetched: Callable[[], object] = lambda: None
+    ) -> set[str]:
+        """Fetch files, several at a time, and call `fetched` after each; returns the names of those that are not there.
+
+        Raises:
+            UserError: One cannot be fetched.
+        """
+
+        def fetch(item: tuple[str, RemoteFile | None]) -> bool:
+            there = self.fetch(*item)
+            fetched()
+            return there
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            there = list(pool.map(fetch, wanted.items()))
+        return {name for name, found in zip(wanted, there, strict=True) if not found}
+
+    def clean(self) -> None:
+        """Remove what killed runs left half-fetched beside the copies."""
+        for folder in (self.path, *(path for path in self.path.iterdir() if path.is_dir())):
+            remove_dead_parts(folder)
+
+
+def name_addresses(text: str) -> str:
+    """Put addresses in place of the paths of their copies, in what is told to a user."""
+    everything = _all_mirrors()
+    if str(everything) not in text:
+        return text
+    for named in everything.glob(f"*/{_NAMED}"):
+        with contextlib.suppress(OSError):
+            text = text.replace(str(named.parent / _FILES), named.read_text(encoding="utf-8").strip())
+    return text
+
+
+def _all_mirrors() -> Path:
+    cache = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    return Path(os.environ.get("DGF_CACHE") or Path(cache) / "dgf").absolute() / "addresses"

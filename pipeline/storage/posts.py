@@ -1,0 +1,70 @@
+"""The posts of a data set at an address: their files are fetched, and read here as any others."""
+
+from pathlib import Path, PurePosixPath
+
+from dgf.pipeline.errors import UserError
+from dgf.pipeline.storage.address import Address, Location
+from dgf.pipeline.storage.mirror import Mirror
+from dgf.pipeline.storage.remote import RemoteFile
+
+_ENDINGS = {".txt", ".json", ".jsonl", ".ndjson", ".conll", ".bio", ".csv", ".tsv", ".parquet", ".arrow", ".gz"}
+"""Of files that may be posts, or lists of relations beside them."""
+
+_BESIDE = ("relations.json", "ours_rel2id.json", "rel2id.json")
+"""Lists of relations that may lie beside a file of posts."""
+
+
+def bring_posts(where: Location) -> Path:
+    """Fetch the posts of a data set: all files of a folder that may be some, or one file and what lies beside it.
+
+    The folders of its photos are made and stay empty, since they tell how the data set is laid out. A path stays as it
+    is.
+
+    Returns:
+        The folder or file here, to be read in place of the address.
+
+    Raises:
+        UserError: It is not there, or cannot be fetched.
+    """
+    if isinstance(where, Path):
+        return where
+    file = Mirror(where.parent).remote.look(where.name)
+    if file is not None:
+        return _bring_file(where, file, beside=_BESIDE)
+    mirror = Mirror(where)
+    there = mirror.remote.list() if mirror.remote.lists else {}
+    if not there:
+        which = "no such file" if not mirror.remote.lists else "no such file, and no folder with a file in it"
+        raise UserError(f"{where}: {which}", "Over http and https DATA is a file, such as posts.jsonl.")
+    with mirror.locked():
+        mirror.clean()
+        for folder in {str(PurePosixPath(name).parent) for name in there}:
+            (mirror.path / folder).mkdir(parents=True, exist_ok=True)
+        posts = {name: about for name, about in there.items() if PurePosixPath(name).suffix.lower() in _ENDINGS}
+        for path in mirror.path.rglob("*"):  # what is gone there is no part of the data set
+            if path.suffix.lower() in _ENDINGS and path.relative_to(mirror.path).as_posix() not in posts:
+                path.unlink()
+        mirror.fetch_all({name: about for name, about in posts.items() if not mirror.is_fresh(name, about)})
+    return mirror.path
+
+
+def bring_file(address: Address) -> Path:
+    """Fetch one file.
+
+    Raises:
+        UserError: It is not there, or cannot be fetched.
+    """
+    file = Mirror(address.parent).remote.look(address.name)
+    if file is None:
+        raise UserError(f"{address}: no such file", "Check the address.")
+    return _bring_file(address, file)
+
+
+def _bring_file(address: Address, file: RemoteFile, beside: tuple[str, ...] = ()) -> Path:
+    mirror = Mirror(address.parent)
+    with mirror.locked():
+        if not mirror.is_fresh(address.name, file) and not mirror.fetch(address.name, file):
+            raise UserError(f"{address}: is gone", "Check the address.")
+        for name in mirror.fetch_all(dict.fromkeys(beside)):
+            (mirror.path / name).unlink(missing_ok=True)
+    return mirror.path / address.name
