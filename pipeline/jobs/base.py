@@ -205,8 +205,8 @@ class ShardJob:
 
             if not torch.cuda.is_available():
                 raise UserError(f"This worker has no GPU, and the device is {self.device}.", "Give --device cpu.")
-        self.folder.refresh()  # this machine may have none of it yet
-        claimed = self.folder.settings
+        folder = self.folder.found_here()
+        claimed = folder.settings
         for name, here in self.spec.describe().items():
             if here != claimed.get(name):
                 raise UserError(
@@ -214,7 +214,7 @@ class ShardJob:
                     "Give every machine the same weights and configuration files.",
                 )
         use_threads(self.threads)
-        return ShardWork(self.folder, self.spec.load(self.folder, self.device), Turns(self.threads))
+        return ShardWork(folder, self.spec.load(folder, self.device), Turns(self.threads))
 
 
 class ShardWork:

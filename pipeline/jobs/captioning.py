@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,8 @@ class CaptioningSpec:
 
     def load(self, folder: ShardFolder, device: str) -> "Captioning":
         """Load the captioner."""
-        self.features.refresh()  # this machine may have none of them yet
-        return Captioning(folder, self, build_captioner(self.captioner, self.layout, device))
+        spec = replace(self, features=self.features.found_here())
+        return Captioning(folder, spec, build_captioner(self.captioner, self.layout, device))
 
 
 class Captioning:

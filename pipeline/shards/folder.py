@@ -236,6 +236,15 @@ class ShardFolder:
         if self.mirror is not None:
             self.mirror.pull()
 
+    def found_here(self) -> "ShardFolder":
+        """The same folder in a process of any machine, which has copies of its own of what lies at an address.
+
+        Raises:
+            UserError: The address cannot be read.
+        """
+        self.refresh()
+        return self if self.mirror is None else replace(self, path=self.mirror.path)
+
     def write_manifest(self, markers: Iterable[Marker], more: Mapping[str, Any]) -> None:
         """Sum the folder up in `manifest.json`: rows, failures, seconds, files with their hashes, and `more`."""
         done = sorted(markers, key=lambda marker: marker.index)

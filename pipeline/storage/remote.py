@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.errors import UserError, foreign_reason
+from dgf.pipeline.files import PART
 from dgf.pipeline.storage.address import Address
 
 _NO_LISTS = ("http", "https")
@@ -26,6 +27,9 @@ _TIMES = ("LastModified", "last_modified", "mtime", "modified", "updated", "crea
 """What file systems call the time at which a file was written."""
 
 _CHUNK = 1 << 20
+
+_LONGEST_NAME = 255 - len(f"{PART}{'0' * 12}-")
+"""Bytes of a file's name here, which has another one while it is fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class Remote:
             fs.invalidate_cache()
             try:
                 about = fs.info(_join(root, name))
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 return None
         return None if about.get("type") == "directory" else _about(about)
 
@@ -160,7 +164,12 @@ class Remote:
 
 def is_plain(name: str) -> bool:
     """Whether a name stays below its folder and can be that of a file here."""
-    return "\0" not in name and not {"", ".", ".."}.intersection(name.split("/"))
+    try:
+        parts = name.encode().split(b"/")
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+    fits = all(len(part) <= _LONGEST_NAME for part in parts)
+    return fits and "\0" not in name and not {b"", b".", b".."}.intersection(parts)
 
 
 def _join(root: str, name: str) -> str:

@@ -1,6 +1,7 @@
 """An extraction job with two small real computations for networks, and photos for it: whole runs in a second.
 
-As a module it is a driver: `python -m support.tiny_job ROOT OUT WORKERS` extracts every photo of ROOT.
+As a module it is a driver: `python -m support.tiny_job ROOT OUT WORKERS` extracts every photo of ROOT; OUT may be an
+address.
 """
 
 import os
@@ -20,6 +21,7 @@ from dgf.pipeline.jobs.base import Report, ShardContent, ShardJob, ShardResult, 
 from dgf.pipeline.jobs.cluster import run_job
 from dgf.pipeline.jobs.extraction import Extraction, Networks
 from dgf.pipeline.shards import FC7, Layout, Plan, ShardFolder, make_plan
+from dgf.pipeline.storage.address import Location, parse_location
 
 LAYOUT = Layout(objects=3, regions=5, dim=6, fc7=True, class_names=("dark", "bright"))
 Photo = npt.NDArray[np.uint8]
@@ -143,17 +145,17 @@ def tiny_plan(root: Path, names: Sequence[str], shard_size: int = 6) -> Plan:
 
 
 @contextmanager
-def claim_photos(root: Path, out: Path) -> Iterator[tuple[ShardFolder, Plan]]:
+def claim_photos(root: Path, out: Location) -> Iterator[tuple[ShardFolder, Plan]]:
     """A folder claimed for the photos of `root`, with its plan in it."""
     plan = tiny_plan(root, sorted(path.name for path in root.glob("*.jpg")))
     with ShardFolder.claim(out, {"kind": "features", "photos": plan.summary()}) as folder:
-        plan.save(out)
+        folder.save_plan(plan)
         yield folder, plan
 
 
 def drive(
     root: Path,
-    out: Path,
+    out: Location,
     workers: int = 0,
     scheduler: str | None = None,
     seconds: float = 0.0,
@@ -171,4 +173,4 @@ if __name__ == "__main__":
     # Imported under its own name, so that the job's class is one that workers can import.
     from support import tiny_job
 
-    tiny_job.drive(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), seconds=0.1)
+    tiny_job.drive(Path(sys.argv[1]), parse_location(sys.argv[2]), int(sys.argv[3]), seconds=0.1)
