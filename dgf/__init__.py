@@ -43,6 +43,7 @@ def load(
     vgg_weights: str | None = None,
     resnet_weights: str | None = None,
     oscar: str | None = None,
+    encoder_weights: str | None = None,
 ) -> "LoadedRun":
     """Load a trained run to answer posts.
 
@@ -57,6 +58,7 @@ def load(
         vgg_weights: Of VGG16, likewise.
         resnet_weights: Of ResNet-50, likewise.
         oscar: Folder of the captioner, likewise.
+        encoder_weights: Of another encoder than VGG16, likewise: the folder of its checkpoint.
 
     Raises:
         UserError: There is no such run, it has not ended, or the device is not there.
@@ -64,7 +66,8 @@ def load(
     from dgf.workflows.predict.loaded_run import load_run
     from dgf.workflows.predict.networks import WeightPlaces
 
-    return load_run(run, device, dtype, WeightPlaces(weights, vgg_weights, resnet_weights, oscar))
+    places = WeightPlaces(weights, vgg_weights, resnet_weights, oscar, encoder_weights)
+    return load_run(run, device, dtype, places)
 
 
 from_pretrained = load

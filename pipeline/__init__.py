@@ -3,7 +3,9 @@
 __all__ = [
     "array_pickle",
     "captioners",
+    "checkpoints",
     "detectors",
+    "encoders",
     "errors",
     "faults",
     "features",
@@ -18,11 +20,9 @@ __all__ = [
     "posts",
     "precision",
     "progress",
-    "resnet",
     "shards",
     "storage",
     "text_files",
-    "vgg",
     "weights",
     "yaml_values",
 ]

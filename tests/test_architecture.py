@@ -146,7 +146,7 @@ def test_a_folder_is_entered_through_the_names_its_door_lists(path: Path) -> Non
 
 def test_a_way_past_the_door_is_seen() -> None:
     doors = {"dgf.pipeline": {"posts"}, "dgf.pipeline.posts": {"Post"}}
-    names = ["dgf.pipeline.posts", "dgf.pipeline.posts.Post", "dgf.pipeline.posts.base", "dgf.pipeline.vgg"]
+    names = ["dgf.pipeline.posts", "dgf.pipeline.posts.Post", "dgf.pipeline.posts.base", "dgf.pipeline.encoders"]
     assert past_the_door("dgf.workflows.train", names, doors) == names[2:]
     assert past_the_door("dgf.pipeline.posts.jsonl", names[:3], doors) == []
 

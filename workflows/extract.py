@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dgf.pipeline.detectors import DetectorSpec, default_detector, input_size
+from dgf.pipeline.encoders import DEFAULT, VGG16, EncoderSpec
+from dgf.pipeline.encoders.resnet import ResNetSpec
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.base import JobPart, ShardJob, WorkerPool
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
@@ -15,7 +17,6 @@ from dgf.pipeline.photos import NamedPhotos, NearPhotos, find_photos, searched_f
 from dgf.pipeline.posts import Dataset, Fault, read_dataset
 from dgf.pipeline.precision import check_precision
 from dgf.pipeline.progress import photo_bar
-from dgf.pipeline.resnet import ResNetSpec
 from dgf.pipeline.shards import (
     GRID,
     Failure,
@@ -30,7 +31,6 @@ from dgf.pipeline.shards import (
 from dgf.pipeline.storage.address import Address, Location
 from dgf.pipeline.storage.photos import bring_named, photos_address
 from dgf.pipeline.storage.posts import bring_posts
-from dgf.pipeline.vgg import VggSpec
 from dgf.pipeline.weights import random_seed
 from dgf.workflows.devices import choose_workers
 from dgf.workflows.settings import ExtractSettings, MissingImages
@@ -77,7 +77,9 @@ def extract_photos(settings: ExtractSettings) -> ExtractSummary:
     """Do what `dgf extract-features` was asked; see `extract`."""
     _check_together(settings)
     part = None if settings.part is None else JobPart.parse(settings.part)
-    wanted = {"--weights": settings.weights, "--vgg-weights": settings.vgg_weights}
+    wanted = {"--weights": settings.weights}
+    if settings.encoder == VGG16:
+        wanted["--vgg-weights"] = settings.vgg_weights
     if settings.pyramid:
         wanted["--resnet-weights"] = settings.resnet_weights
     elif settings.resnet_weights is not None:
@@ -88,15 +90,16 @@ def extract_photos(settings: ExtractSettings) -> ExtractSummary:
             "Give `default` for the published ones (fetched once), a file, or `random` to try the way.",
         )
     sizes = (settings.regions, settings.min_size, settings.max_size)
-    assert settings.weights is not None and settings.vgg_weights is not None
+    assert settings.weights is not None
     workers = choose_workers(settings)
     # A CPU computes in float32 unless told otherwise, in folders too that say nothing of it.
     as_ever = settings.precision == "float32" and workers.device_kind == "cpu"
     precision = None if as_ever else settings.precision
     detector = DetectorSpec(settings.detector or default_detector(), settings.weights, *sizes, precision)
-    vgg = VggSpec(settings.vgg_weights, settings.fc7, precision)
+    given = settings.vgg_weights if settings.encoder == VGG16 else settings.encoder_weights
+    encoder = EncoderSpec(settings.encoder, given or DEFAULT, settings.fc7, precision)
     resnet = None if settings.resnet_weights is None else ResNetSpec(settings.resnet_weights, precision)
-    spec = FeatureSpec(detector, vgg, settings.top_k, settings.damaged, resnet)
+    spec = FeatureSpec(detector, encoder, settings.top_k, settings.damaged, resnet)
     posts = bring_posts(settings.data)
     return extract(
         read_dataset(posts, on_error=settings.on_error, span_unit=settings.span_unit, layout=settings.layout),
@@ -124,6 +127,11 @@ def _check_together(settings: ExtractSettings) -> None:
     if len(given) > 1:
         names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
         raise UserError(f"{names} do not go together.", "Give one of them: the last two are of the whole folder.")
+    ours, other = ("--vgg-weights", "--encoder-weights"), (settings.vgg_weights, settings.encoder_weights)
+    if settings.encoder == VGG16:
+        ours, other = ours[::-1], other[::-1]
+    if other[0] is not None:
+        raise UserError(f"{ours[0]} is given, and the encoder is {settings.encoder}.", f"Its weights are {ours[1]}.")
 
 
 def extract(
@@ -252,7 +260,8 @@ def check_photos(dataset: Dataset, missing_images: MissingImages) -> NamedPhotos
 
 def warn_of_random_weights(spec: FeatureSpec) -> None:
     """Log which networks have random weights."""
-    named = {"detector": spec.detector.weights, "VGG16": spec.vgg.weights}
+    encoder = "VGG16" if spec.encoder.spec == VGG16 else f"encoder {spec.encoder.spec}"
+    named = {"detector": spec.detector.weights, encoder: spec.encoder.weights}
     if spec.resnet is not None:
         named["ResNet-50"] = spec.resnet.weights
     for name, weights in named.items():

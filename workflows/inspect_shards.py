@@ -189,5 +189,6 @@ def _look_at_shard(folder: ShardFolder, marker: Marker) -> tuple[Mapping[str, st
     except UserError:  # --verify says what is wrong with it
         return {}, {}
     sizes = {"objects": layout.objects, "regions": layout.regions, "dim": layout.dim}
+    sizes |= dict(zip(("blocks", "block_dim"), layout.blocks, strict=True))
     more = {"fc7": int(layout.fc7), "pyramid": int(layout.pyramid)}
     return versions, {**sizes, "classes": len(layout.class_names), **more}

@@ -1,7 +1,6 @@
 """Any image-to-text model of transformers in a local folder (BLIP, ViT-GPT2, ...) as a captioner that reads pixels."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
 from dgf.pipeline.captioners.base import Caption, CaptionerSpec, CaptionInput, missing
-from dgf.pipeline.errors import UserError, foreign_reason
-from dgf.pipeline.file_kinds import check_folder
+from dgf.pipeline.checkpoints import CONFIG_FILE, LOCAL, check_filled, hushed, loading
+from dgf.pipeline.errors import UserError
 from dgf.pipeline.photos import ImageError
 
 HINT = (
@@ -36,8 +34,8 @@ class HfCaptioner:
         self._device = torch.device(device)
         self._dtype = getattr(torch, spec.precision)
         folder = Path(spec.source)
-        if not (folder / "config.json").is_file():
-            raise UserError(f"{folder} is not a folder of a transformers model: config.json is missing.", HINT)
+        if not (folder / CONFIG_FILE).is_file():
+            raise UserError(f"{folder} is not a folder of a transformers model: {CONFIG_FILE} is missing.", HINT)
         self._processor, self._tokenizer, model = _load(folder)
         self._model = model.to(self._device, self._dtype).eval()
 
@@ -57,7 +55,7 @@ class HfCaptioner:
     @torch.inference_mode()
     def _run(self, pixels: list[NDArray[np.uint8]]) -> list[Caption]:
         inputs = self._processor(images=pixels, return_tensors="pt")["pixel_values"]
-        with _quiet():  # it asks for a mask of the text, of which there is none yet
+        with hushed():  # it asks for a mask of the text, of which there is none yet
             output = self._model.generate(
                 pixel_values=inputs.to(self._device, self._dtype),
                 num_beams=self._spec.beams,
@@ -96,38 +94,11 @@ class HfCaptioner:
         return sorted({item for item in flat if item is not None})
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' own lines out of the progress."""
-    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if bars:
-            transformers_logging.enable_progress_bar()
-
-
 def _load(folder: Path) -> tuple[Any, Any, Any]:
-    local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        with _quiet():
-            loaded: Any = AutoModelForImageTextToText.from_pretrained(folder, output_loading_info=True, **local)
-            processor = AutoImageProcessor.from_pretrained(folder, **local)
-            tokenizer = AutoTokenizer.from_pretrained(folder, **local)
-    # The loaders raise whatever a damaged byte led them to, some of it in Rust.
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
-            raise
-        check_folder(folder)
-        fault = f"{folder} cannot be loaded as an image-to-text model: {foreign_reason(error)}"
-        raise UserError(fault, HINT) from error
+    with loading(folder, "an image-to-text model", HINT):
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(folder, output_loading_info=True, **LOCAL)
+        processor = AutoImageProcessor.from_pretrained(folder, **LOCAL)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **LOCAL)
     model, info = loaded
-    faults = sorted({str(key) for kind in ("missing_keys", "mismatched_keys") for key in info.get(kind) or ()})
-    if faults:
-        raise UserError(
-            f"{folder}: {len(faults)} weights of the model are missing or shaped otherwise, such as {faults[0]}.", HINT
-        )
+    check_filled(folder, info, HINT)
     return processor, tokenizer, model

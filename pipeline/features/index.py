@@ -48,7 +48,7 @@ class Index:
         folder: Where.
         paths: The shards, by number.
         layout: Sizes they have in common.
-        shapes: Shape of a row of each array to read: objects (K, D), blocks (49, C), fc7 (4096,),
+        shapes: Shape of a row of each array to read: objects (K, D), blocks (M, C), fc7 (4096,),
             pyramid (4, 15360).
         offsets: Of each array, the byte at which its first row begins in each shard's file.
         firsts: (shards + 1,) row that each shard begins with; the last is the number of rows.

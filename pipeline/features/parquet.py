@@ -8,7 +8,7 @@
     object_scores    list of float
     object_boxes     list of lists of 4 float          x1 y1 x2 y2 in pixels
     object_features  list of lists of D float
-    image_blocks     list of 49 lists of C float       row by row from the top left
+    image_blocks     list of M lists of C float        row by row from the top left
     image_fc7        list of 4096 float                where the folder has them
     image_pyramid    list of 4 lists of 15360 float    likewise
 

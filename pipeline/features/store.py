@@ -35,7 +35,7 @@ class Features:
     Args:
         objects: (B, K, D) float16.
         object_mask: (B, K) bool, which objects are there.
-        blocks: (B, 49, C) float16; (B, 0, C) where the store was opened without.
+        blocks: (B, M, C) float16; (B, 0, C) where the store was opened without.
         fc7: (B, 4096) float16; (B, 0) where the shards lack it or the store was opened without.
         pyramid: (B, 4, 15360) float16; (B, 0, 15360) likewise.
     """

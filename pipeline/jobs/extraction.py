@@ -15,12 +15,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dgf.pipeline.detectors import Detector, Prepared
+from dgf.pipeline.encoders import PhotoEncoder
 from dgf.pipeline.jobs.base import Report, ShardContent, Turns, software_versions
 from dgf.pipeline.jobs.rows import Rows
 from dgf.pipeline.photos import Damaged, ImageError, decode, read_bytes
@@ -29,9 +30,8 @@ from dgf.pipeline.storage.address import Location
 from dgf.pipeline.storage.mirror import Mirror
 from dgf.pipeline.storage.photos import bring_planned
 
-if TYPE_CHECKING:  # they bring torch
-    from dgf.pipeline.resnet import Croppable, PyramidExtractor
-    from dgf.pipeline.vgg import BlockExtractor
+if TYPE_CHECKING:  # it brings torch
+    from dgf.pipeline.encoders.resnet import Croppable, PyramidExtractor
 
 AHEAD = 2
 """Batches read ahead of the one in the networks."""
@@ -45,30 +45,34 @@ class ReadyPhoto:
 
     photo: Photo
     for_detector: Prepared
-    for_vgg: npt.NDArray[np.uint8]
+    for_encoder: npt.NDArray[Any]
     for_resnet: "Croppable | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """Detector, VGG16 and, where pyramids are wanted, ResNet-50 on their device, and the sizes of what they give."""
+    """Detector, encoder and, where pyramids are wanted, ResNet-50 on their device, and the sizes of what they give.
+
+    `software` are packages that the numbers depend on beside those of every extraction.
+    """
 
     detector: Detector
-    vgg: "BlockExtractor"
+    encoder: PhotoEncoder
     layout: Layout
     resnet: "PyramidExtractor | None" = None
+    software: tuple[str, ...] = ()
 
     def prepare(self, photo: Photo, pixels: npt.NDArray[np.uint8]) -> ReadyPhoto:
         """Resize a decoded photo, (H, W, 3) uint8 RGB, for each network. Safe to call from several threads."""
         for_resnet = None if self.resnet is None else self.resnet.prepare(pixels)
-        return ReadyPhoto(photo, self.detector.prepare(pixels), self.vgg.prepare(pixels), for_resnet)
+        return ReadyPhoto(photo, self.detector.prepare(pixels), self.encoder.prepare(pixels), for_resnet)
 
     def add_rows(self, ready: Sequence[ReadyPhoto], rows: Rows) -> list[Failure]:
         """Run the networks on a batch; gives back the photos for which there is no row."""
         if not ready:
             return []
         detections = self.detector.detect_prepared([photo.for_detector for photo in ready])
-        blocks = self.vgg.extract_prepared([photo.for_vgg for photo in ready])
+        blocks = self.encoder.extract_prepared([photo.for_encoder for photo in ready])
         pyramids = None
         if self.resnet is not None:
             croppable = [photo.for_resnet for photo in ready if photo.for_resnet is not None]
@@ -105,7 +109,8 @@ class Extraction:
         self._networks = networks
         self._damaged = damaged
         self._readers = readers or max(2, min(_MOST_READERS, len(os.sched_getaffinity(0))))
-        self._versions = software_versions("dgf", "torch", "torchvision", "numpy", "pillow", "h5py")
+        always = ("dgf", "torch", "torchvision", "numpy", "pillow", "h5py")
+        self._versions = software_versions(*always, *networks.software)
 
     def compute(self, index: int, turns: Turns, report: Report) -> ShardContent:
         """Read and compute one shard."""

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dgf.pipeline.checkpoints import CONFIG_FILE
 from dgf.pipeline.detectors import DetectorSpec, build_detector, describe_detector
+from dgf.pipeline.encoders import VGG16, EncoderSpec, build_photo_encoder, describe_photo_encoder, find_encoder
+from dgf.pipeline.encoders.resnet import ResNetSpec, build_resnet, describe_resnet
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.extraction import Extraction, Networks
 from dgf.pipeline.photos import Damaged
 from dgf.pipeline.precision import check_precision
-from dgf.pipeline.resnet import ResNetSpec, build_resnet, describe_resnet
 from dgf.pipeline.shards import SCHEMA, Layout, ShardFolder
 from dgf.pipeline.storage.address import Location
-from dgf.pipeline.vgg import VggSpec, build_vgg, describe_vgg
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class FeatureSpec:
     """
 
     detector: DetectorSpec
-    vgg: VggSpec
+    encoder: EncoderSpec
     objects: int
     damaged: Damaged = "fail"
     resnet: ResNetSpec | None = None
@@ -48,9 +49,10 @@ class FeatureSpec:
         sizes = (command["regions"], command["min_size"], command["max_size"])
         precision = command.get("precision")
         detector = DetectorSpec(command["detector"], command["weights"], *sizes, precision)
-        vgg = VggSpec(command["vgg_weights"], command["fc7"], precision)
+        encoder_weights = command["vgg_weights" if "vgg_weights" in command else "encoder_weights"]
+        encoder = EncoderSpec(command.get("encoder", VGG16), encoder_weights, command["fc7"], precision)
         resnet = ResNetSpec(command["resnet_weights"], precision) if "resnet_weights" in command else None
-        return cls(detector, vgg, command["top_k"], command.get("damaged", "fail"), resnet)
+        return cls(detector, encoder, command["top_k"], command.get("damaged", "fail"), resnet)
 
     @property
     def command(self) -> dict[str, Any]:
@@ -62,8 +64,8 @@ class FeatureSpec:
         options = {
             "detector": _located(self.detector.spec),
             "weights": _located(self.detector.weights),
-            "vgg_weights": _located(self.vgg.weights),
-            "fc7": self.vgg.fc7,
+            **self._encoder_options(),
+            "fc7": self.encoder.fc7,
             "top_k": self.objects,
             "regions": self.detector.regions,
             "min_size": self.detector.min_size,
@@ -83,7 +85,8 @@ class FeatureSpec:
         Raises:
             UserError: Weights or files are not there.
         """
-        networks = {"detector": describe_detector(self.detector), "vgg": describe_vgg(self.vgg)}
+        encoder = "vgg" if self.encoder.spec == VGG16 else "encoder"  # as folders from before there was a choice say
+        networks = {"detector": describe_detector(self.detector), encoder: describe_photo_encoder(self.encoder)}
         if self.resnet is not None:
             networks["resnet"] = describe_resnet(self.resnet)
         described = networks if self.damaged == "fail" else {**networks, "damaged": self.damaged}
@@ -97,11 +100,19 @@ class FeatureSpec:
         """
         check_precision(self.detector.precision, device)
         detector = build_detector(self.detector, device)
-        vgg = build_vgg(self.vgg, device)
+        encoder = build_photo_encoder(self.encoder, device)
+        count, dim = encoder.block_shape
         sizes = (self.objects, self.detector.regions, detector.feature_dim)
         resnet = None if self.resnet is None else build_resnet(self.resnet, device)
-        shown = (tuple(detector.class_names), vgg.block_dim, resnet is not None)
-        return Networks(detector, vgg, Layout(*sizes, self.vgg.fc7, *shown), resnet)
+        layout = Layout(*sizes, self.encoder.fc7, tuple(detector.class_names), dim, resnet is not None, count)
+        return Networks(detector, encoder, layout, resnet, find_encoder(self.encoder).software)
+
+    def _encoder_options(self) -> dict[str, str]:
+        """The options that choose the encoder; VGG16 has one of its own for its weights."""
+        if self.encoder.spec == VGG16:
+            return {"vgg_weights": _located(self.encoder.weights)}
+        kind, colon, model = self.encoder.spec.partition(":")
+        return {"encoder": f"{kind}{colon}{_located(model)}", "encoder_weights": _located(self.encoder.weights)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,5 +134,6 @@ class ExtractionSpec:
 
 
 def _located(value: str) -> str:
-    """A file by its whole path, so that it is found from elsewhere too; anything else as it is."""
-    return str(Path(value).absolute()) if Path(value).is_file() else value
+    """A file or a checkpoint's folder by its whole path, so that it is found from elsewhere; anything else as it is."""
+    path = Path(value)
+    return str(path.absolute()) if value and (path.is_file() or (path / CONFIG_FILE).is_file()) else value

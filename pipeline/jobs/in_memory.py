@@ -1,4 +1,4 @@
-"""Single photos through detector, VGG16 and captioner, in memory: the row that shards would hold of each, and no file.
+"""Single photos through detector, encoder and captioner, in memory: the row that shards would hold, and no file.
 
 Every photo goes alone, so that nothing depends on what stands beside it: its row is, bit for bit, that of shards made
 with `--batch-size 1` on the same device with as many threads, and its caption that of one photo at once. Shards of

@@ -38,7 +38,7 @@ class Rows:
     ) -> bool:
         """Fill the next row, unless a number is not finite (False).
 
-        The first R regions found are kept, the first K of them are the objects; blocks (49, C), fc7 (4096,),
+        The first R regions found are kept, the first K of them are the objects; blocks (M, C), fc7 (4096,),
         pyramid (4, 15360).
         """
         images = {"image/blocks": blocks, "image/fc7": fc7, "image/pyramid": pyramid}

@@ -13,7 +13,8 @@ Feature shard (N rows, K objects, R regions, D features)
     /objects/scores     float32 (N, K)
     /objects/classes    int32   (N, K)         index into the attribute `class_names`, -1 where there is none
     /objects/count      int8    (N,)           rows beyond it are zeros
-    /image/blocks       float16 (N, 49, C)     VGG16's fifth block, the 7x7 map row by row
+    /image/blocks       float16 (N, M, C)      places of a grid over the photo, row by row: VGG16's fifth block, of 7x7,
+                                               or the patches of another encoder
     /image/fc7          float16 (N, 4096)      only where the attribute `fc7` is true
     /image/pyramid      float16 (N, 4, 15360)  ResNet-50 of the photo and three crops: four stages, 3840 channels of 2x2
                                                cells; only where the attribute `pyramid` is true
@@ -25,7 +26,7 @@ Caption shard (same index and plan as the feature shard)
     /caption            str
     /logprob            float32 (N,)
 Attributes: kind, schema, fingerprint, versions (JSON); in feature shards also K, D, R, C (512 where there is none),
-fc7, class_names (JSON list), and pyramid where it is true.
+fc7, class_names (JSON list), pyramid where it is true, and M where it is not 49.
 """
 
 import contextlib
@@ -44,7 +45,7 @@ from dgf.pipeline.shards.marker import damaged_file
 
 SCHEMA = 1
 BLOCKS = (49, 512)
-"""Of the published VGG16, and of shards that do not say their C."""
+"""Of the published VGG16, and of shards that do not say their M or C."""
 FC7 = 4096
 PYRAMID = (4, 15360)
 """Pictures of a photo, and the numbers of each."""
@@ -61,8 +62,8 @@ Array = NDArray[Any]
 class Layout:
     """The sizes a folder of feature shards has in common.
 
-    K objects, R regions (K <= R <= 127) of D numbers each, and 49 blocks of C, `block_dim`; `fc7` and `pyramid` say
-    whether there are such arrays.
+    K objects, R regions (K <= R <= 127) of D numbers each, and M blocks, `block_count`, of C, `block_dim`; `fc7` and
+    `pyramid` say whether there are such arrays.
     """
 
     objects: int
@@ -72,11 +73,12 @@ class Layout:
     class_names: tuple[str, ...]
     block_dim: int = BLOCKS[1]
     pyramid: bool = False
+    block_count: int = BLOCKS[0]
 
     @property
     def blocks(self) -> tuple[int, int]:
         """Shape of a photo's blocks."""
-        return BLOCKS[0], self.block_dim
+        return self.block_count, self.block_dim
 
     def columns(self) -> dict[str, tuple[type[np.generic], tuple[int, ...]]]:
         """Type and shape of a row of every numeric array, by its name in the file."""
@@ -133,6 +135,8 @@ def write_features(
     file.attrs["C"], file.attrs["fc7"] = layout.block_dim, layout.fc7
     if layout.pyramid:  # shards without it stay what older versions write
         file.attrs["pyramid"] = True
+    if layout.block_count != BLOCKS[0]:  # likewise
+        file.attrs["M"] = layout.block_count
     file.attrs["class_names"] = json.dumps(layout.class_names, ensure_ascii=False)
 
 
@@ -172,7 +176,8 @@ def read_layout(file: h5py.File) -> Layout:
         objects, regions, dim = (int(file.attrs[name]) for name in ("K", "R", "D"))
         names = tuple(str(name) for name in json.loads(file.attrs["class_names"]))
         fc7, pyramid = bool(file.attrs["fc7"]), bool(file.attrs.get("pyramid", False))
-        return Layout(objects, regions, dim, fc7, names, int(file.attrs.get("C", BLOCKS[1])), pyramid)
+        count, width = (int(file.attrs.get(name, usual)) for name, usual in zip("MC", BLOCKS, strict=True))
+        return Layout(objects, regions, dim, fc7, names, width, pyramid, count)
 
 
 def read_text(file: h5py.File, name: str) -> list[str]:

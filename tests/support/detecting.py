@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from dgf.pipeline.detectors import Detections, Detector
-from dgf.pipeline.vgg import BlockExtractor, Blocks
+from dgf.pipeline.encoders import Blocks, PhotoEncoder
 
 
 def detect(detector: Detector, photos: Sequence[np.ndarray]) -> list[Detections]:
     return detector.detect_prepared([detector.prepare(photo) for photo in photos])
 
 
-def extract(vgg: BlockExtractor, photos: Sequence[np.ndarray]) -> Blocks:
-    return vgg.extract_prepared([vgg.prepare(photo) for photo in photos])
+def extract(encoder: PhotoEncoder, photos: Sequence[np.ndarray]) -> Blocks:
+    return encoder.extract_prepared([encoder.prepare(photo) for photo in photos])

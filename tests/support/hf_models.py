@@ -1,4 +1,4 @@
-"""Small BLIP and ViT-GPT2 models with random weights, saved as transformers saves them."""
+"""Small models with random weights, saved as transformers saves them: captioners, a GPT-2, vision transformers."""
 
 from pathlib import Path
 
@@ -6,15 +6,28 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     BertTokenizer,
+    BitImageProcessorPil,
     BlipConfig,
     BlipForConditionalGeneration,
     BlipImageProcessor,
+    CLIPConfig,
+    CLIPImageProcessorPil,
+    CLIPModel,
+    Dinov2Config,
+    Dinov2Model,
+    Dinov2WithRegistersConfig,
+    Dinov2WithRegistersModel,
     GPT2Config,
     PreTrainedTokenizerFast,
+    SiglipConfig,
+    SiglipImageProcessorPil,
+    SiglipModel,
     VisionEncoderDecoderConfig,
     VisionEncoderDecoderModel,
     ViTConfig,
+    ViTForImageClassification,
     ViTImageProcessor,
+    ViTImageProcessorPil,
 )
 
 from support.oscar_examples import small
@@ -69,4 +82,32 @@ def gpt2(folder: Path) -> Path:
     tokenizer = train_tokenizer(sentences, 300)
     GPT2Model(GPT2Config(vocab_size=300, n_embd=32, n_layer=1, n_head=2, n_positions=256)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+def vision(folder: Path, kind: str = "vit", width: int = 16) -> Path:
+    """A vision transformer of 4 x 4 patches, in a checkpoint of the kind that it is published in."""
+    torch.manual_seed(0)
+    sizes = {"hidden_size": width, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text = {**sizes, "vocab_size": 40}
+    photos = {**sizes, "image_size": EDGE, "patch_size": 8}
+    square, middle = {"size": {"height": EDGE, "width": EDGE}}, {"size": {"shortest_edge": EDGE}, "crop_size": EDGE}
+    model, processor = {
+        "clip": lambda: (
+            CLIPModel(CLIPConfig(text_config=text, vision_config=photos, projection_dim=8)),
+            CLIPImageProcessorPil(**middle),
+        ),
+        "siglip": lambda: (
+            SiglipModel(SiglipConfig(text_config=text, vision_config=photos)),
+            SiglipImageProcessorPil(**square),
+        ),
+        "dinov2": lambda: (Dinov2Model(Dinov2Config(**photos)), BitImageProcessorPil(**middle)),
+        "dinov2_with_registers": lambda: (
+            Dinov2WithRegistersModel(Dinov2WithRegistersConfig(**photos, num_register_tokens=3)),
+            BitImageProcessorPil(**middle),
+        ),
+        "vit": lambda: (ViTForImageClassification(ViTConfig(**photos)), ViTImageProcessorPil(**square)),
+    }[kind]()
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
     return folder

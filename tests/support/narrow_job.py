@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from dgf.pipeline.encoders.vgg import vgg_layers
 from dgf.pipeline.files import file_digest
-from dgf.pipeline.vgg import vgg_layers
 from dgf.workflows.settings import ExtractSettings
 from support.posts_of import DETECTOR
 

@@ -27,7 +27,7 @@ class SeenWorld:
     run: Path
 
 
-def make_seen_world(root: Path, *, captioned: bool = True) -> SeenWorld:
+def make_seen_world(root: Path, *, captioned: bool = True, encoder: str = "vgg16") -> SeenWorld:
     """Make the world in a folder, which may be there; captions take half of the time."""
     root.mkdir(exist_ok=True)
     world = SeenWorld(write_posts(root / "posts"), root / "features", root / "captions", root / "run")
@@ -37,7 +37,8 @@ def make_seen_world(root: Path, *, captioned: bool = True) -> SeenWorld:
             out=world.features,
             detector="torchvision:fasterrcnn_mobilenet_v3_large_320_fpn",
             weights="random",
-            vgg_weights="random",
+            vgg_weights="random" if encoder == "vgg16" else None,
+            encoder=encoder,
             min_size=32,
             max_size=64,
             top_k=3,

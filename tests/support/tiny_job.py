@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from dgf.pipeline.detectors import Detections, Prepared
+from dgf.pipeline.encoders import Blocks
 from dgf.pipeline.jobs.base import Report, ShardContent, ShardJob, ShardResult, Turns
 from dgf.pipeline.jobs.cluster import run_job
 from dgf.pipeline.jobs.extraction import Extraction, Networks
@@ -52,22 +53,14 @@ class TinyDetector:
         return Detections(features, boxes, scores, classes)
 
 
-@dataclass(frozen=True)
-class TinyBlocks:
-    """As `dgf.pipeline.vgg.Blocks`, which would bring torch: workers start in a second without it."""
-
-    blocks: npt.NDArray[np.float32]
-    fc7: npt.NDArray[np.float32] | None
-
-
 class TinyVgg:
     def prepare(self, photo: Photo) -> Photo:
         return np.asarray(Image.fromarray(photo).resize((7, 7)))
 
-    def extract_prepared(self, photos: Sequence[Photo]) -> TinyBlocks:
+    def extract_prepared(self, photos: Sequence[Photo]) -> Blocks:
         pixels = np.stack(photos).astype(np.float32).reshape(len(photos), 49, 3)
         blocks = np.repeat(pixels, 171, axis=2)[:, :, :512]
-        return TinyBlocks(blocks, np.tile(pixels[:, 0], (1, 1366))[:, :FC7])
+        return Blocks(blocks, np.tile(pixels[:, 0], (1, 1366))[:, :FC7])
 
 
 @dataclass(frozen=True)

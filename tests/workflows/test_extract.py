@@ -13,14 +13,15 @@ from safetensors.torch import save_file
 
 from dgf.cli.main import cli
 from dgf.pipeline.detectors import DetectorSpec, build_detector
+from dgf.pipeline.encoders import EncoderSpec, build_photo_encoder
+from dgf.pipeline.encoders.resnet import ResNetSpec, build_resnet
+from dgf.pipeline.encoders.vgg import vgg_layers
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.files import file_digest, read_record
 from dgf.pipeline.jobs.extraction_spec import FeatureSpec
 from dgf.pipeline.photos import decode
-from dgf.pipeline.resnet import ResNetSpec, build_resnet
 from dgf.pipeline.shards import Plan, ShardFolder, check_schema, read_layout, read_text
-from dgf.pipeline.vgg import VggSpec, build_vgg, vgg_layers
 from dgf.workflows.extract import extract_photos
 from dgf.workflows.settings import ExtractSettings
 from support.detecting import detect, extract
@@ -74,7 +75,7 @@ def state(out: Path) -> dict[str, int]:
 
 def test_the_shards_hold_what_the_real_networks_say(done: ExtractSettings) -> None:
     detector = build_detector(DetectorSpec(DETECTOR, "random", regions=8), "cpu")
-    vgg = build_vgg(VggSpec("random"), "cpu")
+    vgg = build_photo_encoder(EncoderSpec("vgg16", "random"), "cpu")
     plan = Plan.load(done.out)
     for index, shard in enumerate(plan.shards):
         with h5py.File(done.out / f"shard-{index:05d}.h5") as file:
@@ -295,5 +296,5 @@ def test_a_narrow_vgg_leaves_narrow_blocks_in_shards_and_store(photos: tuple[Pat
     store = FeatureStore.open(out)
     assert store.block_shape == (49, 6)
     pixels = decode((root / store.image_ids[1]).read_bytes())
-    blocks = extract(build_vgg(VggSpec(str(weights)), "cpu"), [pixels]).blocks
+    blocks = extract(build_photo_encoder(EncoderSpec("vgg16", str(weights)), "cpu"), [pixels]).blocks
     np.testing.assert_allclose(store.gather([1]).blocks.float().numpy(), blocks, atol=1e-3)

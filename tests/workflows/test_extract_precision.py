@@ -9,15 +9,15 @@ import pytest
 from dgf.pipeline import precision
 from dgf.pipeline.detectors import DetectorSpec, build_detector
 from dgf.pipeline.detectors.torchvision_rcnn import TorchvisionDetector
+from dgf.pipeline.encoders import EncoderSpec
+from dgf.pipeline.encoders.resnet import PyramidExtractor, ResNetSpec, build_resnet
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import networks_fingerprint
 from dgf.pipeline.files import read_record
 from dgf.pipeline.jobs.extraction_spec import FeatureSpec
 from dgf.pipeline.jobs.in_memory import PhotoNetworks
 from dgf.pipeline.photos import decode
-from dgf.pipeline.resnet import PyramidExtractor, ResNetSpec, build_resnet
 from dgf.pipeline.shards import ShardFolder
-from dgf.pipeline.vgg import VggSpec
 from dgf.workflows.extract import extract_photos
 from dgf.workflows.settings import ExtractSettings
 from support.agreement import compare, cosine, read
@@ -111,7 +111,7 @@ def test_a_device_without_bfloat16_is_refused_before_anything_is_written(
     with pytest.raises(UserError, match=r"(?s)--precision bfloat16: this machine's cpu does not .*--device"):
         extract_photos(replace(usual, out=out, precision="bfloat16"))
     assert not out.exists()
-    spec = FeatureSpec(DetectorSpec("no:such", precision="bfloat16"), VggSpec(precision="bfloat16"), 3)
+    spec = FeatureSpec(DetectorSpec("no:such", precision="bfloat16"), EncoderSpec(precision="bfloat16"), 3)
     with pytest.raises(UserError, match="does not compute in bfloat16"):  # a worker's own look
         spec.build_networks("cpu")
     precision.check_precision("float32", "cpu")

@@ -77,7 +77,8 @@ def test_summary(features: Path) -> None:
     assert (found.kind, found.rows, found.shards, found.faults) == ("features", 4, 2, ())
     assert found.failures == (Failure("bad.png", "truncated"),)
     assert found.seconds["compute"] == 4.0 and found.versions == {"dgf": "1"}
-    assert found.layout == {"objects": 3, "regions": 4, "dim": 8, "fc7": 0, "pyramid": 0, "classes": 2}
+    sizes = {"objects": 3, "regions": 4, "dim": 8, "blocks": 49, "block_dim": 512}
+    assert found.layout == {**sizes, "fc7": 0, "pyramid": 0, "classes": 2}
     assert found.fingerprint == ShardFolder.open(features).markers()[0].fingerprint
     printed = CliRunner().invoke(command, [str(features), "--verify"])
     assert printed.exit_code == 0 and "2 shards are whole" in printed.output and "bad.png: truncated" in printed.output

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from dgf.pipeline.detectors import DetectorSpec, default_detector, input_size
+from dgf.pipeline.encoders import EncoderSpec
 from dgf.pipeline.jobs.base import ShardJob, use_threads
 from dgf.pipeline.jobs.cluster import run_job
 from dgf.pipeline.jobs.driver import usual_threads
@@ -19,7 +20,6 @@ from dgf.pipeline.jobs.extraction import Extraction, Networks
 from dgf.pipeline.jobs.extraction_spec import FeatureSpec
 from dgf.pipeline.photos import decode
 from dgf.pipeline.shards import Plan, ShardFolder, make_plan
-from dgf.pipeline.vgg import VggSpec
 from dgf.workflows.devices import choose_device
 from dgf.workflows.extract import PHOTOS_AT_ONCE
 
@@ -61,7 +61,7 @@ def bench_extract(
         resized = input_size(seen_by).resized
         plan = make_plan(root, names, shard_size=shard_size, batch_size=batch, resized=resized)
         use_threads(threads)
-        networks = FeatureSpec(seen_by, VggSpec(), objects=10).build_networks(chosen)
+        networks = FeatureSpec(seen_by, EncoderSpec(), objects=10).build_networks(chosen)
         ready = _prepare(root, plan, networks)
         _run_limit(networks, ready[:1])
         whole = limit = 0.0
@@ -121,22 +121,25 @@ def _prepare(root: Path, plan: Plan, networks: Networks) -> list[tuple[list[Any]
     for batch in (batch for shard in plan.shards for batch in shard):
         pixels = [decode((root / photo.image_id).read_bytes()) for photo in batch]
         batches.append(
-            ([networks.detector.prepare(photo) for photo in pixels], [networks.vgg.prepare(photo) for photo in pixels])
+            (
+                [networks.detector.prepare(photo) for photo in pixels],
+                [networks.encoder.prepare(photo) for photo in pixels],
+            )
         )
     return batches
 
 
 def _run_limit(networks: Networks, ready: Sequence[tuple[list[Any], list[Any]]]) -> None:
-    for for_detector, for_vgg in ready:
+    for for_detector, for_encoder in ready:
         networks.detector.detect_prepared(for_detector)
-        networks.vgg.extract_prepared(for_vgg)
+        networks.encoder.extract_prepared(for_encoder)
 
 
 def _run_one_by_one(root: Path, names: Sequence[str], networks: Networks) -> None:
     for name in names:
         pixels = decode((root / name).read_bytes())
         networks.detector.detect_prepared([networks.detector.prepare(pixels)])
-        networks.vgg.extract_prepared([networks.vgg.prepare(pixels)])
+        networks.encoder.extract_prepared([networks.encoder.prepare(pixels)])
 
 
 def _time(run: Callable[[], None]) -> float:

@@ -1,7 +1,7 @@
 """The networks that a run's photos were seen by, as the run recorded them, for photos of other posts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +19,24 @@ from dgf.workflows.training.run_folder import RunFolder
 
 @dataclass(frozen=True, slots=True)
 class WeightPlaces:
-    """Where weights are that a run recorded elsewhere: of detector, VGG16 and ResNet-50, and the captioner's folder."""
+    """Where weights are that a run recorded elsewhere: of detector, VGG16, ResNet-50, captioner, another encoder."""
 
     weights: str | None = None
     vgg_weights: str | None = None
     resnet_weights: str | None = None
     oscar: str | None = None
+    encoder_weights: str | None = None
 
 
 def places_of(settings: PredictSettings) -> WeightPlaces:
     """Where the options of `dgf predict` say that weights are."""
-    return WeightPlaces(settings.weights, settings.vgg_weights, settings.resnet_weights, settings.oscar)
+    return WeightPlaces(**{place.name: getattr(settings, place.name) for place in fields(WeightPlaces)})
 
 
 def feature_spec(facts: Mapping[str, Any], places: WeightPlaces) -> FeatureSpec:
     """Which networks the features of a run were made with, read from where they are now."""
     command = dict(facts["extraction"])
-    for option in ("weights", "vgg_weights", "resnet_weights"):
+    for option in ("weights", "vgg_weights", "resnet_weights", "encoder_weights"):
         if option in command:  # of a network that the run's features were made without, there is nothing to replace
             command[option] = getattr(places, option) or command[option]
     return FeatureSpec.of_command(command)

@@ -15,6 +15,7 @@ from dgf.model.counterfactuals import measure_effects
 from dgf.model.interface import RelationModel
 from dgf.model.labels import LabelSpace
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.features import FeatureStore
 from dgf.pipeline.posts import Post
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import OF_FILES, BatchMaker, Corpus, Split, by_length, prepare_splits
@@ -183,9 +184,9 @@ def answer(
     Raises:
         UserError: If features or captions are not of the kind the run was trained on, or photos are missing.
     """
-    _check_features(corpus, folder)
     _check_captions(corpus, config, folder)
     model = load_model(folder.path).to(device)
+    _check_features(corpus, folder, model)
     store_frozen(model, device, config.precision, config.dtype)
     prepared = prepare_splits(corpus, {split: posts}, model, config, device, pool=True)[split]
     predictions = predict(
@@ -200,7 +201,7 @@ def answer(
     return Answers(prepared, predictions, model.labels, model.config.protocol)
 
 
-def _check_features(corpus: Corpus, folder: RunFolder) -> None:
+def _check_features(corpus: Corpus, folder: RunFolder, model: RelationModel) -> None:
     facts = folder.read_data()
     if corpus.store is None:
         return
@@ -208,9 +209,20 @@ def _check_features(corpus: Corpus, folder: RunFolder) -> None:
         raise UserError(f"{folder.path}: was trained on text alone and cannot read features", "Leave out --features.")
     if corpus.store.fingerprint != facts["features"]:
         raise UserError(
-            f"{corpus.store.folder}: these features were made in another way than those {folder.path} was trained on",
+            f"{corpus.store.folder}: these features were made in another way than those {folder.path} was trained on"
+            + _other_shapes(corpus.store, model),
             "Extract them with the same detector, weights and options (`dgf inspect` shows both).",
         )
+
+
+def _other_shapes(store: FeatureStore, model: RelationModel) -> str:
+    """How the sizes of a photo's features differ from those that a model reads; nothing where they do not."""
+    said, now = "", store.block_shape
+    if model.config.reads.image == "blocks" and (then := model.block_shape) is not None and now != then:
+        said += f"; its image blocks are {now[0]} x {now[1]}, the run's were {then[0]} x {then[1]}"
+    if model.object_dim not in (0, store.object_dim):
+        said += f"; its objects have {store.object_dim} numbers each, the run's had {model.object_dim}"
+    return said
 
 
 def _check_captions(corpus: Corpus, config: TrainConfig, folder: RunFolder) -> None:

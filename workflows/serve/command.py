@@ -43,7 +43,8 @@ def serve_run(settings: ServeSettings) -> None:
         raise UserError(f"dgf serve: {error.name} is not installed", "pip install 'dgf[serve]'") from None
     _check(settings)
     with _bind(settings) as listener:
-        places = WeightPlaces(settings.weights, settings.vgg_weights, settings.resnet_weights, settings.oscar)
+        seen_by = (settings.weights, settings.vgg_weights, settings.resnet_weights, settings.oscar)
+        places = WeightPlaces(*seen_by, settings.encoder_weights)
         model = load_run(settings.run, settings.device, places=places)
         rules = PostRules(settings.max_posts, settings.photos, _refuse_photos(model, settings))
         limits = BodyLimits(settings.max_body << 20, settings.timeout)

@@ -42,6 +42,21 @@ class ExtractSettings:
     vgg_weights: Annotated[
         str | None, Doc("Of VGG16: a file, `default`, a name of torchvision's, or `random[:SEED]`.")
     ] = None
+    encoder: Annotated[
+        str,
+        Placeholder("NAME"),
+        Doc(
+            "What the image blocks come from: vgg16; clip, siglip, dinov2 or vit; transformers:FOLDER or "
+            "transformers:NAME, of a hub."
+        ),
+    ] = "vgg16"
+    encoder_weights: Annotated[
+        str | None,
+        Doc(
+            "Of an encoder that is not vgg16: `random[:SEED]`, or a folder to read in place of the checkpoint named.  "
+            "[default: the checkpoint's, fetched once]"
+        ),
+    ] = None
     fc7: Annotated[bool, Doc("Store VGG16's fc7 layer too.")] = False
     pyramid: Annotated[bool, Doc("Store ResNet-50's four stages of the photo and its best three objects too.")] = False
     resnet_weights: Annotated[

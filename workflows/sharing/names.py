@@ -11,8 +11,8 @@ ELSEWHERE = "elsewhere:"
 """Begins what stands in a shared run for a path: no file has this name, so that none is taken for it by chance."""
 
 _UNNAMED = "unnamed"
-_KINDS = ("detectron2", "words")
-"""What may stand, with a colon, before the path of a detector's configuration or of word vectors."""
+_KINDS = ("detectron2", "transformers", "words")
+"""What may stand, with a colon, before the path of a detector's configuration, an encoder or word vectors."""
 
 _ABSOLUTE = re.compile(r"(?<![\w/.:-])~?(?:/[^/\s;,()'\"|<>]+)+/?")
 

@@ -54,10 +54,11 @@ def _language_model(config: TrainConfig) -> RunPart:
 def _seen_by(facts: Mapping[str, Any]) -> Iterator[RunPart]:
     """The networks that photos were seen and captioned by."""
     if seen := facts["extraction"]:
-        networks = {"detector": "weights", "VGG16": "vgg_weights", "ResNet-50": "resnet_weights"}
+        networks = {"detector": "weights", "VGG16": "vgg_weights", "encoder": "encoder_weights"}
+        networks["ResNet-50"] = "resnet_weights"
         for what, key in networks.items():
             if key in seen:
-                kind = f"{named(str(seen.get('detector')))}, " if what == "detector" else ""
+                kind = f"{named(str(seen[what]))}, " if what in seen else ""
                 yield RunPart(what, f"{kind}weights {named(str(seen[key]))}", random=_is_random(str(seen[key])))
     if said := facts["captioning"]:
         source = str(said.get("source"))

@@ -7,7 +7,10 @@ from typing import Any
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.sharing.names import is_path, public_data, public_place
 
-_PLACES = {"extraction": ("detector", "weights", "vgg_weights", "resnet_weights"), "captioning": ("source",)}
+_PLACES = {
+    "extraction": ("detector", "weights", "vgg_weights", "encoder", "encoder_weights", "resnet_weights"),
+    "captioning": ("source",),
+}
 """Options in `data.json`, of how photos are seen and captioned, that may name a file or a folder."""
 
 RECORDED_FILES = {"types_file": "file of entity types", "graphs_file": "file of scene graphs"}

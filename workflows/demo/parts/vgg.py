@@ -19,8 +19,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from dgf.pipeline.encoders.vgg import VggEncoder, vgg_layers
 from dgf.pipeline.files import write_atomic
-from dgf.pipeline.vgg import BlockExtractor, vgg_layers
 from dgf.workflows.demo.painting import BACKDROPS
 from dgf.workflows.demo.parts.photos import HELD_OUT, LEAST_VISIBLE, TRAINING, DrawnPhoto, drawn_photos
 from dgf.workflows.demo.parts.rebuild import rebuild
@@ -63,7 +63,7 @@ def train_vgg(out: Path, say: Callable[[str], None], photos: int = PHOTOS) -> No
     torch.manual_seed(0)
     features = vgg_layers(WIDTHS, batch_norm=True)
     # The loader normalizes photos with these numbers too.
-    extractor = BlockExtractor(features, None, "cpu")
+    extractor = VggEncoder(features, None, "cpu")
     features.train().requires_grad_(True)
     of_photo = nn.Linear(WIDTHS[-1], len(WORLD_CLASSES) + len(_PLACES))
     of_block = nn.Linear(WIDTHS[-1], len(WORLD_CLASSES))
@@ -100,10 +100,10 @@ def train_vgg(out: Path, say: Callable[[str], None], photos: int = PHOTOS) -> No
 
 def prepare_photos(photos: Sequence[DrawnPhoto]) -> Tensor:
     """Resize photos as for the extractor, (B, 224, 224, 3) uint8."""
-    return torch.from_numpy(np.stack([BlockExtractor.prepare(photo.pixels) for photo in photos]))
+    return torch.from_numpy(np.stack([VggEncoder.prepare(photo.pixels) for photo in photos]))
 
 
-def probe_precision(vgg: BlockExtractor, learn: int = 400, photos: int = 200) -> float:
+def probe_precision(vgg: VggEncoder, learn: int = 400, photos: int = 200) -> float:
     """Measure how well a linear probe of the blocks, their mean and maximum, tells which kinds are visible.
 
     Args:
@@ -114,9 +114,7 @@ def probe_precision(vgg: BlockExtractor, learn: int = 400, photos: int = 200) ->
     Returns:
         Share of the visible kinds that are among the probe's best, as many for a photo as it shows kinds.
     """
-    some = [
-        (photo.scene, BlockExtractor.prepare(photo.pixels)) for photo in islice(drawn_photos(HELD_OUT), learn + photos)
-    ]
+    some = [(photo.scene, VggEncoder.prepare(photo.pixels)) for photo in islice(drawn_photos(HELD_OUT), learn + photos)]
     blocks = torch.cat(
         [
             torch.from_numpy(vgg.extract_prepared([pixels for _, pixels in some[start : start + 8]]).blocks)

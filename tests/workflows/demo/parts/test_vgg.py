@@ -5,14 +5,15 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from dgf.pipeline.vgg import VggSpec, build_vgg, vgg_layers
+from dgf.pipeline.encoders import EncoderSpec, build_photo_encoder
+from dgf.pipeline.encoders.vgg import vgg_layers
 from dgf.workflows.demo.parts import vgg as training
 from dgf.workflows.demo.world import WORLD_CLASSES, Scene, Thing
 
 
 def test_its_blocks_tell_which_kinds_are_in_photos_it_never_saw() -> None:
-    built = build_vgg(VggSpec(str(training.VGG_WEIGHTS)), "cpu")
-    assert built.block_dim == training.WIDTHS[-1]
+    built = build_photo_encoder(EncoderSpec("vgg16", str(training.VGG_WEIGHTS)), "cpu")
+    assert built.block_shape[1] == training.WIDTHS[-1]
     assert training.probe_precision(built, learn=250, photos=80) >= 0.7
 
 
@@ -28,7 +29,7 @@ def test_merged_norms_change_nothing_that_shows(tmp_path: Path) -> None:
                 assert values is not None
                 torch.nn.init.uniform_(values, 0.5, 1.5)
     training.save_merged(features, tmp_path / "model.safetensors")
-    built = build_vgg(VggSpec(str(tmp_path / "model.safetensors")), "cpu")
+    built = build_photo_encoder(EncoderSpec("vgg16", str(tmp_path / "model.safetensors")), "cpu")
     pixels = torch.randint(0, 256, (1, 224, 224, 3), dtype=torch.uint8)
     with torch.inference_mode():
         wanted = features.eval()(built.normalize(pixels)).flatten(2).transpose(1, 2)
@@ -55,4 +56,4 @@ def test_a_few_steps_of_training_leave_weights_that_load(tmp_path: Path) -> None
     assert len(lines) == 1 and "step 2 of 2" in lines[0]
     state = load_file(tmp_path / "model.safetensors")
     assert {value.dtype for value in state.values()} == {torch.float16} and len(state) == 26
-    assert build_vgg(VggSpec(str(tmp_path / "model.safetensors")), "cpu").block_dim == 128
+    assert build_photo_encoder(EncoderSpec("vgg16", str(tmp_path / "model.safetensors")), "cpu").block_shape[1] == 128

@@ -4,7 +4,6 @@ A file of weights may hold a narrower network: the same thirteen layers, each as
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,10 @@ import torchvision
 from PIL import Image
 from torch import Tensor, nn
 
+from dgf.pipeline.encoders.base import Blocks, EncoderSpec
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.precision import Precision, describe_precision, infer_in
+from dgf.pipeline.shards import BLOCKS
 from dgf.pipeline.weights import WeightSource, fill_network, identify_weights, read_weights, resolve_weights, seeded
 
 EDGE = 224
@@ -24,65 +25,38 @@ PUBLISHED_WIDTHS = tuple(int(entry) for entry in torchvision.models.vgg.cfgs["D"
 _CONVOLUTIONS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # places among torchvision's `features`
 
 
-@dataclass(frozen=True, slots=True)
-class VggSpec:
-    """Which weights, and which outputs.
+class VggBackend:
+    """VGG16 of torchvision as an encoder."""
 
-    Args:
-        weights: `random`, `random:SEED`, a file, or a name of torchvision's (`IMAGENET1K_V1`, `default`).
-        fc7: Also give the 4,096 features after the second hidden layer.
-        precision: What it computes in; None for float32 on a CPU and bfloat16 on a GPU.
-    """
+    software: tuple[str, ...] = ()
 
-    weights: str = "random"
-    fc7: bool = False
-    precision: Precision | None = None
+    def __init__(self, spec: EncoderSpec) -> None:
+        self._spec = spec
 
+    def describe(self) -> dict[str, object]:
+        """What decides the output: weights by their digest, and which outputs there are."""
+        return {
+            "model": "torchvision:vgg16",
+            "weights": identify_weights(_vgg_weights(self._spec)),
+            "fc7": self._spec.fc7,
+            "preprocessing": f"whole photo to {EDGE}x{EDGE} bilinear antialiased, ImageNet mean and deviation",
+            "precision": describe_precision(self._spec.precision, on_gpu=torch.bfloat16),
+        }
 
-@dataclass(frozen=True, slots=True)
-class Blocks:
-    """Features of B photos.
-
-    Args:
-        blocks: (B, 49, C) float32, the 7x7 map after the fifth block, row by row from the top left.
-        fc7: (B, 4096) float32, or None where it was not asked for.
-    """
-
-    blocks: npt.NDArray[np.float32]
-    fc7: npt.NDArray[np.float32] | None
-
-
-def describe_vgg(spec: VggSpec) -> dict[str, object]:
-    """What decides the output, for a fingerprint. Cheap: a weights file is hashed, nothing is built.
-
-    Raises:
-        UserError: The weights cannot be had.
-    """
-    return {
-        "model": "torchvision:vgg16",
-        "weights": identify_weights(_vgg_weights(spec)),
-        "fc7": spec.fc7,
-        "preprocessing": f"whole photo to {EDGE}x{EDGE} bilinear antialiased, ImageNet mean and deviation",
-        "precision": describe_precision(spec.precision, on_gpu=torch.bfloat16),
-    }
-
-
-def build_vgg(spec: VggSpec, device: str) -> "BlockExtractor":
-    """Build VGG16 on a device.
-
-    Raises:
-        UserError: The weights cannot be had or do not fit, or have no fc7 although it is wanted.
-    """
-    source = _vgg_weights(spec)
-    if isinstance(source, int):
-        with seeded(source):
-            network = torchvision.models.vgg16(weights=None)
-    else:
-        network = _read_network(source)
-    if spec.fc7 and not len(network.classifier):
-        raise UserError(f"{source}: these weights of VGG16 have no classifier, so there is no fc7", "Leave out --fc7.")
-    head = network.classifier[:5] if spec.fc7 else None  # up to the second ReLU
-    return BlockExtractor(network.features, head, device, spec.precision)
+    def build(self, device: str) -> "VggEncoder":
+        """Build the network with its weights; they may lack fc7 only where it is not wanted."""
+        source = _vgg_weights(self._spec)
+        if isinstance(source, int):
+            with seeded(source):
+                network = torchvision.models.vgg16(weights=None)
+        else:
+            network = _read_network(source)
+        if self._spec.fc7 and not len(network.classifier):
+            raise UserError(
+                f"{source}: these weights of VGG16 have no classifier, so there is no fc7", "Leave out --fc7."
+            )
+        head = network.classifier[:5] if self._spec.fc7 else None  # up to the second ReLU
+        return VggEncoder(network.features, head, device, self._spec.precision)
 
 
 def vgg_layers(widths: Sequence[int], *, batch_norm: bool = False) -> nn.Sequential:
@@ -118,18 +92,18 @@ def _widths(state: Mapping[str, Tensor]) -> list[int]:
     ]
 
 
-def _vgg_weights(spec: VggSpec) -> WeightSource:
+def _vgg_weights(spec: EncoderSpec) -> WeightSource:
     members = torchvision.models.VGG16_Weights.__members__.items()
     # The weights for features alone want photos in another scale.
     published = {name.lower(): entry.url for name, entry in members if name != "IMAGENET1K_FEATURES"}
     return resolve_weights(spec.weights, what="VGG16", published=lambda name: published.get(name.lower()))
 
 
-class BlockExtractor:
-    """VGG16 ready to read photos. Builder: `build_vgg`.
+class VggEncoder:
+    """VGG16 ready to read photos. Builder: `VggBackend.build`.
 
     Attributes:
-        block_dim: C, the numbers of a block.
+        block_shape: (49, C).
     """
 
     def __init__(
@@ -137,7 +111,8 @@ class BlockExtractor:
     ) -> None:
         self.device = torch.device(device)
         self._precision = precision
-        self.block_dim = [layer.out_channels for layer in features.modules() if isinstance(layer, nn.Conv2d)][-1]
+        widths = [layer.out_channels for layer in features.modules() if isinstance(layer, nn.Conv2d)]
+        self.block_shape = (BLOCKS[0], widths[-1])
         self._features = features.eval().requires_grad_(False).to(self.device)
         self._features.to(memory_format=torch.channels_last)
         self._head = head.eval().requires_grad_(False).to(self.device) if head is not None else None

@@ -7,17 +7,18 @@ import torchvision
 from safetensors.torch import save_file
 from skimage import data
 
+from dgf.pipeline.encoders import EncoderSpec, build_photo_encoder, describe_photo_encoder
+from dgf.pipeline.encoders.vgg import VggEncoder, vgg_layers
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.vgg import BlockExtractor, VggSpec, build_vgg, describe_vgg, vgg_layers
 from support.detecting import extract
 
 
 @pytest.fixture(scope="module")
-def vgg() -> BlockExtractor:
-    return build_vgg(VggSpec("random:7", fc7=True), "cpu")
+def vgg() -> VggEncoder:
+    return build_photo_encoder(EncoderSpec("vgg16", "random:7", fc7=True), "cpu")
 
 
-def test_blocks_and_fc7_are_torchvisions(vgg: BlockExtractor) -> None:
+def test_blocks_and_fc7_are_torchvisions(vgg: VggEncoder) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(7)
         network = torchvision.models.vgg16(weights=None).eval()
@@ -35,14 +36,14 @@ def test_blocks_and_fc7_are_torchvisions(vgg: BlockExtractor) -> None:
     np.testing.assert_allclose(found.blocks[1, 7 * 2 + 5], grid[1, :, 2, 5], atol=1e-4, rtol=1e-3)
 
 
-def test_a_batch_gives_what_single_photos_give(vgg: BlockExtractor) -> None:
+def test_a_batch_gives_what_single_photos_give(vgg: VggEncoder) -> None:
     photos = [data.coffee(), data.astronaut()]
     together = extract(vgg, photos)
     for row, photo in enumerate(photos):
         np.testing.assert_allclose(extract(vgg, [photo]).blocks[0], together.blocks[row], atol=1e-4)
 
 
-def test_the_whole_photo_counts(vgg: BlockExtractor) -> None:
+def test_the_whole_photo_counts(vgg: VggEncoder) -> None:
     photo = np.zeros((100, 400, 3), np.uint8)
     photo[:, :40] = 255  # outside a centre crop
     assert (vgg.prepare(photo)[:, :20] == 255).all()
@@ -52,19 +53,21 @@ def test_weights_of_a_file(tmp_path: Path) -> None:
     network = torchvision.models.vgg16(weights=None, init_weights=False)
     state = {name: value.half().float() for name, value in network.state_dict().items()}
     save_file(state, tmp_path / "vgg.safetensors")
-    spec = VggSpec(str(tmp_path / "vgg.safetensors"))
-    assert str(describe_vgg(spec)["weights"]).startswith("sha256:")
-    built = build_vgg(spec, "cpu")
+    spec = EncoderSpec("vgg16", str(tmp_path / "vgg.safetensors"))
+    assert str(describe_photo_encoder(spec)["weights"]).startswith("sha256:")
+    built = build_photo_encoder(spec, "cpu")
     torch.testing.assert_close(built._features[0].weight, state["features.0.weight"])  # type: ignore[index]
     assert extract(built, [data.coffee()]).fc7 is None
     (tmp_path / "vgg.safetensors").write_bytes(b"\x08")
     with pytest.raises(UserError, match=r"vgg\.safetensors cannot be read"):
-        build_vgg(spec, "cpu")
+        build_photo_encoder(spec, "cpu")
 
 
 def test_description() -> None:
-    assert describe_vgg(VggSpec("random"))["weights"] == "random:0"
-    assert describe_vgg(VggSpec("random:1")) != describe_vgg(VggSpec("random:1", fc7=True))
+    assert describe_photo_encoder(EncoderSpec("vgg16", "random"))["weights"] == "random:0"
+    assert describe_photo_encoder(EncoderSpec("vgg16", "random:1")) != describe_photo_encoder(
+        EncoderSpec("vgg16", "random:1", fc7=True)
+    )
 
 
 NARROW = (2, 2, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6)
@@ -84,8 +87,8 @@ def narrow_state(*, classifier: bool = False) -> dict[str, torch.Tensor]:
 def test_a_file_says_how_wide_its_layers_are(tmp_path: Path) -> None:
     state = narrow_state()
     save_file({name: value.half() for name, value in state.items()}, tmp_path / "vgg.safetensors")
-    built = build_vgg(VggSpec(str(tmp_path / "vgg.safetensors")), "cpu")
-    assert built.block_dim == 6
+    built = build_photo_encoder(EncoderSpec("vgg16", str(tmp_path / "vgg.safetensors")), "cpu")
+    assert built.block_shape[1] == 6
     found = extract(built, [data.coffee()])
     assert found.blocks.shape == (1, 49, 6) and found.fc7 is None
     hidden = torch.from_numpy(built.prepare(data.coffee())).permute(2, 0, 1)[None] / 255
@@ -99,13 +102,13 @@ def test_a_file_says_how_wide_its_layers_are(tmp_path: Path) -> None:
 
 
 def test_fc7_is_there_where_the_file_has_a_classifier(tmp_path: Path) -> None:
-    spec = VggSpec(str(tmp_path / "vgg.safetensors"), fc7=True)
+    spec = EncoderSpec("vgg16", str(tmp_path / "vgg.safetensors"), fc7=True)
     save_file(narrow_state(classifier=True), tmp_path / "vgg.safetensors")
-    fc7 = extract(build_vgg(spec, "cpu"), [data.coffee()]).fc7
+    fc7 = extract(build_photo_encoder(spec, "cpu"), [data.coffee()]).fc7
     assert fc7 is not None and fc7.shape == (1, 4096)
     save_file(narrow_state(), tmp_path / "vgg.safetensors")
     with pytest.raises(UserError, match=r"vgg\.safetensors.*no classifier.*no fc7"):
-        build_vgg(spec, "cpu")
+        build_photo_encoder(spec, "cpu")
 
 
 @pytest.mark.parametrize(
@@ -126,4 +129,4 @@ def test_widths_that_do_not_fit_together_are_refused(
     state = {key: kept for key, kept in (narrow_state() | {name: value}).items() if kept is not None}
     save_file(state, tmp_path / "vgg.safetensors")
     with pytest.raises(UserError, match=rf"vgg\.safetensors.*{fault}"):
-        build_vgg(VggSpec(str(tmp_path / "vgg.safetensors")), "cpu")
+        build_photo_encoder(EncoderSpec("vgg16", str(tmp_path / "vgg.safetensors")), "cpu")

@@ -10,8 +10,7 @@ from safetensors.torch import save_file
 from skimage import data
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from dgf.pipeline.errors import UserError
-from dgf.pipeline.resnet import (
+from dgf.pipeline.encoders.resnet import (
     Croppable,
     PyramidExtractor,
     ResNetSpec,
@@ -21,6 +20,7 @@ from dgf.pipeline.resnet import (
     fit_middle,
     pool_stages,
 )
+from dgf.pipeline.errors import UserError
 
 TRANSFORMS = torchvision.transforms.Compose(
     [torchvision.transforms.Resize(256), torchvision.transforms.CenterCrop(224)]
