@@ -13,6 +13,7 @@ from dgf.workflows.settings import ExtractSettings
         "dgf extract-features MNRE --out features --weights default --vgg-weights default",
         "dgf extract-features posts.jsonl --out features --detector torchvision:fasterrcnn_resnet50_fpn --workers 2",
         "dgf extract-features MNRE --out features --weights default --encoder dinov2",
+        "dgf extract-features MNRE --out features --weights default --vgg-weights default --boxes boxes.jsonl",
         "dgf extract-features MNRE --out features --weights default --vgg-weights default --retry-failed",
         "dgf extract-features MNRE --out features --scheduler tcp://10.0.0.1:8786 --device cuda",
         note="The same command again continues where it was interrupted.",

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dgf.pipeline.detectors import DetectorSpec, default_detector, input_size
+from dgf.pipeline.detectors import DetectorSpec, default_detector, input_size, read_boxes
 from dgf.pipeline.encoders import DEFAULT, VGG16, EncoderSpec
 from dgf.pipeline.encoders.resnet import ResNetSpec
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.base import JobPart, ShardJob, WorkerPool
 from dgf.pipeline.jobs.driver import choose_threads, run_shards
 from dgf.pipeline.jobs.extraction_spec import ExtractionSpec, FeatureSpec
+from dgf.pipeline.jobs.given import check_boxes
 from dgf.pipeline.photos import NamedPhotos, NearPhotos, find_photos, searched_folders
 from dgf.pipeline.posts import Dataset, Fault, read_dataset
 from dgf.pipeline.precision import check_precision
@@ -99,7 +100,8 @@ def extract_photos(settings: ExtractSettings) -> ExtractSummary:
     given = settings.vgg_weights if settings.encoder == VGG16 else settings.encoder_weights
     encoder = EncoderSpec(settings.encoder, given or DEFAULT, settings.fc7, precision)
     resnet = None if settings.resnet_weights is None else ResNetSpec(settings.resnet_weights, precision)
-    spec = FeatureSpec(detector, encoder, settings.top_k, settings.damaged, resnet)
+    boxes = None if settings.boxes is None else str(settings.boxes)
+    spec = FeatureSpec(detector, encoder, settings.top_k, settings.damaged, resnet, boxes)
     posts = bring_posts(settings.data)
     return extract(
         read_dataset(posts, on_error=settings.on_error, span_unit=settings.span_unit, layout=settings.layout),
@@ -190,6 +192,9 @@ def extract(
             on_photo=lambda: bar.update(1),
         )
 
+    if spec.boxes is not None:
+        _compare_boxes(Path(spec.boxes), plan)
+
     # The shards, in a folder that is ours while it lasts.
     threads = choose_threads(workers, records, overwrite=overwrite)
     settings = {
@@ -233,6 +238,17 @@ def extract(
         faults=dataset.faults,
         seconds={**done.seconds, "total": time.perf_counter() - started},
     )
+
+
+def _compare_boxes(path: Path, plan: Plan) -> None:
+    """See that a file's boxes are of the photos of a plan, and log how many of both go without the other."""
+    file = read_boxes(path)
+    lacking, unused = check_boxes(file, plan.photos())
+    if lacking:
+        photos = sum(plan.sizes)
+        _log.warning("warning: %s has no line of %d of the %d photos: they have no objects", path, lacking, photos)
+    if unused:
+        _log.warning("warning: %d lines of %s are of none of these photos", unused, path)
 
 
 def check_photos(dataset: Dataset, missing_images: MissingImages) -> NamedPhotos:

@@ -24,12 +24,14 @@ class Detections:
         boxes: (n, 4) float32, x1 y1 x2 y2 in pixels of the original photo.
         scores: (n,) float32, probability of the class.
         classes: (n,) int32, index into the detector's `class_names`.
+        given: (g, D) float32, the features of the boxes that were given with the photo; None where none were.
     """
 
     features: npt.NDArray[np.float32]
     boxes: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
     classes: npt.NDArray[np.int32]
+    given: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,12 @@ class Prepared:
     Args:
         pixels: (h, w, 3) uint8 RGB.
         size: (height, width) of the original.
+        boxes: (g, 4) float32, boxes in pixels of the original whose features are wanted too; None for none.
     """
 
     pixels: npt.NDArray[np.uint8]
     size: tuple[int, int]
+    boxes: npt.NDArray[np.float32] | None = None
 
 
 class Detector(Protocol):
@@ -87,7 +91,10 @@ class Detector(Protocol):
         """Resize one photo, (H, W, 3) uint8 RGB. Safe to call from several threads, so that it can run ahead."""
 
     def detect_prepared(self, batch: Sequence[Prepared]) -> list[Detections]:
-        """Pad the photos together, run them in one forward, and keep at most `regions` boxes of each."""
+        """Pad the photos together, run them in one forward, and keep at most `regions` boxes of each.
+
+        The features of boxes that come with photos are pooled from the same maps, and change nothing else.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,20 @@ def pad_photos(batch: Sequence[Prepared], size: InputSize, mean: Tensor, std: Te
     return padded
 
 
+class HeadOutput(NamedTuple):
+    """What a box head says of a batch of B photos.
+
+    Args:
+        kept: The boxes kept of each.
+        means: (n, D) features of those.
+        given: (g, D) features of the boxes that were given; empty where none were.
+    """
+
+    kept: "list[BestBoxes]"
+    means: list[Tensor]
+    given: list[Tensor]
+
+
 class BestBoxes(NamedTuple):
     """The boxes kept of one photo, by descending score.
 
@@ -94,8 +108,21 @@ def best_boxes(
         candidates *= 4
 
 
-def to_detections(found: BestBoxes, features: Tensor, photo: Prepared) -> Detections:
-    """Move one photo's boxes to the host, in pixels of the original."""
+def scale_given(batch: Sequence[Prepared], device: torch.device) -> list[Tensor]:
+    """The boxes that come with photos, (g, 4) each in pixels of the network's input; nothing where none does."""
+    if all(photo.boxes is None for photo in batch):
+        return []
+    scaled = []
+    for photo in batch:
+        (height, width), (new_height, new_width) = photo.size, photo.pixels.shape[:2]
+        scale = np.array([new_width / width, new_height / height] * 2, np.float32)
+        boxes = np.zeros((0, 4), np.float32) if photo.boxes is None else photo.boxes
+        scaled.append(torch.from_numpy(boxes * scale).to(device))
+    return scaled
+
+
+def to_detections(found: BestBoxes, features: Tensor, photo: Prepared, given: Tensor | None = None) -> Detections:
+    """Move one photo's boxes to the host, in pixels of the original, and the features of boxes that were given."""
     height, width = photo.size
     new_height, new_width = photo.pixels.shape[:2]
     scale = np.array([width / new_width, height / new_height] * 2, dtype=np.float32)
@@ -105,4 +132,5 @@ def to_detections(found: BestBoxes, features: Tensor, photo: Prepared) -> Detect
         boxes=np.minimum(found.boxes.float().cpu().numpy() * scale, edge),
         scores=found.scores.float().cpu().numpy(),
         classes=found.classes.int().cpu().numpy(),
+        given=None if given is None else given.float().cpu().numpy(),
     )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from dgf.pipeline.detectors.base import Detections, Detector, DetectorSpec, InputSize, Prepared
-from dgf.pipeline.detectors.boxes import BestBoxes, best_boxes, pad_photos, to_detections
+from dgf.pipeline.detectors.boxes import BestBoxes, HeadOutput, best_boxes, pad_photos, scale_given, to_detections
 from dgf.pipeline.detectors.detectron2_config import (
     build_detectron2_network,
     detectron2_class_names,
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 BestOf = Callable[..., BestBoxes]
 """`best_boxes` for one detector: its `regions` and `nms` are given."""
 
-RegionHead = Callable[[Any, dict[str, Tensor], list[Any], BestOf], tuple[list[BestBoxes], list[Tensor]]]
-"""From detectron2's heads, feature maps and proposals to the boxes kept of each photo and their (n, D) features."""
+RegionHead = Callable[[Any, dict[str, Tensor], list[Any], BestOf, list[Tensor]], HeadOutput]
+"""From detectron2's heads, feature maps, proposals and given boxes of each photo to the boxes kept, and features."""
 
 
 class Detectron2Backend:
@@ -84,30 +84,34 @@ def describe_config(config: "CfgNode", spec: DetectorSpec) -> dict[str, object]:
 
 
 def pooled_regions(
-    heads: Any, features: dict[str, Tensor], proposals: list[Any], best: BestOf
-) -> tuple[list[BestBoxes], list[Tensor]]:
+    heads: Any, features: dict[str, Tensor], proposals: list[Any], best: BestOf, given: list[Tensor]
+) -> HeadOutput:
     """A `RegionHead` of heads that read a pooled map (FPN, DC5): a region's features are that map, averaged."""
     # Pooling wants this layout, and would round boxes to the precision of the maps.
     maps = [features[name].float().contiguous() for name in heads.box_in_features]
     pooled = heads.box_pooler(maps, [found.proposal_boxes for found in proposals])
     kept = _keep_boxes(heads.box_predictor, heads.box_head(pooled), proposals, best)
-    grids = heads.box_pooler(maps, _boxes(kept))  # (sum n, D, 7, 7)
-    return kept, list(grids.mean((2, 3)).split([len(found.boxes) for found in kept]))
+
+    def pool(boxes: list[Tensor]) -> list[Tensor]:
+        grids = heads.box_pooler(maps, _boxes(boxes))  # (sum n, D, 7, 7)
+        return list(grids.mean((2, 3)).split([len(found) for found in boxes]))
+
+    return HeadOutput(kept, pool([found.boxes for found in kept]), pool(given) if given else [])
 
 
 def res5_regions(
-    heads: Any, features: dict[str, Tensor], proposals: list[Any], best: BestOf
-) -> tuple[list[BestBoxes], list[Tensor]]:
+    heads: Any, features: dict[str, Tensor], proposals: list[Any], best: BestOf, given: list[Tensor]
+) -> HeadOutput:
     """A `RegionHead` of heads that run ResNet's last stage on every region (C4): its output, averaged."""
-    kept: list[BestBoxes] = []
-    means: list[Tensor] = []
+    said = HeadOutput([], [], [])
     # Photo by photo: a thousand proposals through res5 take a gigabyte.
     for index, found in enumerate(proposals):
         maps = [features[name][index : index + 1].float().contiguous() for name in heads.in_features]
         grids = heads._shared_roi_transform(maps, [found.proposal_boxes])  # (P, D, 7, 7)
-        kept += _keep_boxes(heads.box_predictor, grids.mean((2, 3)), [found], best)
-        means.append(heads._shared_roi_transform(maps, _boxes(kept[-1:])).mean((2, 3)))
-    return kept, means
+        said.kept.extend(_keep_boxes(heads.box_predictor, grids.mean((2, 3)), [found], best))
+        for means, boxes in ((said.means, [said.kept[-1].boxes]), (said.given, given[index : index + 1])):
+            means.extend(heads._shared_roi_transform(maps, _boxes([one])).mean((2, 3)) for one in boxes)
+    return said
 
 
 def _keep_boxes(predictor: Any, head: Tensor, proposals: list[Any], best: BestOf) -> list[BestBoxes]:
@@ -122,10 +126,10 @@ def _keep_boxes(predictor: Any, head: Tensor, proposals: list[Any], best: BestOf
     ]
 
 
-def _boxes(kept: list[BestBoxes]) -> list[Any]:
+def _boxes(boxes: list[Tensor]) -> list[Any]:
     from detectron2.structures import Boxes
 
-    return [Boxes(found.boxes) for found in kept]
+    return [Boxes(found) for found in boxes]
 
 
 def fold_norms(network: nn.Module) -> None:
@@ -183,5 +187,7 @@ class Detectron2Detector:
             images = ImageList(pixels, [photo.pixels.shape[:2] for photo in batch])
             features = self._network.backbone(pixels)
             proposals, _ = self._network.proposal_generator(images, features, None)
-            kept, means = self._head(self._network.roi_heads, features, proposals, self._best)
-            return [to_detections(*found) for found in zip(kept, means, batch, strict=True)]
+            wanted = scale_given(batch, self.device)
+            said = self._head(self._network.roi_heads, features, proposals, self._best, wanted)
+            given = said.given if wanted else [None] * len(batch)
+            return [to_detections(*found) for found in zip(said.kept, said.means, batch, given, strict=True)]

@@ -13,7 +13,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.ops.misc import FrozenBatchNorm2d
 
 from dgf.pipeline.detectors.base import Detections, Detector, DetectorSpec, InputSize, Prepared
-from dgf.pipeline.detectors.boxes import BestBoxes, best_boxes, pad_photos, to_detections
+from dgf.pipeline.detectors.boxes import BestBoxes, best_boxes, pad_photos, scale_given, to_detections
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.precision import Precision, describe_precision, infer_in
 from dgf.pipeline.weights import WeightSource, fill_network, identify_weights, read_weights, resolve_weights, seeded
@@ -142,9 +142,16 @@ class TorchvisionDetector:
             maps = {name: level.float().contiguous() for name, level in features.items()}
             head = heads.box_head(heads.box_roi_pool(maps, proposals, sizes))
             kept = self._keep(head, proposals, sizes)
-            grids = heads.box_roi_pool(maps, [found.boxes for found in kept], sizes)  # (sum n, D, 7, 7)
-            means = grids.mean((2, 3)).split([len(found.boxes) for found in kept])
-            return [to_detections(*found) for found in zip(kept, means, batch, strict=True)]
+            means = self._pool(maps, [found.boxes for found in kept], sizes)
+            wanted = scale_given(batch, self.device)
+            given: Sequence[Tensor | None] = self._pool(maps, wanted, sizes) if wanted else [None] * len(batch)
+            return [to_detections(*found) for found in zip(kept, means, batch, given, strict=True)]
+
+    def _pool(self, maps: dict[str, Tensor], boxes: list[Tensor], sizes: list[tuple[int, int]]) -> Sequence[Tensor]:
+        """Average the region maps of the boxes of each photo: (n, D)."""
+        grids = self._network.roi_heads.box_roi_pool(maps, boxes, sizes)  # (sum n, D, 7, 7)
+        means: Sequence[Tensor] = grids.mean((2, 3)).split([len(found) for found in boxes])
+        return means
 
     def _keep(self, head: Tensor, proposals: list[Tensor], sizes: list[tuple[int, int]]) -> list[BestBoxes]:
         counts = [len(found) for found in proposals]

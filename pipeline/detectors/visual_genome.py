@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from dgf.pipeline.detectors.base import Detector, DetectorSpec, InputSize
-from dgf.pipeline.detectors.boxes import BestBoxes
+from dgf.pipeline.detectors.boxes import BestBoxes, HeadOutput
 from dgf.pipeline.detectors.detectron2_config import build_detectron2_network, require_detectron2
 from dgf.pipeline.detectors.detectron2_rcnn import BestOf, Detectron2Detector, describe_config
 from dgf.pipeline.errors import UserError
@@ -148,14 +148,15 @@ class _CaffeStem(nn.Module):
 
 
 def proposal_regions(
-    heads: Any, features: dict[str, Tensor], proposals: list[Any], best: BestOf
-) -> tuple[list[BestBoxes], list[Tensor]]:
+    heads: Any, features: dict[str, Tensor], proposals: list[Any], best: BestOf, given: list[Tensor]
+) -> HeadOutput:
     """A `RegionHead` that keeps proposals, each under its best class, with the features it was judged by.
 
     Boxes of a score of at least 0.2, at least 10 of them where there are so many, at most `regions`.
     """
-    kept: list[BestBoxes] = []
-    means: list[Tensor] = []
+    from detectron2.structures import Boxes
+
+    said = HeadOutput([], [], [])
     for index, found in enumerate(proposals):  # photo by photo: res5 on 300 regions is batch enough
         maps = [features[name][index : index + 1].float().contiguous() for name in heads.in_features]
         judged = heads._shared_roi_transform(maps, [found.proposal_boxes]).mean((2, 3))  # (P, 2048)
@@ -163,6 +164,8 @@ def proposal_regions(
             scores = heads.box_predictor.cls_score(judged.float()).softmax(-1)[:, :-1]
         ordered = best(found.proposal_boxes.tensor[:, None], scores, size=found.image_size, once=True)
         count = max(int((ordered.scores >= MIN_SCORE).sum()), min(MIN_BOXES, len(ordered.scores)))
-        kept.append(BestBoxes(*(values[:count] for values in ordered)))
-        means.append(judged[kept[-1].rows])
-    return kept, means
+        said.kept.append(BestBoxes(*(values[:count] for values in ordered)))
+        said.means.append(judged[said.kept[-1].rows])
+        for boxes in given[index : index + 1]:
+            said.given.append(heads._shared_roi_transform(maps, [Boxes(boxes)]).mean((2, 3)))
+    return said

@@ -36,8 +36,8 @@ ImageFeatures = Literal["all", "blocks", "fc7", "pyramid"]
 _INFINITY = 0x7C00
 """Of float16, as bits."""
 
-_NOT_THE_NETWORKS = ("photos", "batches", "device", "threads")
-"""Settings that decide which rows there are and their last bits, but not what the numbers mean."""
+_NOT_THE_NETWORKS = ("photos", "batches", "device", "threads", "boxes")
+"""Settings that decide which rows and objects there are and their last bits, but not what the numbers mean."""
 
 
 @dataclass(frozen=True, slots=True)

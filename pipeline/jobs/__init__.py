@@ -4,4 +4,15 @@ Its modules are its names: `captioning`, `extraction_spec` and `in_memory` bring
 bring Dask.
 """
 
-__all__ = ["base", "captioning", "cluster", "driver", "extraction", "extraction_spec", "in_memory", "rows", "tasks"]
+__all__ = [
+    "base",
+    "captioning",
+    "cluster",
+    "driver",
+    "extraction",
+    "extraction_spec",
+    "given",
+    "in_memory",
+    "rows",
+    "tasks",
+]

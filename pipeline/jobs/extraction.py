@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from dgf.pipeline.detectors import Detector, Prepared
+from dgf.pipeline.detectors import Detections, Detector, GivenBoxes, Prepared
 from dgf.pipeline.encoders import PhotoEncoder
 from dgf.pipeline.jobs.base import Report, ShardContent, Turns, software_versions
+from dgf.pipeline.jobs.given import GivenObjects
 from dgf.pipeline.jobs.rows import Rows
 from dgf.pipeline.photos import Damaged, ImageError, decode, read_bytes
 from dgf.pipeline.shards import Failure, Layout, Photo, Plan, PlannedShard, ShardFolder, ShardStats, write_features
@@ -47,12 +48,14 @@ class ReadyPhoto:
     for_detector: Prepared
     for_encoder: npt.NDArray[Any]
     for_resnet: "Croppable | None" = None
+    given: GivenBoxes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Networks:
     """Detector, encoder and, where pyramids are wanted, ResNet-50 on their device, and the sizes of what they give.
 
+    Where boxes are `given`, they are the objects of photos; regions are the detector's own all the same.
     `software` are packages that the numbers depend on beside those of every extraction.
     """
 
@@ -61,29 +64,41 @@ class Networks:
     layout: Layout
     resnet: "PyramidExtractor | None" = None
     software: tuple[str, ...] = ()
+    given: GivenObjects | None = None
 
     def prepare(self, photo: Photo, pixels: npt.NDArray[np.uint8]) -> ReadyPhoto:
         """Resize a decoded photo, (H, W, 3) uint8 RGB, for each network. Safe to call from several threads."""
+        for_detector, given = self.detector.prepare(pixels), None
+        if self.given is not None:
+            given = self.given.find(photo)
+            for_detector = replace(for_detector, boxes=given.boxes)
         for_resnet = None if self.resnet is None else self.resnet.prepare(pixels)
-        return ReadyPhoto(photo, self.detector.prepare(pixels), self.encoder.prepare(pixels), for_resnet)
+        return ReadyPhoto(photo, for_detector, self.encoder.prepare(pixels), for_resnet, given)
 
     def add_rows(self, ready: Sequence[ReadyPhoto], rows: Rows) -> list[Failure]:
         """Run the networks on a batch; gives back the photos for which there is no row."""
         if not ready:
             return []
         detections = self.detector.detect_prepared([photo.for_detector for photo in ready])
+        objects = [self._objects(photo, found) for photo, found in zip(ready, detections, strict=True)]
         blocks = self.encoder.extract_prepared([photo.for_encoder for photo in ready])
         pyramids = None
         if self.resnet is not None:
             croppable = [photo.for_resnet for photo in ready if photo.for_resnet is not None]
-            pyramids = self.resnet.extract_prepared(croppable, [found.boxes for found in detections])
+            pyramids = self.resnet.extract_prepared(croppable, [chosen.boxes for chosen in objects])
         failures = []
         for position, (photo, found) in enumerate(zip(ready, detections, strict=True)):
             fc7 = None if blocks.fc7 is None else blocks.fc7[position]
             pyramid = None if pyramids is None else pyramids[position]
-            if not rows.add(photo.photo, found, blocks.blocks[position], fc7, pyramid):
+            if not rows.add(photo.photo, found, blocks.blocks[position], fc7, pyramid, objects[position]):
                 failures.append(Failure(photo.photo.image_id, "the networks gave numbers that are not finite"))
         return failures
+
+    def _objects(self, photo: ReadyPhoto, found: Detections) -> Detections:
+        """The boxes that were given, with their features, or what the detector found."""
+        if self.given is None or photo.given is None or found.given is None:
+            return found
+        return self.given.detect(photo.given, found.given)
 
 
 class Extraction:

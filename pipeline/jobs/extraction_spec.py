@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.checkpoints import CONFIG_FILE
-from dgf.pipeline.detectors import DetectorSpec, build_detector, describe_detector
+from dgf.pipeline.detectors import DetectorSpec, build_detector, describe_detector, digest_of_boxes, read_boxes
 from dgf.pipeline.encoders import VGG16, EncoderSpec, build_photo_encoder, describe_photo_encoder, find_encoder
 from dgf.pipeline.encoders.resnet import ResNetSpec, build_resnet, describe_resnet
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.extraction import Extraction, Networks
+from dgf.pipeline.jobs.given import GivenObjects
 from dgf.pipeline.photos import Damaged
 from dgf.pipeline.precision import check_precision
 from dgf.pipeline.shards import SCHEMA, Layout, ShardFolder
@@ -24,6 +25,7 @@ class FeatureSpec:
     All networks compute in one precision.
 
     Pyramids are made by `resnet`, where there is one.
+    Objects are those at the `boxes` of a file, where there is one.
     Photos whose pixel data is `damaged` have none ("fail"), or those of what the decoder makes of it ("use").
 
     Raises:
@@ -35,6 +37,7 @@ class FeatureSpec:
     objects: int
     damaged: Damaged = "fail"
     resnet: ResNetSpec | None = None
+    boxes: str | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.objects <= self.detector.regions:
@@ -52,13 +55,13 @@ class FeatureSpec:
         encoder_weights = command["vgg_weights" if "vgg_weights" in command else "encoder_weights"]
         encoder = EncoderSpec(command.get("encoder", VGG16), encoder_weights, command["fc7"], precision)
         resnet = ResNetSpec(command["resnet_weights"], precision) if "resnet_weights" in command else None
-        return cls(detector, encoder, command["top_k"], command.get("damaged", "fail"), resnet)
+        return cls(detector, encoder, command["top_k"], command.get("damaged", "fail"), resnet, command.get("boxes"))
 
     @property
     def command(self) -> dict[str, Any]:
         """The options that new photos are extracted with in the same way; files by their whole path.
 
-        `damaged`, `resnet_weights` and `precision` are among them only where they were asked for, as in
+        `damaged`, `resnet_weights`, `boxes` and `precision` are among them only where they were asked for, as in
         `ExtractionSpec.describe`: folders from before lack them, although their networks saw whatever the decoder made.
         """
         options = {
@@ -73,6 +76,8 @@ class FeatureSpec:
         }
         if self.resnet is not None:
             options["resnet_weights"] = _located(self.resnet.weights)
+        if self.boxes is not None:
+            options["boxes"] = _located(self.boxes)
         if self.detector.precision is not None:
             options["precision"] = self.detector.precision
         return options if self.damaged == "fail" else {**options, "damaged": self.damaged}
@@ -80,17 +85,23 @@ class FeatureSpec:
     def settings(self) -> dict[str, Any]:
         """What the numbers of any photo's features mean: model, weights and preprocessing of each network, and K.
 
-        `damaged` is among them where it was asked for.
+        `damaged` and `boxes` are among them where they were asked for.
 
         Raises:
             UserError: Weights or files are not there.
         """
         encoder = "vgg" if self.encoder.spec == VGG16 else "encoder"  # as folders from before there was a choice say
-        networks = {"detector": describe_detector(self.detector), encoder: describe_photo_encoder(self.encoder)}
+        described: dict[str, Any] = {"kind": "features", "schema": SCHEMA}
+        described |= {"detector": describe_detector(self.detector), encoder: describe_photo_encoder(self.encoder)}
         if self.resnet is not None:
-            networks["resnet"] = describe_resnet(self.resnet)
-        described = networks if self.damaged == "fail" else {**networks, "damaged": self.damaged}
-        return {"kind": "features", "schema": SCHEMA, **described, "objects": self.objects}
+            described["resnet"] = describe_resnet(self.resnet)
+        if self.damaged != "fail":
+            described["damaged"] = self.damaged
+        described["objects"] = self.objects
+        if self.boxes is not None:
+            described["objects_at"] = "given boxes, by score or as they stand"
+            described["boxes"] = {"sha256": digest_of_boxes(Path(self.boxes))}
+        return described
 
     def build_networks(self, device: str) -> Networks:
         """Build the networks with their weights.
@@ -104,8 +115,12 @@ class FeatureSpec:
         count, dim = encoder.block_shape
         sizes = (self.objects, self.detector.regions, detector.feature_dim)
         resnet = None if self.resnet is None else build_resnet(self.resnet, device)
-        layout = Layout(*sizes, self.encoder.fc7, tuple(detector.class_names), dim, resnet is not None, count)
-        return Networks(detector, encoder, layout, resnet, find_encoder(self.encoder).software)
+        names, given = tuple(detector.class_names), None
+        if self.boxes is not None:
+            given = GivenObjects.of(read_boxes(Path(self.boxes)), self.objects, names)
+            names = given.class_names
+        layout = Layout(*sizes, self.encoder.fc7, names, dim, resnet is not None, count)
+        return Networks(detector, encoder, layout, resnet, find_encoder(self.encoder).software, given)
 
     def _encoder_options(self) -> dict[str, str]:
         """The options that choose the encoder; VGG16 has one of its own for its weights."""

@@ -34,31 +34,38 @@ class Rows:
         return {name: array[: self.count] for name, array in self._arrays.items()}
 
     def add(
-        self, photo: Photo, found: Detections, blocks: _Floats, fc7: _Floats | None, pyramid: _Floats | None = None
+        self,
+        photo: Photo,
+        found: Detections,
+        blocks: _Floats,
+        fc7: _Floats | None,
+        pyramid: _Floats | None = None,
+        given: Detections | None = None,
     ) -> bool:
         """Fill the next row, unless a number is not finite (False).
 
-        The first R regions found are kept, the first K of them are the objects; blocks (M, C), fc7 (4096,),
-        pyramid (4, 15360).
+        The first R regions found are kept, the first K of them, or of what was `given`, are the objects; blocks
+        (M, C), fc7 (4096,), pyramid (4, 15360).
         """
-        images = {"image/blocks": blocks, "image/fc7": fc7, "image/pyramid": pyramid}
-        given = {name: value for name, value in images.items() if value is not None}
-        values = (found.features, found.boxes, found.scores, *given.values())
-        if not all(np.isfinite(value).all() for value in values):
+        all_images = {"image/blocks": blocks, "image/fc7": fc7, "image/pyramid": pyramid}
+        images = {name: value for name, value in all_images.items() if value is not None}
+        chosen = found if given is None else given
+        seen = [value for one in (found, chosen) for value in (one.features, one.boxes, one.scores)]
+        if not all(np.isfinite(value).all() for value in (*seen, *images.values())):
             return False
         regions = min(len(found.scores), self._layout.regions)
-        objects = min(regions, self._layout.objects)
+        objects = min(len(chosen.scores), self._layout.objects)
         dim = self._layout.dim
         features = to_float16(found.features[:regions])
         row, arrays = self.count, self._arrays
         arrays["image_sha256"][row] = np.frombuffer(bytes.fromhex(photo.sha256), np.uint8)
         arrays["image_size"][row] = photo.size
-        arrays["objects/features"][row, :objects] = features[:objects]
-        arrays["objects/boxes"][row, :objects] = found.boxes[:objects]
-        arrays["objects/scores"][row, :objects] = found.scores[:objects]
-        arrays["objects/classes"][row, :objects] = found.classes[:objects]
+        arrays["objects/features"][row, :objects] = to_float16(chosen.features[:objects])
+        arrays["objects/boxes"][row, :objects] = chosen.boxes[:objects]
+        arrays["objects/scores"][row, :objects] = chosen.scores[:objects]
+        arrays["objects/classes"][row, :objects] = chosen.classes[:objects]
         arrays["objects/count"][row] = objects
-        for name, value in given.items():
+        for name, value in images.items():
             arrays[name][row] = to_float16(value)
         arrays["regions/features"][row, :regions, :dim] = features
         arrays["regions/features"][row, :regions, dim:] = box_features(found.boxes[:regions], photo.size)

@@ -3,7 +3,7 @@
 from dgf.pipeline.faults import Fault, OnError
 from dgf.pipeline.posts.base import OBJECT, Dataset, Mention, PhotoBox, Post
 from dgf.pipeline.posts.dataset import collect_dataset, read_dataset
-from dgf.pipeline.posts.fields import plain_path, show_pair, token_field
+from dgf.pipeline.posts.fields import plain_path, show_pair, text_field, token_field
 from dgf.pipeline.posts.layouts import (
     COLUMNS,
     IMAGE_FOLDER,
@@ -56,5 +56,6 @@ __all__ = [
     "split_name",
     "stands_for_pairs",
     "stream_posts",
+    "text_field",
     "token_field",
 ]

@@ -8,10 +8,11 @@ Feature shard (N rows, K objects, R regions, D features)
     /image_id           str           the photo's id; `plan.json` lists every other id with the same bytes
     /image_sha256       uint8   (N, 32)
     /image_size         int32   (N, 2)         height, width in pixels, upright
-    /objects/features   float16 (N, K, D)      the K regions with the highest scores
+    /objects/features   float16 (N, K, D)      the K regions with the highest scores, or the first K given boxes
     /objects/boxes      float32 (N, K, 4)      x1 y1 x2 y2 in pixels of the original photo
     /objects/scores     float32 (N, K)
-    /objects/classes    int32   (N, K)         index into the attribute `class_names`, -1 where there is none
+    /objects/classes    int32   (N, K)         index into the attribute `class_names`, -1 where there is none; labels of
+                                               given boxes stand there behind the detector's classes
     /objects/count      int8    (N,)           rows beyond it are zeros
     /image/blocks       float16 (N, M, C)      places of a grid over the photo, row by row: VGG16's fifth block, of 7x7,
                                                or the patches of another encoder

@@ -19,7 +19,7 @@ from dgf.workflows.predict.answer import Unanswered
 from dgf.workflows.predict.answerer import PostAnswerer
 from dgf.workflows.predict.formats import AnswerFormat, build_format
 from dgf.workflows.predict.hub import locate_run
-from dgf.workflows.predict.networks import places_of
+from dgf.workflows.predict.networks import boxes_of_run, places_of
 from dgf.workflows.predict.photos import PhotoFolder, PostWithPhoto
 from dgf.workflows.predict.settings import PredictSettings
 from dgf.workflows.predict.stream import Given, answer_stream
@@ -55,7 +55,7 @@ def predict_posts(settings: PredictSettings, write: Write, *, escaped: bool = Fa
     """Answer posts and write the answers, to `write` or to the file that the settings name; JSON may be `escaped`.
 
     JSONL is answered as it comes, with a window of posts in memory. A data set of several files, and what needs its
-    posts together (captions or scene graphs in files, a folder of features to keep, workers), is read whole first.
+    posts together (captions, boxes or graphs in files, a folder of features to keep, workers), is read whole first.
 
     Raises:
         UserError: If the run, the posts or the weights do not serve, or no post could be answered.
@@ -79,15 +79,17 @@ def predict_posts(settings: PredictSettings, write: Write, *, escaped: bool = Fa
 
 def _may_stream(settings: PredictSettings, folder: RunFolder, config: TrainConfig) -> bool:
     """Whether each post can be answered alone."""
-    together = settings.work, settings.workers, settings.captions, settings.graphs, config.data.graphs
-    whole = any(together) or str(folder.read_data()["captioner"]).startswith(OF_FILES) or settings.posts.is_dir()
+    facts = folder.read_data()
+    together = settings.work, settings.workers, settings.captions, settings.graphs, config.data.graphs, settings.boxes
+    of_files = str(facts["captioner"]).startswith(OF_FILES) or boxes_of_run(facts) is not None
+    whole = any(together) or of_files or settings.posts.is_dir()
     if not whole and find_dataset(settings.posts, settings.layout).layout.name == "jsonl":
         return True
     if _all_pairs(settings):
         option = "--pairs all" if settings.mentions is None else f"--mentions {settings.mentions}"
         raise UserError(
             f"{option} goes with one JSONL file or standard input, and {settings.posts} is read as a whole here",
-            "Give such a file, and leave out --work, --workers, --captions and --graphs.",
+            "Give such a file, and leave out --work, --workers, --captions, --boxes and --graphs.",
         )
     return False
 

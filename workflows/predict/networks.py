@@ -42,6 +42,12 @@ def feature_spec(facts: Mapping[str, Any], places: WeightPlaces) -> FeatureSpec:
     return FeatureSpec.of_command(command)
 
 
+def boxes_of_run(facts: Mapping[str, Any]) -> str | None:
+    """The file of boxes at which a run's objects are; None where a detector found them."""
+    extraction = facts["extraction"] or {}
+    return extraction.get("boxes")
+
+
 def captioner_spec(facts: Mapping[str, Any], places: WeightPlaces) -> CaptionerSpec:
     """Which captioner a run's captions are of, read from another place where one is named.
 
@@ -66,6 +72,11 @@ def open_networks(folder: RunFolder, facts: Mapping[str, Any], places: WeightPla
     Raises:
         UserError: Weights are not there, or are others than the run's.
     """
+    if (boxes := boxes_of_run(facts)) is not None:
+        raise UserError(
+            f"{folder.path}: its objects are at the boxes of {boxes}, and a photo alone has none",
+            "Answer a data set as a whole: `dgf predict RUN POSTS --boxes FILE`, with the boxes of its photos.",
+        )
     features = feature_spec(facts, places)
     if networks_fingerprint(features.settings()) != facts["features"]:
         raise UserError(

@@ -34,6 +34,11 @@ class PredictSettings:
         Doc("A file of captions of the posts' photos, one line a photo, as for `dgf train`; again for each."),
     ] = ()
     graphs: Graphs = None
+    boxes: Annotated[
+        Path | None,
+        Placeholder("FILE"),
+        Doc("Boxes of the posts' photos, as for `dgf extract-features`, where the run's objects are at given boxes."),
+    ] = None
     work: Annotated[Path | None, Doc("Folder to keep features and captions in.")] = None
     weights: Annotated[str | None, Doc("Of the detector, where not as for the run's features.")] = None
     vgg_weights: Annotated[str | None, Doc("Of VGG16, likewise.")] = None

@@ -10,6 +10,7 @@ from typing import Any
 
 from dgf.pipeline.errors import FolderTakenError, UserError
 from dgf.pipeline.jobs.base import WorkerPool
+from dgf.pipeline.jobs.extraction_spec import FeatureSpec
 from dgf.pipeline.photos import find_image
 from dgf.pipeline.posts import Dataset, OnError, Post, read_dataset
 from dgf.workflows.caption import caption
@@ -17,7 +18,7 @@ from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import OF_FILES, caption_files, open_corpus
 from dgf.workflows.devices import choose_device
 from dgf.workflows.extract import check_photos, extract
-from dgf.workflows.predict.networks import captioner_spec, feature_spec, places_of
+from dgf.workflows.predict.networks import boxes_of_run, captioner_spec, feature_spec, places_of
 from dgf.workflows.predict.settings import PredictSettings
 from dgf.workflows.scoring import answer
 from dgf.workflows.training.run_folder import RunFolder
@@ -66,7 +67,8 @@ def answer_whole(settings: PredictSettings, folder: RunFolder, config: TrainConf
         workers = WorkerPool(str(device), settings.workers)
         files = _find_caption_files(settings, config, dataset, facts)
         with _as_work_folder(work):
-            features, made = _see(settings, dataset, facts, work, workers, captioned=bool(files))
+            seen_by = _feature_spec(settings, config, facts)
+            features, made = _see(settings, dataset, facts, seen_by, work, workers, captioned=bool(files))
         config = _for_posts(config, settings, on_error, features, tuple(map(str, files)) or made)
         corpus = open_corpus(config, dataset, device)
         posts = [replace(post, relation=None) for post in dataset.posts]
@@ -127,10 +129,33 @@ def _find_caption_files(
     return ()
 
 
+def _feature_spec(settings: PredictSettings, config: TrainConfig, facts: Mapping[str, Any]) -> FeatureSpec | None:
+    """How the posts' photos are seen: as the run's own were, at boxes of theirs where those were; None for not at all.
+
+    Raises:
+        UserError: The run's objects are at boxes of a file and there is none of these photos, or the other way round.
+    """
+    own = boxes_of_run(facts)
+    if settings.boxes is not None and own is None:
+        raise UserError(f"{settings.run}: its objects were found by a detector", "Leave out --boxes.")
+    if facts["extraction"] is None:
+        return None
+    spec = feature_spec(facts, places_of(settings))
+    if settings.boxes is not None:
+        return replace(spec, boxes=str(settings.boxes))
+    if own is not None and not _is_own_data(settings, config):
+        raise UserError(
+            f"{settings.run}: its objects are at the boxes of {own}, and {settings.posts} is not the data they are of",
+            "Give --boxes of these posts' photos.",
+        )
+    return spec
+
+
 def _see(
     settings: PredictSettings,
     dataset: Dataset,
     facts: Mapping[str, Any],
+    seen_by: FeatureSpec | None,
     work: Path,
     workers: WorkerPool,
     *,
@@ -146,14 +171,13 @@ def _see(
             f"{settings.run}: was trained on text alone, and {len(with_photo)} posts show a photo",
             "Give --missing-images text-only to answer them from their text.",
         )
-    if facts["extraction"] is None or not with_photo:
+    if seen_by is None or not with_photo:
         return None, None
     if all(find_image(dataset, post) is None for post in with_photo):
         check_photos(dataset, settings.missing_images)
         return None, None
-    places = places_of(settings)
     features, captions = work / "features", work / "captions"
-    extracted = extract(dataset, feature_spec(facts, places), features, workers, missing_images=settings.missing_images)
+    extracted = extract(dataset, seen_by, features, workers, missing_images=settings.missing_images)
     if extracted.failures and strict:
         count, first = len(extracted.failures), extracted.failures[0]
         raise UserError(
@@ -164,7 +188,7 @@ def _see(
         return None, None
     if facts["captioning"] is None or captioned:
         return features, None
-    caption(dataset, features, captioner_spec(facts, places), captions, workers)
+    caption(dataset, features, captioner_spec(facts, places_of(settings)), captions, workers)
     return features, captions
 
 

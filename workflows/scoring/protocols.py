@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dgf.pipeline.files import canonical_digest
+from dgf.pipeline.shards import ShardFolder
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import OF_FILES, Corpus, Placed, types_of_posts
 from dgf.workflows.training.run_folder import RunFolder
@@ -78,6 +79,8 @@ def describe_protocols(
     said = [f"{LEAKING}: types {types}" if leaking else f"types {types}"] if given or in_training else []
     if _reads_caption_files(config, corpus):
         said.append(f"captions are {captions}")
+    if given_boxes := _given_boxes(config, corpus):
+        said.append(f"objects are at the boxes of {given_boxes}")
     if (graphs := _graphs(config, corpus, facts)) and graphs != FROM_BOXES:
         said.append(f"scene graphs are {graphs}")
     line = config.model.protocol or "; ".join(said) or HONEST
@@ -129,6 +132,16 @@ def _photos(config: TrainConfig, corpus: Corpus, placed: Placed) -> str:
     missing = f"; {len(placed.missing)} rows lack theirs" if placed.missing else ""
     skipped = f"; {len(placed.skipped)} rows without theirs are left out" if placed.skipped else ""
     return f"{shown}, as features {corpus.store.fingerprint[:_DIGITS]}{missing}{skipped}"
+
+
+def _given_boxes(config: TrainConfig, corpus: Corpus) -> str:
+    """Name the file at whose boxes the objects are that a model reads; nothing where a detector found them."""
+    reads = config.model.reads
+    if corpus.store is None or not (reads.objects or reads.image == "pyramid" or reads.alignment):
+        return ""
+    folder = ShardFolder.open(corpus.store.folder, "features")
+    given = folder.settings.get("boxes")
+    return f"{folder.command['boxes']} (sha256 {given['sha256'][:_DIGITS]})" if given else ""
 
 
 def _graphs(config: TrainConfig, corpus: Corpus, facts: Mapping[str, Any]) -> str:

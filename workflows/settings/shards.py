@@ -63,6 +63,14 @@ class ExtractSettings:
         str | None, Doc("Of ResNet-50: a file, `default`, a name of torchvision's, or `random[:SEED]`.")
     ] = None
     top_k: Annotated[int, Ge(1), Doc("Objects kept of a photo.")] = 10
+    boxes: Annotated[
+        Path | None,
+        Placeholder("FILE"),
+        Doc(
+            'Objects at boxes of your own, not those found: JSONL of {"image_id": ..., "boxes": [[x1, y1, x2, y2], '
+            '...], "labels": [...], "scores": [...]} in pixels.'
+        ),
+    ] = None
     regions: Annotated[int, Ge(1), Doc("Regions kept for captions.")] = 50
     min_size: Annotated[int | None, Ge(32), Doc("Shorter edge of the detector's input.  [default: the model's]")] = None
     max_size: Annotated[int | None, Ge(32), Doc("Limit of its longer edge.  [default: the model's]")] = None

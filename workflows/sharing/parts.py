@@ -60,6 +60,8 @@ def _seen_by(facts: Mapping[str, Any]) -> Iterator[RunPart]:
             if key in seen:
                 kind = f"{named(str(seen[what]))}, " if what in seen else ""
                 yield RunPart(what, f"{kind}weights {named(str(seen[key]))}", random=_is_random(str(seen[key])))
+        if "boxes" in seen:
+            yield RunPart("boxes of objects", named(str(seen["boxes"])))
     if said := facts["captioning"]:
         source = str(said.get("source"))
         yield RunPart("captioner", f"{said.get('backend')}, {named(source)}", random=_is_random(source))

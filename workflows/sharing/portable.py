@@ -8,7 +8,7 @@ from dgf.workflows.config import TrainConfig
 from dgf.workflows.sharing.names import is_path, public_data, public_place
 
 _PLACES = {
-    "extraction": ("detector", "weights", "vgg_weights", "encoder", "encoder_weights", "resnet_weights"),
+    "extraction": ("detector", "weights", "vgg_weights", "encoder", "encoder_weights", "resnet_weights", "boxes"),
     "captioning": ("source",),
 }
 """Options in `data.json`, of how photos are seen and captioned, that may name a file or a folder."""

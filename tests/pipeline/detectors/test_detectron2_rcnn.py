@@ -12,7 +12,7 @@ from dgf.pipeline.detectors import DetectorSpec, build_detector, describe_detect
 from dgf.pipeline.detectors import detectron2_config as configs
 from dgf.pipeline.detectors.detectron2_rcnn import Detectron2Detector, fold_norms
 from dgf.pipeline.errors import UserError
-from support.detecting import detect
+from support.detecting import check_given, detect
 
 R50_FPN = "detectron2:COCO-Detection/faster_rcnn_R_50_FPN_3x.yaml"
 SMALL = DetectorSpec(R50_FPN, "random:3", regions=20, min_size=96, max_size=160)
@@ -49,6 +49,20 @@ def test_a_batch_gives_what_single_photos_give(detector: Detectron2Detector, pho
         np.testing.assert_allclose(alone.boxes, found.boxes, atol=0.05)
         np.testing.assert_allclose(alone.features, found.features, atol=1e-4)
         np.testing.assert_array_equal(alone.classes, found.classes)
+
+
+def test_given_boxes_have_the_features_that_found_ones_have(
+    detector: Detectron2Detector, photos: list[np.ndarray]
+) -> None:
+    check_given(detector, photos, atol=1e-3)
+
+
+def test_given_boxes_go_through_the_last_stage_too_where_regions_do(photos: list[np.ndarray]) -> None:
+    c4 = DetectorSpec("detectron2:COCO-Detection/faster_rcnn_R_50_C4_3x.yaml", "random", 4, 64, 96)
+    built = build_detector(c4, "cpu")
+    assert isinstance(built, Detectron2Detector)
+    built._network.proposal_generator.post_nms_topk = {True: 20, False: 20}
+    check_given(built, photos[1:], atol=1e-3)
 
 
 def test_the_same_batch_gives_the_same_bytes(detector: Detectron2Detector, photos: list[np.ndarray]) -> None:

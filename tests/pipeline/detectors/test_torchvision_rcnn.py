@@ -9,7 +9,7 @@ from skimage import data
 from dgf.pipeline.detectors import DetectorSpec, build_detector, input_size
 from dgf.pipeline.detectors.torchvision_rcnn import TorchvisionDetector, freeze_norms, tame_random_torchvision
 from dgf.pipeline.errors import UserError
-from support.detecting import detect
+from support.detecting import check_given, detect
 
 MOBILE = "torchvision:fasterrcnn_mobilenet_v3_large_320_fpn"
 SMALL = DetectorSpec(MOBILE, "random:3", regions=20, min_size=128, max_size=224)
@@ -37,6 +37,10 @@ def test_a_batch_gives_what_single_photos_give(detector: TorchvisionDetector) ->
         (alone,) = detect(detector, [photo])
         np.testing.assert_allclose(alone.boxes, found.boxes, atol=0.05)
         np.testing.assert_allclose(alone.features, found.features, atol=1e-3)
+
+
+def test_given_boxes_have_the_features_that_found_ones_have(detector: TorchvisionDetector) -> None:
+    check_given(detector, [data.coffee(), data.astronaut(), data.coffee()], atol=1e-3)
 
 
 @pytest.mark.parametrize("model", ["fasterrcnn_mobilenet_v3_large_320_fpn", "fasterrcnn_resnet50_fpn"])

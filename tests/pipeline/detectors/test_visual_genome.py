@@ -12,7 +12,7 @@ from skimage import data
 from dgf.pipeline.detectors import Detector, DetectorSpec, build_detector, describe_detector, visual_genome
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.weights import fill_network
-from support.detecting import detect
+from support.detecting import check_given, detect
 
 SMALL = DetectorSpec("visual-genome", "random:2", regions=20, min_size=64, max_size=96)
 
@@ -115,6 +115,10 @@ def test_regions_are_2048_wide_with_boxes(detector: Detector) -> None:
         assert (found.boxes[:, 2:] <= (photo.shape[1], photo.shape[0])).all()
         assert len({box.tobytes() for box in found.boxes}) == count
     assert detector.class_names[1599] == "class 1599"
+
+
+def test_given_boxes_have_the_features_that_found_ones_have(detector: Detector) -> None:
+    check_given(detector, [data.coffee(), data.astronaut()], atol=1e-3)
 
 
 def test_unsure_boxes_are_kept_up_to_ten_and_sure_ones_to_the_limit(detector: Detector) -> None:
