@@ -15,7 +15,7 @@ PROMPT_PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     "demo": {
         "language_model": "random:gpt2?n_layer=2&n_embd=128&n_head=4",
-        "model": {"demonstrations": 5, "fit": "bias"},
+        "model": {"demonstrations": 2, "fit": "bias"},
         "optim": {"epochs": 3, "batch_size": 16, "learning_rate": 0.05, "temperature_rate": 0.05, "weight_decay": 0.0},
     },
 }
