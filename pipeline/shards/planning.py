@@ -81,8 +81,11 @@ def _retry(
     left = retried | (first.keys() - last.keys()) | again
     for image_id in sorted(left - again):
         if (files[image_id].sha256 if image_id in files else None) != last.get(image_id):
+            fault = "is not the file that it was when it was tried again."
+            if image_id not in files.keys() | {failure.image_id for failure in failures}:
+                fault = "was tried again, and is not among the photos now: no post names it, or its file is gone."
             raise FolderTakenError(
-                f"{image_id} is not the file that it was when it was tried again.",
+                f"{image_id} {fault}",
                 "Give --retry-failed if it had failed, or --overwrite to recreate the folder.",
             )
     as_begun = {image_id: file for image_id, file in files.items() if image_id not in left}

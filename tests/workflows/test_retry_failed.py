@@ -178,6 +178,19 @@ def test_other_photos_than_those_that_failed_are_refused(copy: ExtractSettings) 
     assert shard_digests(copy.out) == before
 
 
+def test_a_photo_that_was_tried_again_and_is_named_no_more_is_told(copy: ExtractSettings) -> None:
+    repair(copy, CUT)
+    assert extract_photos(replace(copy, retry_failed=True)).recovered == 1
+    lines = copy.data.read_text().splitlines(keepends=True)
+    copy.data.write_text("".join(line for line in lines if CUT not in line))
+    with pytest.raises(UserError, match=f"{CUT} was tried again, and is not among the photos now: no post names it"):
+        extract_photos(copy)
+    copy.data.write_text("".join(lines))
+    shutil.copy(copy.data.parent / "photo-0004.jpg", copy.data.parent / CUT)
+    with pytest.raises(UserError, match=f"{CUT} is not the file that it was when it was tried again"):
+        extract_photos(copy)
+
+
 def test_the_command_says_what_came_of_it(copy: ExtractSettings) -> None:
     repair(copy, NO_PHOTO)
     arguments = [
