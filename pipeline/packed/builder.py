@@ -81,13 +81,12 @@ def tar_files(pattern: Path) -> list[Path]:
     literal, *rest = _BRACES.split(pattern.name)
     if not rest:
         return []
-    parts: list[list[str]] = [[literal]]
-    for first, last, behind in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
-        if int(last) - int(first) >= _MOST_FILES:
-            raise PackedError(f"{{{first}..{last}}} stands for more than {_MOST_FILES:,} files")
-        parts += [[f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1)], [behind]]
-    if math.prod(map(len, parts)) > _MOST_FILES:
+    ranges = [range(int(first), int(last) + 1) for first, last in zip(rest[::3], rest[1::3], strict=True)]
+    if math.prod(map(len, ranges)) > _MOST_FILES:
         raise PackedError(f"{pattern.name} stands for more than {_MOST_FILES:,} files")
+    parts: list[list[str]] = [[literal]]
+    for numbers, first, behind in zip(ranges, rest[::3], rest[2::3], strict=True):
+        parts += [[f"{number:0{len(first)}d}" for number in numbers], [behind]]
     files = [pattern.parent / "".join(words) for words in product(*parts)]
     if (lacking := next((file for file in files if not file.is_file()), None)) is not None:
         raise PackedError(f"{lacking.name} is not there")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from .. import Files
 from ..seeds import folders as seed_folders
 from ..seeds import models as seed_models
+from ..seeds import packed as seed_packed
 from ..seeds import photos as seed_photos
 from ..seeds import text as seeds
 from . import faults, files, folders
@@ -25,6 +26,7 @@ TARGETS: Mapping[str, Target] = {
     "keyed": Target(8, seeds.keyed, files.posts),
     "tagged": Target(4, seeds.tagged, files.posts),
     "table": Target(4, seeds.tables, files.posts),
+    "packed": Target(4, seed_packed.packed, files.packed_posts),
     "array": Target(2, seeds.post_arrays, files.posts),
     "validate": Target(6, files.posts_with_photos, files.validate, mutable=files.no_photo),
     "captions": Target(4, seeds.captions, files.captions),

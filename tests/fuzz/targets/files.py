@@ -1,5 +1,6 @@
 """Readers of single files: posts, captions, types, relations, configurations, weights, photos."""
 
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +19,17 @@ def posts(case: Case) -> None:
         assert all(word.encode() for word in post.tokens), "words cannot be written"
         for mention in (post.head, post.tail):
             assert post.tokens[mention.start : mention.end], "a mention is empty"
+
+
+def packed_posts(case: Case) -> None:
+    from dgf.pipeline.photos import ImageError, find_image, read_bytes
+    from dgf.pipeline.posts import read_dataset
+
+    dataset = read_dataset(case.data, on_error="stop" if case.number % 2 else "skip")
+    for post in dataset.posts:
+        if (name := find_image(dataset, post)) is not None:
+            with contextlib.suppress(ImageError):
+                read_bytes(dataset.image_root, name)
 
 
 def validate(case: Case) -> None:

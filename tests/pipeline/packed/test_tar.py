@@ -85,6 +85,7 @@ def test_a_tar_that_is_cut_short_says_so_and_has_what_is_left(tmp_path: Path, ke
             tar.read("2.png", 999)
 
 
+@pytest.mark.timeout(60)
 def test_headers_lead_only_forward_and_are_short(tmp_path: Path) -> None:
     entry = tarfile.TarInfo("1.png")
     entry.size = 4
@@ -98,14 +99,14 @@ def test_headers_lead_only_forward_and_are_short(tmp_path: Path) -> None:
         return bytes(header)
 
     for name, second in {
-        "back": with_size(b"0", -5120),
+        "back": good + with_size(b"0", -1536),  # to the second header, for ever
         "long": with_size(b"x", 1 << 30),
-        "name": with_size(b"L", 1 << 30),
+        "name": with_size(b"L", 20_000) + b"n" * 20_480 + good,
         "beyond": with_size(b"0", 1 << 40 >> 7),
     }.items():
         (tmp_path / f"{name}.tar").write_bytes(good + second + bytes(1024))
         tar = open_tar(tmp_path / f"{name}.tar")
-        assert tar.fault is not None and tar.read("1.png", 9) == b"abcd", name
+        assert tar.fault is not None and "1.png" in tar.members, name
 
 
 @settings(max_examples=60, deadline=None)
@@ -148,5 +149,6 @@ def test_a_pattern_stands_for_files_that_are_all_there(tmp_path: Path) -> None:
     assert tar_files(names[0]) == names[:1] and tar_files(tmp_path / "other.tar") == []
     with pytest.raises(PackedError, match=r"s-003\.tar is not there"):
         tar_files(tmp_path / "s-{000..009}.tar")
-    with pytest.raises(PackedError, match="stands for more than 100,000 files"):
-        tar_files(tmp_path / "s-{0..99999}{0..99999}.tar")
+    for many in ("{0..99999}{0..99999}", "{0..999999999}"):
+        with pytest.raises(PackedError, match="stands for more than 100,000 files"):
+            tar_files(tmp_path / f"s-{many}.tar")

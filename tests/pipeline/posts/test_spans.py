@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dgf.pipeline.faults import RowError
-from dgf.pipeline.posts.spans import as_utf16, doubtful_spans, find_words, span_unit_of, utf16_starts
+from dgf.pipeline.posts.spans import (
+    WordedText,
+    as_utf16,
+    characters_of,
+    doubtful_spans,
+    find_words,
+    span_unit_of,
+    utf16_starts,
+)
 
 HORSE = "\N{HORSE}"
 
@@ -24,6 +32,12 @@ def test_a_span_of_units_covers_the_same_text(text: str, data: st.DataObject) ->
     found = as_utf16(text, [starts[start], starts[end]])
     assert found in (None, (start, end))
     assert (found is None) == ([starts[start], starts[end]] == [start, end] or HORSE not in text)
+
+
+@pytest.mark.parametrize("span", [[0, 1], [1, 2], [1, 3], [2, 4]])
+def test_a_span_of_units_within_a_character_is_refused(span: list[int]) -> None:
+    with pytest.raises(RowError, match=r"head span \[\d, \d\] ends within a character"):
+        characters_of(WordedText(f"{HORSE} {HORSE}"), {"span": span, "unit": "utf16"}, "head", "characters")
 
 
 @pytest.mark.parametrize("span", [None, [1], ["a", 2], [0, 99], [2, 2], [1, 2], [True, 2]])

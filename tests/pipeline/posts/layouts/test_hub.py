@@ -109,6 +109,21 @@ def test_classes_have_their_names_and_mnre_keys_are_read(tmp_path: Path) -> None
     assert post.relation == "peer" and post.image_ids == ("1.jpg", "train/1.jpg", "val/1.jpg", "test/1.jpg")
 
 
+def test_classes_of_a_table_have_the_names_that_it_records(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet", reason="pip install 'dgf[parquet]'")
+    rows = {name: values[:2] for name, values in ROWS.items()} | {"relation": [1, 0]}
+    recorded = {"relation": {"names": ["none", "peer"], "_type": "ClassLabel"}, "tokens": {"_type": "List"}}
+    table = pytest.importorskip("pyarrow").table(rows)
+    for about, expected in ((recorded, ["peer", "none"]), (None, None)):
+        metadata = {"huggingface": json.dumps({"info": {"features": about}})}
+        pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "train.parquet")
+        if expected is None:
+            with pytest.raises(UserError, match="relation must be a string, not 1"):
+                read_dataset(tmp_path)
+        else:
+            assert [post.relation for post in read_dataset(tmp_path).posts] == expected
+
+
 def test_a_damaged_table_is_told_in_words(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow", reason="pip install 'dgf[parquet]'")
     (tmp_path / "train.parquet").write_bytes(b"PAR1" + b"\0" * 40)
