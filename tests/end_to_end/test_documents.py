@@ -1,6 +1,6 @@
 """Pages say what is so: each command line in them is one that dgf takes, and those that cost little are run.
 
-`test_readme.py` runs the README's own blocks, `test_honest_evaluation.py` those of `docs/honest-evaluation.md`.
+`test_page_commands.py` runs those in the blocks of every page, apart from some with a test of their own.
 """
 
 import re
