@@ -16,6 +16,7 @@ from dgf.workflows.settings import ExtractSettings
         "dgf extract-features MNRE --out features --weights default --vgg-weights default --boxes boxes.jsonl",
         "dgf extract-features MNRE --out features --weights default --vgg-weights default --retry-failed",
         "dgf extract-features MNRE --out features --scheduler tcp://10.0.0.1:8786 --device cuda",
+        "dgf extract-features s3://bucket/mnre --out s3://bucket/features --weights default --vgg-weights default",
         note="The same command again continues where it was interrupted.",
     )
 )

@@ -84,8 +84,8 @@ class ShardFolder:
         path = where if isinstance(where, Path) else ShardMirror(where).path
         commands = f"`{MADE_BY[kind]}`" if kind else " or ".join(f"`{command}`" for command in MADE_BY.values())
         hint = f"Give the --out of {commands}, which makes one."
-        if not path.is_dir():
-            raise UserError(f"{path}: no such folder of {kind or 'features or captions'}", hint)
+        if not path.is_dir() or (mirror is not None and not any(path.iterdir())):
+            raise UserError(f"{where}: no such folder of {kind or 'features or captions'}", hint)
         fault = f"is not a folder of {kind}" if kind else "holds neither features nor captions"
         if not (path / SETTINGS).is_file():
             raise UserError(f"{path} {fault}: {SETTINGS} cannot be read: there is no such file", hint)

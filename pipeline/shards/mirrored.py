@@ -19,7 +19,7 @@ from dgf.pipeline.shards.marker import Marker, is_shard_file, list_shard_files, 
 from dgf.pipeline.storage.address import Address, Location
 from dgf.pipeline.storage.hold import CLAIM, AddressHold, hold_address
 from dgf.pipeline.storage.mirror import Mirror
-from dgf.pipeline.storage.remote import RemoteFile
+from dgf.pipeline.storage.remote import Remote, RemoteFile
 
 _RECORDS = (PLAN, MANIFEST, SETTINGS)
 
@@ -128,7 +128,8 @@ class ShardMirror:
 
     def _by_manifest(self) -> dict[str, RemoteFile]:
         """The files of a finished folder, where it cannot be asked which there are."""
-        self._mirror.fetch_all(dict.fromkeys((SETTINGS, MANIFEST, PLAN)))
+        for name in self._mirror.fetch_all(dict.fromkeys(_RECORDS)):
+            (self.path / name).unlink(missing_ok=True)
         try:
             shards = {str(each["file"]): int(each["bytes"]) for each in read_record(self.path / MANIFEST)["shards"]}
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -154,13 +155,15 @@ class ShardMirror:
 
 
 def records_of(where: Location) -> Path:
-    """The folder in which the records of a folder of shards can be read, whether it is there yet or not.
+    """The folder in which the records of shards can be read that are to be written, whether it is there yet or not.
 
     Raises:
-        UserError: An address cannot be read.
+        UserError: An address cannot be read, or never written.
     """
     if isinstance(where, Path):
         return where
+    if not Remote(where).lists:
+        raise UserError(f"{where}: {where.protocol}:// cannot be written.", "Give a folder, or an address like s3://.")
     mirror = ShardMirror(where)
     mirror.pull()
     return mirror.path

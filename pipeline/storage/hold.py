@@ -70,11 +70,14 @@ class AddressHold:
             )
 
     def end(self) -> None:
-        """Take the claim back."""
+        """Take the claim back; where that fails, it counts as that of a dead run later."""
         self._ended.set()
         self._thread.join()
-        if not self._lost:
-            self._remote.remove([CLAIM])
+        try:
+            if not self._lost:
+                self._remote.remove([CLAIM])
+        except UserError as error:
+            _log.warning("the claim was left there: %s", error.message)
 
     def _wait_for_dead(self) -> None:
         """Wait until the claim that is there is known to be of a dead run."""

@@ -34,8 +34,10 @@ def bring_posts(where: Location) -> Path:
     mirror = Mirror(where)
     there = mirror.remote.list() if mirror.remote.lists else {}
     if not there:
-        which = "no such file" if not mirror.remote.lists else "no such file, and no folder with a file in it"
-        raise UserError(f"{where}: {which}", "Over http and https DATA is a file, such as posts.jsonl.")
+        if mirror.remote.lists:
+            raise UserError(f"{where}: no such file, and no folder with a file in it", "Check the address.")
+        hint = f"Over {where.protocol} no folder can be listed: give a file, such as posts.jsonl."
+        raise UserError(f"{where}: no such file", hint)
     with mirror.locked():
         mirror.clean()
         for folder in {str(PurePosixPath(name).parent) for name in there}:

@@ -4,6 +4,7 @@ How often a request that failed is tried again is up to those libraries (s3fs: f
 """
 
 import contextlib
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -92,12 +93,12 @@ class Remote:
         """
         with self._speak() as (fs, root):
             try:
-                if limit is None:
+                if limit is None and self.lists:
                     fs.get_file(_join(root, name), str(to))
                     return True
                 with fs.open(_join(root, name), "rb") as source, to.open("wb") as target:
-                    left = limit + 1
-                    while left and (chunk := source.read(min(_CHUNK, left))):
+                    left = math.inf if limit is None else limit + 1
+                    while left and (chunk := source.read(int(min(_CHUNK, left)))):
                         target.write(chunk)
                         left -= len(chunk)
             except FileNotFoundError:

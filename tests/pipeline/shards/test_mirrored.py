@@ -9,8 +9,9 @@ import pytest
 
 from dgf.pipeline.errors import FolderTakenError, UserError
 from dgf.pipeline.files import file_digest
-from dgf.pipeline.shards import ShardFolder, bring_shards
+from dgf.pipeline.shards import ShardFolder, bring_shards, records_of
 from dgf.pipeline.storage import hold
+from dgf.pipeline.storage.address import Address
 from dgf.pipeline.storage.remote import Remote
 from support.other_machine import Machines
 from support.tiny_job import claim_photos, drive, paint
@@ -169,8 +170,31 @@ def test_a_shard_is_fetched_when_it_is_opened(photos: Path, machines: Machines) 
 
 
 def test_nothing_at_an_address_is_no_folder(machines: Machines) -> None:
-    with pytest.raises(UserError, match="is not a folder of features"):
+    with pytest.raises(UserError, match=r"file://.*/none: no such folder of features"):
         ShardFolder.open(machines.address("none"), "features")
+
+
+def test_a_shard_that_cannot_be_put_is_not_done(
+    photos: Path, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = Remote.put
+
+    def lose(self: Remote, name: str, file: Path) -> None:
+        if name == "shard-00001.h5":
+            raise UserError("the network is gone")
+        put(self, name, file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Remote, "put", lose)
+        with pytest.raises(UserError, match=r"1 of . shards failed: shard-00001: UserError: the network is gone"):
+            drive(photos, machines.address("out"))
+    assert not (machines.there("out") / "shard-00001.json").exists()
+    assert [result.index for result in drive(photos, machines.address("out"))] == [1]
+
+
+def test_what_cannot_be_listed_is_not_written() -> None:
+    with pytest.raises(UserError, match="https://host/out: https:// cannot be written"):
+        records_of(Address("https://host/out"))
 
 
 def test_a_second_run_is_kept_out(photos: Path, machines: Machines) -> None:
