@@ -14,11 +14,12 @@ from dgf.model.labels import LabelSpace
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import write_atomic
 from dgf.pipeline.posts import Dataset, Post, split_name
+from dgf.pipeline.storage.mirror import name_addresses
 from dgf.workflows.audit.type_pairs import audit_types
 from dgf.workflows.config import TrainConfig, change_data
 from dgf.workflows.data import Corpus, open_corpus, read_configured
 from dgf.workflows.devices import choose_device
-from dgf.workflows.located import bring_inputs
+from dgf.workflows.located import bring_inputs, bring_shown
 from dgf.workflows.scoring import (
     Answers,
     AuditedTypes,
@@ -148,6 +149,7 @@ def evaluate(settings: EvalSettings) -> Evaluation:
     rows = list(answers.rows())
     page = None
     if settings.page:
+        corpus = replace(corpus, dataset=bring_shown(corpus.dataset, config.data, settings.split))
         page = make_page(report, show_posts(corpus, answers, rows), corpus.dataset.image_root)
     out.mkdir(parents=True, exist_ok=True)
     write_predictions(out, rows)
@@ -264,7 +266,7 @@ def _report(
         "rows_without_relation": int((examples.relations < 0).sum()),
         "text_only_rows": placed.text_only,
         "rows_with_missing_photo": len(placed.missing),
-        "skipped_rows": [*placed.skipped, *(str(fault) for fault in corpus.dataset.faults)],
+        "skipped_rows": [*placed.skipped, *(name_addresses(str(fault)) for fault in corpus.dataset.faults)],
         "features": corpus.store.fingerprint if corpus.store else None,
         "captioner": corpus.captioner,
         "captions_of": data.captions_of if corpus.captions else None,

@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
+from dgf.pipeline.posts import Dataset
 from dgf.pipeline.shards import SETTINGS, bring_shards
 from dgf.pipeline.storage.address import Address, is_address, parse_location
+from dgf.pipeline.storage.photos import bring_named, photos_address
 from dgf.pipeline.storage.posts import bring_file, bring_posts
 from dgf.pipeline.storage.remote import Remote
 from dgf.workflows.config import DataConfig
@@ -27,6 +29,19 @@ def bring_inputs(data: DataConfig) -> DataConfig:
         if isinstance(captions, tuple)
         else _here(captions, _bring_captions),
     )
+
+
+def bring_shown(dataset: Dataset, data: DataConfig, split: str) -> Dataset:
+    """Fetch the photos of a split's posts that were read from an address, as far as they are there, to be shown.
+
+    Raises:
+        UserError: The address cannot be read, or the photos do not lie in it.
+    """
+    source = parse_location(data.path)
+    if not isinstance(source, Address):
+        return dataset
+    shown = replace(dataset, splits={split: dataset.splits.get(split, ())})
+    return replace(dataset, image_root=bring_named(photos_address(source, dataset), shown).image_root)
 
 
 def _bring_captions(address: Address) -> Path:

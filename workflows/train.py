@@ -20,6 +20,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import exclusive
 from dgf.pipeline.posts import NONE, Post
 from dgf.pipeline.shards import FC7, PYRAMID, ShardFolder
+from dgf.pipeline.storage.mirror import name_addresses
 from dgf.workflows.config import TrainConfig, as_recorded, dump_config
 from dgf.workflows.data import (
     Corpus,
@@ -138,7 +139,8 @@ def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
             message = f"{unlabeled} rows of the split {name} have no relation"
             raise UserError(message, "Training needs a relation in every row.")
     train_split, val_split = splits["train"], splits["val"]
-    skipped = (*train_split.placed.skipped, *val_split.placed.skipped, *map(str, dataset.faults))
+    faults = (name_addresses(str(fault)) for fault in dataset.faults)
+    skipped = (*train_split.placed.skipped, *val_split.placed.skipped, *faults)
 
     # what the model takes from the training rows before any step
     if isinstance(model, TakesTrainingRows):

@@ -116,6 +116,7 @@ def test_the_main_job_at_addresses(
     done = dgf("eval", run, "--device", "cpu")
     assert done.code == 0 and "micro" in done.out, done.said
     assert str(posts) in (run / "eval-test" / "report.json").read_text()
+    assert 'id="picture-data">["' in (run / "eval-test" / "report.html").read_text()  # photos are fetched for it
     assert dgf("inspect", features, "--verify").out.count("shards are whole") == 1
 
 
