@@ -179,7 +179,7 @@ def extract(
     batch_size = batch_size or PHOTOS_AT_ONCE[kind]
     records = records_of(out)
     before = None if overwrite else Plan.load_if_there(records)
-    again = find_failed(records, (post.image_ids for post in dataset.posts)) if retry_failed else frozenset()
+    again = find_failed(out, (post.image_ids for post in dataset.posts)) if retry_failed else frozenset()
     with photo_bar("hash", len(wanted.found)) as bar:
         plan = make_plan(
             dataset.image_root,

@@ -1,16 +1,17 @@
 """Photos of a folder of features that are tried again: which failed, and what stands of their failures afterwards."""
 
 from collections.abc import Iterable, Set
-from pathlib import Path
 
 from dgf.pipeline.shards.claim import MANIFEST
 from dgf.pipeline.shards.folder import ShardFolder
 from dgf.pipeline.shards.marker import Failure, Marker
+from dgf.pipeline.shards.mirrored import records_of
 from dgf.pipeline.shards.plan import Plan
 from dgf.pipeline.shards.planning import ids_of
+from dgf.pipeline.storage.address import Location
 
 
-def find_failed(path: Path, named: Iterable[tuple[str, ...]]) -> frozenset[str]:
+def find_failed(where: Location, named: Iterable[tuple[str, ...]]) -> frozenset[str]:
     """Find the ids to try again: of photos whose shard is done without them, or whose file was not there or no photo.
 
     Each of `named` holds the ids that a post's photo may have; where one of them failed, the others are tried too,
@@ -19,10 +20,10 @@ def find_failed(path: Path, named: Iterable[tuple[str, ...]]) -> frozenset[str]:
     Raises:
         UserError: The folder's settings or manifest cannot be read.
     """
-    plan = Plan.load_if_there(path)
+    plan = Plan.load_if_there(records_of(where))
     if plan is None:
         return frozenset()
-    folder = ShardFolder.open(path, "features")
+    folder = ShardFolder.open(where, "features")
     failed = {failure.image_id for failure in plan.failures}
     planned: set[str] = set()
     for index, shard in enumerate(plan.shards):
@@ -34,7 +35,7 @@ def find_failed(path: Path, named: Iterable[tuple[str, ...]]) -> frozenset[str]:
         elif shard in plan.retried:  # an earlier attempt was cut short
             failed |= ids_of(shard)
     recorded = set(failed)
-    if (path / MANIFEST).is_file():
+    if (folder.path / MANIFEST).is_file():
         # those that were missing, and those that no shard had, such as links that lead elsewhere
         recorded |= {*folder.manifest.get("missing", ()), *(failure.image_id for failure in folder.failures)}
     candidates = {image_id for ids in named if not recorded.isdisjoint(ids) for image_id in ids}

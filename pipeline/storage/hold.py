@@ -52,9 +52,9 @@ class AddressHold:
         Raises:
             FolderTakenError: Another run holds the address.
         """
-        if not self._remote.create(CLAIM, self._data()):
+        while not self._remote.create(CLAIM, self._data()):
             self._wait_for_dead()
-            self._remote.write(CLAIM, self._data())
+            self._remote.remove([CLAIM])  # and then see who is the first to lay another
         self._thread.start()
 
     def check(self) -> None:

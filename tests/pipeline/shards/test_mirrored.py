@@ -9,7 +9,7 @@ import pytest
 
 from dgf.pipeline.errors import FolderTakenError, UserError
 from dgf.pipeline.files import file_digest
-from dgf.pipeline.shards import ShardFolder, bring_shards, records_of
+from dgf.pipeline.shards import ShardFolder, bring_shards, find_failed, records_of
 from dgf.pipeline.storage import hold
 from dgf.pipeline.storage.address import Address
 from dgf.pipeline.storage.remote import Remote
@@ -190,6 +190,24 @@ def test_a_shard_that_cannot_be_put_is_not_done(
             drive(photos, machines.address("out"))
     assert not (machines.there("out") / "shard-00001.json").exists()
     assert [result.index for result in drive(photos, machines.address("out"))] == [1]
+
+
+def test_photos_that_failed_are_found_by_another_machine(photos: Path, machines: Machines) -> None:
+    broken = photos / "photo-0003.jpg"
+    broken.write_bytes(broken.read_bytes()[:-200])
+    drive(photos, machines.address("out"))
+    machines.change()
+    named = [(path.name,) for path in photos.iterdir()]
+    assert find_failed(machines.address("out"), named) == {broken.name}
+
+
+def test_a_shard_is_withdrawn_there(photos: Path, machines: Machines) -> None:
+    drive(photos, machines.address("out"))
+    machines.change()
+    with claim_photos(photos, machines.address("out")) as (folder, _):
+        folder.withdraw(1)
+        assert folder.committed(1) is None
+    assert not list(machines.there("out").glob("shard-00001.*"))
 
 
 def test_what_cannot_be_listed_is_not_written() -> None:
