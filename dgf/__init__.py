@@ -58,7 +58,7 @@ def load(
         vgg_weights: Of VGG16, likewise.
         resnet_weights: Of ResNet-50, likewise.
         oscar: Folder of the captioner, likewise.
-        encoder_weights: Of another encoder than VGG16, likewise: the folder of its checkpoint.
+        encoder_weights: Of another encoder than VGG16, likewise: the folder of its checkpoint, or timm's file.
 
     Raises:
         UserError: There is no such run, it has not ended, or the device is not there.

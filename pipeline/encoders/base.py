@@ -16,6 +16,8 @@ VGG16 = "vgg16"
 DEFAULT = "default"
 """Stands for the published weights."""
 
+_THIN = 8
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderSpec:
@@ -23,9 +25,9 @@ class EncoderSpec:
 
     Args:
         spec: `vgg16`; `clip`, `siglip`, `dinov2` or `vit`, a published checkpoint of transformers;
-            `transformers:FOLDER` or `transformers:NAME` of a hub.
-        weights: `random` or `random:SEED`; `default`: those of the checkpoint; or where they are, of VGG16 a file, of
-            a checkpoint its folder.
+            `transformers:FOLDER` or `transformers:NAME` of a hub; `timm:NAME`.
+        weights: `random` or `random:SEED`; `default`: those published; or where they are, of VGG16 and timm a file,
+            of a checkpoint its folder.
         fc7: Also give the 4,096 features after the second hidden layer, which VGG16 alone has.
         precision: What it computes in; None for float32 on a CPU and bfloat16 on a GPU.
     """
@@ -89,3 +91,13 @@ class EncoderBackend(Protocol):
 
     def build(self, device: str) -> PhotoEncoder:
         """Build the network with its weights."""
+
+
+def cut_thin(photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Cut a photo that is over eight times as long as wide to its middle, for an encoder that keeps the middle alone.
+
+    Resized as a whole, by its shorter edge, it could be of any size.
+    """
+    most = _THIN * min(photo.shape[:2])
+    top, left = (max(0, side - most) // 2 for side in photo.shape[:2])
+    return photo[top : top + most, left : left + most]

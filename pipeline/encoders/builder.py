@@ -29,9 +29,13 @@ def find_encoder(spec: EncoderSpec) -> EncoderBackend:
         from dgf.pipeline.encoders.transformers_encoder import TransformersBackend
 
         return TransformersBackend(spec, PUBLISHED.get(spec.spec, spec.model))
+    if spec.kind == "timm" and spec.model:
+        from dgf.pipeline.encoders.timm_encoder import TimmBackend
+
+        return TimmBackend(spec)
     raise UserError(
         f"--encoder {spec.spec}: no such encoder",
-        f"One of {', '.join((VGG16, *PUBLISHED))}, transformers:FOLDER, transformers:NAME (of the Hugging Face hub)",
+        f"One of {', '.join((VGG16, *PUBLISHED))}, transformers:FOLDER, transformers:NAME (of a hub), timm:NAME",
     )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoImageProcessor, AutoModel, ViTImageProcessorPil
 
 from dgf.pipeline.checkpoints import CONFIG_FILE, LOCAL, check_filled, loading, locate_checkpoint, weight_files
-from dgf.pipeline.encoders.base import DEFAULT, Blocks, EncoderSpec
+from dgf.pipeline.encoders.base import DEFAULT, Blocks, EncoderSpec, cut_thin
 from dgf.pipeline.errors import UserError, foreign_reason
 from dgf.pipeline.files import canonical_digest, file_digest
 from dgf.pipeline.precision import Precision, describe_precision, infer_in
@@ -31,8 +31,6 @@ _LONGEST = 2048
 """Pixels of an edge of the network's input."""
 _MOST_BESIDE = 16
 """Positions that stand for no patch: the class, registers."""
-_THIN = 8
-"""Photos so many times as long as wide are cut to their middle before a processor that keeps the middle alone."""
 
 
 class TransformersBackend:
@@ -116,7 +114,7 @@ class TransformersEncoder:
     def prepare(self, photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Resize and normalize one photo as the checkpoint's own processor does, to (3, h, w)."""
         if self._keeps_middle:
-            photo = _cut_thin(photo)
+            photo = cut_thin(photo)
         made = self._processor(images=photo, input_data_format="channels_last", return_tensors="np")
         pixels: npt.NDArray[np.float32] = np.asarray(made["pixel_values"][0], np.float32)
         return pixels
@@ -170,13 +168,6 @@ def _read_processor(folder: Path) -> Any:
         return None
     # The one of PIL: another resizes with as many threads as torch has.
     return AutoImageProcessor.from_pretrained(folder, backend="pil", **LOCAL)
-
-
-def _cut_thin(photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The middle of a photo that is many times as long as it is wide: resized as a whole, it could be of any size."""
-    most = _THIN * min(photo.shape[:2])
-    top, left = (max(0, side - most) // 2 for side in photo.shape[:2])
-    return photo[top : top + most, left : left + most]
 
 
 def _pair(size: Any) -> tuple[int, int]:

@@ -13,14 +13,15 @@ import pytest
 import torch
 
 import dgf as api
-from dgf.pipeline.detectors import DetectorSpec, build_detector
+from dgf.pipeline.detectors import DetectorSpec, build_detector, read_boxes
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import read_seen
 from dgf.pipeline.files import read_record
 from dgf.pipeline.jobs.extraction_spec import FeatureSpec
+from dgf.pipeline.jobs.given import GivenObjects
 from dgf.pipeline.photos import decode
 from dgf.pipeline.posts import read_dataset
-from dgf.pipeline.shards import ShardFolder, check_schema, read_layout, read_text
+from dgf.pipeline.shards import Photo, ShardFolder, check_schema, read_layout, read_text
 from dgf.workflows.audit.signals.of_photos import shard_signals
 from dgf.workflows.config import resolve_config
 from dgf.workflows.extract import extract_photos
@@ -112,6 +113,13 @@ def test_features_are_those_that_the_detector_pools_there(given: ExtractSettings
     wanted = detector.detect_prepared(ready)[place].given
     assert wanted is not None
     np.testing.assert_allclose(read(given.out)["photo-0000.jpg"]["objects/features"][:2], wanted, atol=2e-3)
+
+
+def test_no_more_boxes_are_pooled_than_are_kept(given: ExtractSettings) -> None:
+    assert given.boxes is not None
+    objects = GivenObjects.of(read_boxes(given.boxes), 2, ("cat", "class 3"))
+    assert len(objects.find(Photo("photo-0002.jpg", "", (100, 100), 0)).boxes) == 2
+    assert objects.class_names == ("cat", "class 3", "a red car")
 
 
 def test_labels_are_classes_behind_the_detectors(given: ExtractSettings) -> None:
@@ -214,7 +222,8 @@ def test_new_posts_need_boxes_of_their_own(run: Path, tmp_path: Path) -> None:
     posts = Path(shutil.copytree(run / "posts", tmp_path / "posts")) / "test.jsonl"
     without = dgf("predict", run / "run", posts, "--device", "cpu")
     assert without.code == 1 and "Give --boxes of these posts' photos" in without.err
-    done = dgf("predict", run / "run", posts, "--device", "cpu", "--boxes", run / "boxes.jsonl")
+    another = written(tmp_path / "boxes.jsonl", [*map(json.loads, (run / "boxes.jsonl").open()), ROWS[0]])
+    done = dgf("predict", run / "run", posts, "--device", "cpu", "--boxes", another)
     assert done.code == 0 and done.out == own.out, done.said
     with pytest.raises(UserError, match="a photo alone has none"):
         api.load(run / "run", device="cpu").predict("Ada met Bo", head="Ada", tail="Bo", image=run / "posts/test-0.png")

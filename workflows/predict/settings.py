@@ -42,7 +42,9 @@ class PredictSettings:
     work: Annotated[Path | None, Doc("Folder to keep features and captions in.")] = None
     weights: Annotated[str | None, Doc("Of the detector, where not as for the run's features.")] = None
     vgg_weights: Annotated[str | None, Doc("Of VGG16, likewise.")] = None
-    encoder_weights: Annotated[str | None, Doc("Of another encoder, likewise: the folder of its checkpoint.")] = None
+    encoder_weights: Annotated[
+        str | None, Doc("Of another encoder, likewise: the folder of its checkpoint, or timm's file.")
+    ] = None
     resnet_weights: Annotated[str | None, Doc("Of ResNet-50, likewise.")] = None
     oscar: Annotated[str | None, Placeholder("DIR"), Doc("Oscar's or the other captioner's folder, likewise.")] = None
     missing_images: MissingImages = "error"

@@ -36,7 +36,9 @@ class ServeSettings:
     timeout: Annotated[int, Ge(1), Doc("Most seconds that a request takes to come, and again to be answered.")] = 60
     weights: Annotated[str | None, Doc("Of the detector, where not as for the run's features.")] = None
     vgg_weights: Annotated[str | None, Doc("Of VGG16, likewise.")] = None
-    encoder_weights: Annotated[str | None, Doc("Of another encoder, likewise: the folder of its checkpoint.")] = None
+    encoder_weights: Annotated[
+        str | None, Doc("Of another encoder, likewise: the folder of its checkpoint, or timm's file.")
+    ] = None
     resnet_weights: Annotated[str | None, Doc("Of ResNet-50, likewise.")] = None
     oscar: Annotated[str | None, Placeholder("DIR"), Doc("Oscar's or the other captioner's folder, likewise.")] = None
     batch_size: RowsAtOnce = 64

@@ -47,14 +47,14 @@ class ExtractSettings:
         Placeholder("NAME"),
         Doc(
             "What the image blocks come from: vgg16; clip, siglip, dinov2 or vit; transformers:FOLDER or "
-            "transformers:NAME, of a hub."
+            "transformers:NAME, of a hub; timm:NAME."
         ),
     ] = "vgg16"
     encoder_weights: Annotated[
         str | None,
         Doc(
-            "Of an encoder that is not vgg16: `random[:SEED]`, or a folder to read in place of the checkpoint named.  "
-            "[default: the checkpoint's, fetched once]"
+            "Of an encoder that is not vgg16: `random[:SEED]`, a folder to read in place of the checkpoint named, or a "
+            "file for timm.  [default: those published, fetched once]"
         ),
     ] = None
     fc7: Annotated[bool, Doc("Store VGG16's fc7 layer too.")] = False
