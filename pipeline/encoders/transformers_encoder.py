@@ -1,6 +1,7 @@
 """Vision transformers of the library transformers (CLIP, SigLIP, DINOv2, ViT, ...): the patches of a photo."""
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ _OF_PHOTOS = {"clip": "clip_vision_model", "siglip": "siglip_vision_model"}
 _UNREAD = r"(.*\.)?(pooler|head|mask_token)\b"
 """Weights that no patch depends on, which checkpoints made for another task lack."""
 
+_MOST_LAYERS = 1000
 _LONGEST = 2048
 """Pixels of an edge of the network's input."""
 _MOST_BESIDE = 16
@@ -77,6 +79,7 @@ class TransformersBackend:
                     model = AutoModel.from_config(config)
             else:
                 assert folder is not None
+                _check_size(config, folder)
                 model, info = AutoModel.from_pretrained(
                     folder, config=config, dtype=torch.float32, output_loading_info=True, **LOCAL
                 )
@@ -156,6 +159,19 @@ def _model_type(folder: Path) -> str:
         return str(about["model_type"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{folder / CONFIG_FILE} cannot be read: {foreign_reason(error)}", _HINT) from error
+
+
+def _check_size(config: Any, folder: Path) -> None:
+    """Refuse a network that is larger than the file of its weights, before memory is asked for."""
+    stored = sum(path.stat().st_size for path in weight_files(folder))
+    with torch.device("meta"):
+        few = int(config.num_hidden_layers) <= _MOST_LAYERS
+        asked = AutoModel.from_config(config).num_parameters() if few else math.inf
+    if asked > stored:  # each takes a byte at least
+        fault = (
+            f"{folder / CONFIG_FILE}: its network would have {asked:,} weights, and their files have {stored:,} bytes"
+        )
+        raise UserError(fault, "Fetch the checkpoint again.")
 
 
 def _digest(paths: Iterable[Path]) -> str:

@@ -1,6 +1,6 @@
 """Boxes of a file in the place of the objects that a detector finds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,17 +20,21 @@ class GivenObjects:
         file: The boxes.
         most: K.
         class_names: The detector's, and behind them the labels of the file that are none of those.
+        numbers: Of the labels, among the class names.
     """
 
     file: BoxFile
     most: int
     class_names: tuple[str, ...]
+    numbers: Mapping[str, int]
 
     @classmethod
     def of(cls, file: BoxFile, most: int, class_names: tuple[str, ...]) -> "GivenObjects":
         """Number the labels of a file behind the classes of a detector."""
-        known = set(class_names)
-        return cls(file, most, (*class_names, *(label for label in file.labels if label not in known)))
+        known, labels = set(class_names), file.labels
+        names = (*class_names, *(label for label in labels if label not in known))
+        places = {name: number for number, name in enumerate(names)}
+        return cls(file, most, names, {label: places[label] for label in labels})
 
     def find(self, photo: Photo) -> GivenBoxes:
         """Return the boxes of a photo, none where the file has no line of it."""
@@ -42,8 +46,7 @@ class GivenObjects:
 
     def detect(self, given: GivenBoxes, features: npt.NDArray[np.float32]) -> Detections:
         """Make the objects of a photo of its boxes and their features, (n, D)."""
-        numbers = {name: number for number, name in enumerate(self.class_names)}
-        classes = np.array([numbers[label] if label else -1 for label in given.labels], np.int32)
+        classes = np.array([self.numbers[label] if label else -1 for label in given.labels], np.int32)
         return Detections(features, given.boxes, given.scores, classes)
 
 

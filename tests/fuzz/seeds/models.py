@@ -6,7 +6,7 @@ import pickle
 import re
 import tempfile
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,12 @@ def captioners() -> list[Files]:
     from support.hf_models import blip, vit_gpt2
 
     return [_saved_folder(vit_gpt2), _saved_folder(blip)]
+
+
+def encoders() -> list[Files]:
+    from support.hf_models import vision
+
+    return [_saved_folder(partial(vision, kind=kind)) for kind in ("clip", "dinov2")]
 
 
 def oscars() -> list[Files]:

@@ -157,6 +157,12 @@ def graphs() -> list[Files]:
     ]
 
 
+def boxes() -> list[Files]:
+    row = {"boxes": [[0, 0, 3.5, 5], [3, 0, 8, 6]], "labels": ["a man", "żółć"], "scores": [0.5, 1]}
+    rows: list[dict[str, object]] = [{"image_id": f"train-{number}.png", **row} for number in range(3)]
+    return [{"boxes.jsonl": _lines(rows)}, {"boxes.jsonl.gz": gzip.compress(_lines(rows), 1, mtime=0)}]
+
+
 def relations() -> list[Files]:
     return [{"relations.json": ids_of_relations()}, {"relations.json": json.dumps(list(RELATIONS)).encode()}]
 

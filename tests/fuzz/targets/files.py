@@ -59,6 +59,22 @@ def graphs(case: Case) -> None:
         assert set(match_objects(graph, objects, (6, 8))) <= {(0, 1)}, "objects that are not there"
 
 
+def boxes(case: Case) -> None:
+    """Boxes of photos of 8 x 6 pixels."""
+    from dgf.pipeline.detectors import FoundFaultError, read_boxes
+
+    file = read_boxes(case.data)
+    for name, given in file.photos.items():
+        assert len(given.boxes) == len(given.scores) == len(given.labels), "not one of each"
+        assert all(label.encode() for label in file.labels), "a label cannot be written"
+        try:
+            found = file.find([name], (6, 8))
+        except FoundFaultError:
+            continue
+        assert found is not None and (found.boxes[:, 2:] > found.boxes[:, :2]).all(), "a box without area"
+        assert ((found.boxes >= 0) & (found.boxes <= [8, 6, 8, 6])).all(), "a box beyond its photo"
+
+
 def relations(case: Case) -> None:
     from dgf.pipeline.posts.relations import read_relations
 

@@ -38,6 +38,18 @@ def captioner(case: Case) -> None:
     build_captioner(spec, Layout(2, 3, 8, False, ("cat", "dog")), "cpu")
 
 
+def encoder(case: Case) -> None:
+    import numpy as np
+
+    from dgf.pipeline.encoders import EncoderSpec, build_photo_encoder, describe_photo_encoder
+
+    spec = EncoderSpec(f"transformers:{case.folder / 'model'}", "default")
+    describe_photo_encoder(spec)
+    built = build_photo_encoder(spec, "cpu")
+    blocks = built.extract_prepared([built.prepare(np.zeros((9, 12, 3), np.uint8))]).blocks
+    assert blocks.shape == (1, *built.block_shape), "not the blocks it says"
+
+
 def store(case: Case) -> None:
     import numpy as np
 

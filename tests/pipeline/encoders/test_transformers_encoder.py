@@ -169,6 +169,17 @@ def test_weights_that_do_not_fill_the_network_are_refused(vit: Path, tmp_path: P
         build_photo_encoder(spec_of(copy), "cpu")
 
 
+@pytest.mark.parametrize("change", [{"num_hidden_layers": 10**8}, {"hidden_size": 65536, "intermediate_size": 10**6}])
+def test_a_network_far_larger_than_its_weights_takes_no_memory(
+    vit: Path, tmp_path: Path, change: dict[str, int]
+) -> None:
+    copy = Path(shutil.copytree(vit, tmp_path / "copy"))
+    about = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**about, **change}))
+    with pytest.raises(UserError, match=r"config\.json: its network would have [\d,inf]+ weights"):
+        build_photo_encoder(spec_of(copy), "cpu")
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
