@@ -27,4 +27,6 @@ def test_what_does_not_fit_together_is_said(tmp_path: Path) -> None:
     assert "there is no such folder" in dgf("serve", tmp_path, "--photos", tmp_path / "none").err
     done = dgf("serve", tmp_path, "--max-posts", 9, "--max-waiting", 8)
     assert done.code == 1 and "--max-posts 9: more than --max-waiting 8" in done.err
+    done = dgf("serve", tmp_path, "--allow-host", "box:80")
+    assert done.code == 1 and "--allow-host box:80: is not a name by itself" in done.err
     assert "not a run folder" in dgf("serve", tmp_path, "--port", 0).err

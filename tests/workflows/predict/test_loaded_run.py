@@ -267,7 +267,11 @@ def test_a_run_of_the_hub_is_asked_for_by_its_prefix_alone(world: SeenWorld, mon
     line = json.dumps({"text": "Ada met Bo", "head": {"span": [0, 3]}, "tail": {"span": [8, 10]}}).encode()
     assert command("predict", "hub:owner/name@v1", "-", "--device", "cpu", stdin=line).code == 0
     assert dgf.load("hub:owner/name", device="cpu").relations and asked == [("owner/name", "v1"), ("owner/name", None)]
-    for name, why in (("hub:owner/gone", "no route to host"), ("hub:x", "not the name"), ("runs/gone", "not a run")):
+    for name, why in (
+        ("hub:owner/gone", "no route to host"),
+        ("hub:x", "not the name"),
+        ("runs/gone", "no such folder"),
+    ):
         with pytest.raises(dgf.UserError, match=why):
             dgf.load(name)
     assert len(asked) == 3
