@@ -154,8 +154,7 @@ def extract(
 
     A `batch_size` of None is the device's usual; where this is a `part`, other runs do the rest; `retry_failed` also
     tries photos again that the folder has recorded as failed or missing; `overwrite` recreates a folder that was made
-    with other settings. Where the posts were read from `source`,
-    an address, the photos are there too.
+    with other settings. Where the posts were read from `source`, an address, the photos are there too.
 
     Raises:
         UserError: Anything in the data, the weights or the folder that the user can fix.

@@ -108,18 +108,20 @@ class ShardMirror:
                 try:
                     yield hold
                 except BaseException:
-                    # as in a folder: a run that ends before its first shard leaves nothing
                     with contextlib.suppress(UserError):
-                        there = self._mirror.remote.list()
-                        if not any(map(is_shard_file, there)):
-                            self._remove_own(there)
-                        else:
-                            self.pull()
+                        self._leave_nothing(hold)
                     raise
 
     @property
     def _mirror(self) -> Mirror:
         return Mirror(self.address)
+
+    def _leave_nothing(self, hold: AddressHold) -> None:
+        """Remove the records of a run that ends before its first shard, as in a folder, unless they are another's."""
+        there = self._mirror.remote.list()
+        if not hold.lost and not any(map(is_shard_file, there)):
+            self._remove_own(there)
+        self.pull()
 
     def _remove_own(self, there: Mapping[str, RemoteFile]) -> None:
         """Remove everything of an earlier run, markers first and settings last."""

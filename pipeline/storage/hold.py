@@ -57,6 +57,11 @@ class AddressHold:
             self._remote.remove([CLAIM])  # and then see who is the first to lay another
         self._thread.start()
 
+    @property
+    def lost(self) -> bool:
+        """Whether another run has taken the address over."""
+        return self._lost
+
     def check(self) -> None:
         """See that no other run has taken the address over, such as while this machine slept.
 

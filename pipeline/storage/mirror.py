@@ -5,6 +5,7 @@
         files/          the files, by their names there
         fetch.lock      held while files are fetched
         writing.lock    held by the run here that writes to the address
+        mark            what tells this copy from those of other machines, for the claim of that run
 
 A file is fetched under a temporary name and renamed. One that is there is used again where size and time are those of
 the file at the address. Nothing is ever removed to make room: whoever needs the room removes the folder.
@@ -12,6 +13,7 @@ the file at the address. Nothing is ever removed to make room: whoever needs the
 
 import contextlib
 import hashlib
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import file_digest, finish_part, part_file, remove_dead_parts, write_atomic
@@ -29,8 +31,16 @@ from dgf.pipeline.storage.remote import Remote, RemoteFile
 _AT_ONCE = 16
 """Files that are fetched at once."""
 
+_LOCK_SECONDS = 2.0
+"""How long a run waits for another before it says so."""
+
+_SAME_TIME = 1e-3
+"""Seconds: file systems round the times of files."""
+
 _NAMED = "address.txt"
 _FILES = "files"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +70,18 @@ class Mirror:
     def locked(self) -> Iterator[None]:
         """Be the only one here that changes the copy, after waiting for whoever does."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.home / "fetch.lock"):
+        lock = FileLock(self.home / "fetch.lock")
+        try:
+            lock.acquire(timeout=_LOCK_SECONDS)
+        except Timeout:
+            _log.info("%s: waiting for another run here that fetches from it", self.address)
+            lock.acquire()
+        try:
             if not (self.home / _NAMED).exists():
                 write_atomic(self.home / _NAMED, f"{self.address}\n".encode())
             yield
+        finally:
+            lock.release()
 
     def is_fresh(self, name: str, about: RemoteFile) -> bool:
         """Whether the copy has size and time of the file at the address; where no time is known, it has not."""
@@ -71,7 +89,8 @@ class Mirror:
             here = (self.path / name).stat()
         except (OSError, ValueError):
             return False
-        return here.st_size == about.size and here.st_mtime == about.written
+        same_time = about.written is not None and abs(here.st_mtime - about.written) < _SAME_TIME
+        return same_time and here.st_size == about.size
 
     def fetch(
         self, name: str, about: RemoteFile | None = None, *, sha256: str | None = None, limit: int | None = None

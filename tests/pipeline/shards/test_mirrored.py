@@ -254,6 +254,7 @@ def test_a_run_that_was_taken_over_says_so_and_leaves_the_claim(photos: Path, ma
         leave_claim(machines, made="elsewhere")
         time.sleep(0.5)
     assert json.loads((machines.there("out") / hold.CLAIM).read_text())["made"] == "elsewhere"
+    assert (machines.there("out") / "plan.json").exists()  # whatever is there is the other run's now
 
 
 def leave_claim(machines: Machines, made: str) -> None:
