@@ -24,13 +24,14 @@ from dgf.workflows.settings import ExtractSettings
 @click.pass_context
 def extract_features_command(ctx: click.Context, /, **given: Any) -> None:
     """Objects, image blocks and regions of every photo of DATA, each distinct photo once."""
+    from dgf.pipeline.storage.mirror import name_addresses
     from dgf.workflows.extract import extract_photos
 
     check_workers(ctx, given["scheduler"], given["workers"])
     summary = extract_photos(ExtractSettings(**given))
     times = summary.seconds
     for fault in summary.faults:
-        click.echo(f"skipped row  {fault}")
+        click.echo(f"skipped row  {name_addresses(str(fault))}")
     for image_id in summary.missing:
         click.echo(f"missing  {image_id}")
     for failure in summary.failures:

@@ -123,7 +123,7 @@ def test_the_main_job_at_addresses(
 def test_killed_after_its_first_shard_and_resumed_elsewhere(
     storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paint(tmp_path / "photos", 20)
+    paint(tmp_path / "photos", 40)
     drive(tmp_path / "photos", tmp_path / "undisturbed")
     out = storage("killed")
     command = [sys.executable, "-m", "support.tiny_job", str(tmp_path / "photos"), str(out), "0"]

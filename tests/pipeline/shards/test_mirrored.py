@@ -19,7 +19,7 @@ from support.tiny_job import claim_photos, drive, paint
 
 @pytest.fixture
 def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machines:
-    monkeypatch.setattr(hold, "DEAD_SECONDS", 0.3)
+    monkeypatch.setattr(hold, "DEAD_SECONDS", 2.0)
     monkeypatch.setattr(hold, "BEAT_SECONDS", 0.02)
     return Machines(tmp_path, monkeypatch)
 
@@ -252,7 +252,7 @@ def test_a_run_that_was_taken_over_says_so_and_leaves_the_claim(photos: Path, ma
         claim_photos(photos, machines.address("out")),
     ):
         leave_claim(machines, made="elsewhere")
-        time.sleep(0.5)
+        time.sleep(1.5)
     assert json.loads((machines.there("out") / hold.CLAIM).read_text())["made"] == "elsewhere"
     assert (machines.there("out") / "plan.json").exists()  # whatever is there is the other run's now
 
