@@ -54,7 +54,7 @@ class HfCaptioner:
 
     @torch.inference_mode()
     def _run(self, pixels: list[NDArray[np.uint8]]) -> list[Caption]:
-        inputs = self._processor(images=pixels, return_tensors="pt")["pixel_values"]
+        inputs = self._processor(images=pixels, input_data_format="channels_last", return_tensors="pt")["pixel_values"]
         with hushed():  # it asks for a mask of the text, of which there is none yet
             output = self._model.generate(
                 pixel_values=inputs.to(self._device, self._dtype),

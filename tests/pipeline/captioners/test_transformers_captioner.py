@@ -71,6 +71,16 @@ def test_greedy_score_is_the_mean_over_words_and_end(tmp_path: Path) -> None:
     assert caption.logprob == pytest.approx(sum(logs) / len(logs), abs=1e-4)
 
 
+def test_a_photo_three_pixels_high_keeps_its_colors(folder: Path) -> None:
+    captioner = HfCaptioner(CaptionerSpec("hf", str(folder), beams=1, length=12), "cpu")
+    red = np.tile(np.array([200, 20, 20], np.uint8), (40, 40, 1))
+    low, square = (
+        CaptionInput(("red.jpg",), np.zeros((0, 0), np.float32), (), lambda r=rows: red[:r]) for rows in (3, 40)
+    )
+    seen, expected = captioner.caption([low])[0], captioner.caption([square])[0]
+    assert (seen.text, seen.logprob) == (expected.text, pytest.approx(expected.logprob, nan_ok=True))
+
+
 def test_a_missing_weight_is_named(tmp_path: Path) -> None:
     folder = blip(tmp_path)
     weights = load_file(folder / "model.safetensors")
