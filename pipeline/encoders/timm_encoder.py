@@ -34,7 +34,7 @@ class TimmBackend:
         try:
             with warnings.catch_warnings(action="ignore"):  # of names that timm has moved
                 import timm
-                import timm.data
+                from timm.data.config import resolve_data_config
         except ImportError as error:
             raise UserError(f"{self._option}: timm cannot be imported: {error}", "pip install 'dgf[timm]'") from error
         self._timm: Any = timm
@@ -42,7 +42,7 @@ class TimmBackend:
         if self._about is None:
             near = ", ".join(timm.list_models(f"*{spec.model.partition('.')[0]}*")[:5])
             raise UserError(f"{self._option}: timm has no such network", f"Some like it: {near}" if near else None)
-        self._input: dict[str, Any] = timm.data.resolve_data_config(pretrained_cfg=self._about.to_dict())
+        self._input: dict[str, Any] = resolve_data_config(pretrained_cfg=self._about.to_dict())
 
     def describe(self) -> dict[str, object]:
         """What decides the output: timm's name of the network and the weights by their digest."""

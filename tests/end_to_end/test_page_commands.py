@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,12 @@ from support.page_place import (
     lines_of_page,
     make_leaky_place,
     make_place,
+    make_seen_place,
     seeded,
     train_paper,
     words_here,
 )
+from support.s3_server import BUCKET, serve_s3
 from support.shipped import REPOSITORY
 
 ELSEWHERE = {"README.md": "test_readme.py", "docs/data-sets.md": "test_data_sets_document.py"}
@@ -54,8 +57,22 @@ ENDS_WITH = {
 SEEDS = {"runs/text-20": (21, 22), "runs/blip-20": (21, 22)}
 """Runs that a page has trained with further seeds, by the one it shows."""
 
-PLACES = {"docs/honest-evaluation.md": make_leaky_place, "docs/drawn-world.md": draw_place}
-SLOW = ("docs/drawn-world.md", "docs/reproduce.md", "docs/serve.md", "docs/training.md")
+PLACES = {
+    "docs/honest-evaluation.md": make_leaky_place,
+    "docs/drawn-world.md": draw_place,
+    "docs/features.md": make_seen_place,
+}
+SLOW = (
+    "docs/drawn-world.md",
+    "docs/features.md",
+    "docs/reproduce.md",
+    "docs/serve.md",
+    "docs/storage.md",
+    "docs/training.md",
+)
+STORED = "docs/storage.md"
+"""The page whose data set lies at an address of S3."""
+
 NAMES = [page.relative_to(REPOSITORY).as_posix() for page in PAGES]
 RUN = [name for name in NAMES if name not in ELSEWHERE and lines_of_page(name)]
 
@@ -75,12 +92,16 @@ def test_what_is_said_of_commands_is_said_of_some() -> None:
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long) if name in SLOW else name for name in RUN])
-def test_the_commands_of_a_page_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commands_of_a_page_run(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     PLACES.get(name, make_place)(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     torch.set_num_threads(1)
+    if name == STORED:
+        request.getfixturevalue("stored")
     lines = lines_of_page(name)
     if any("runs/paper" in line.words and line.words[0] != "train" for line in lines):
         train_paper(tmp_path, seen=name == "docs/serve.md")
@@ -92,6 +113,18 @@ def test_the_commands_of_a_page_run(name: str, tmp_path: Path, monkeypatch: pyte
             serve(words_here(line))
         else:
             run(line)
+
+
+@pytest.fixture
+def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The data set of the place in an S3 of this machine."""
+    with serve_s3() as variables:
+        for variable, value in variables.items():
+            monkeypatch.setenv(variable, value)
+        import s3fs
+
+        s3fs.S3FileSystem().put(str(tmp_path / "MNRE"), f"{BUCKET}/mnre", recursive=True)
+        yield
 
 
 @pytest.mark.parametrize("begins", NOT_HERE)

@@ -10,6 +10,7 @@ from dgf.workflows.demo.world import write_world
 from dgf.workflows.reproduce.tiny_world import write_tiny_world
 from support.command import dgf
 from support.documents import CommandLine, command_lines
+from support.hf_models import vision
 from support.leaky_posts import write_leaky
 from support.narrow_job import narrow_settings
 from support.posts_of import DETECTOR
@@ -32,7 +33,10 @@ SMALLER = {
     "$BERT": "$PARTS/masked_language_model",
     "$PARTS": SHIPPED,
     "--oscar path/to/oscar": "--oscar random --beams 1",
+    "--weights default --encoder dinov2": "--weights default --encoder transformers:checkpoints/siglip",
+    "--encoder timm:convnext_tiny.fb_in22k": "--encoder timm:convnext_atto --encoder-weights random",
     "--weights default": f"--detector {DETECTOR} --weights random",
+    "--weights random --encoder": f"--detector {DETECTOR} --weights random --encoder",
     "--vgg-weights default": "--vgg-weights vgg.safetensors",
     "--device cuda": "--device cpu",
     "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT": "1/1",
@@ -43,7 +47,9 @@ SMALLER = {
 """Nothing else of a page is changed, but for `MORE`."""
 
 MORE = {
+    "extract-features MNRE --out features": ("--overwrite",),  # of ways to the same
     "train MNRE --out RUN": ("--missing-images", "text-only", f"language_model={GPT}", "optim.epochs=1"),
+    "train s3://bucket/mnre": (f"language_model={GPT}", "optim.epochs=1", "--device", "cpu"),
     "train": ("optim.epochs=1", "--device", "cpu"),
     "audit MNRE --crops MNRE/crops --with-model": ("optim.epochs=1", "--device", "cpu"),
     "eval": ("--device", "cpu"),
@@ -85,6 +91,14 @@ def make_place(place: Path) -> None:
         said = "".join(json.dumps({"image_id": row["image"], "caption": "people in a city"}) + "\n" for row in rows)
         (place / f"BLIP_{split}.txt").write_text(said)
     (place / "photos").mkdir()
+
+
+def make_seen_place(place: Path) -> None:
+    """The same with a checkpoint of a vision transformer, and boxes of one of the photos."""
+    make_place(place)
+    vision(place / "checkpoints" / "siglip", "siglip")
+    row = json.loads((place / "MNRE" / "train.jsonl").read_text().splitlines()[0])
+    (place / "boxes.jsonl").write_text(json.dumps({"image_id": row["image"], "boxes": [[0, 0, 9, 9]]}) + "\n")
 
 
 def draw_place(place: Path) -> None:

@@ -8,6 +8,7 @@ from .. import Files
 from .photos import png
 
 _POST = {"tokens": ["Alice", "joins", "Club"], "head": {"span": [0, 1]}, "tail": {"span": [2, 3]}, "relation": "None"}
+_SPANS = {"head": {"span": [0, 3]}, "tail": {"span": [8, 10]}}
 
 
 def packed() -> list[Files]:
@@ -39,6 +40,7 @@ def _tar(photo: bytes, form: int, key: str = "a") -> bytes:
         for name, data in (
             (f"{key}.json", json.dumps(_POST).encode()),
             (f"{key}.png", photo),
+            (f"{key}1.json", json.dumps({**_SPANS, "relation": "None"}).encode()),
             (f"{key}1.txt", b"Ann met Bo"),
         ):
             entry = tarfile.TarInfo(name)
