@@ -18,10 +18,12 @@ PHOTO_COLUMNS = ("image", "img_id", "image_id")
 """The column that holds or names the photos: the first of these that is there."""
 
 MAX_GROUP_BYTES = 1 << 29
-"""Of the photos of a row group: they are decoded together."""
+"""Of the photos of a row group, which are decoded together; one that is there for many rows counts once."""
 
 _ROWS_AT_ONCE = 256
 _DIGITS = 7
+_INDEX_BYTES = 4
+"""Of a row whose photo is one of a dictionary."""
 
 
 def photo_name(row: int) -> str:
@@ -53,16 +55,17 @@ class ParquetTable:
         self._stamp = _Stamp(path, status.st_size, status.st_mtime_ns)
         file = _open(path)
         schema, about = file.schema_arrow, file.metadata
-        there = next((name for name in PHOTO_COLUMNS if name in schema.names), None)
-        self._leaf = None if there is None else _leaf_of_bytes(schema.field(there))
-        self.photos = None if self._leaf is None else there
+        field = _photo_field(schema)
+        self._leaf = None if field is None else _leaf_of_bytes(field)
+        self.photos = None if field is None or self._leaf is None else str(field.name)
         self.classes = _class_names(schema.metadata or {})
         groups = [about.row_group(number) for number in range(about.num_row_groups)]
         self._ends = [*accumulate(group.num_rows for group in groups)]
         self._groups = [_photos_of(group, self._leaf) for group in groups]
         self._columns = [name for name in schema.names if name != self.photos]
-        if self._leaf is not None and there is not None:
-            self._columns.append(f"{there}.path" if _has_path(schema.field(there)) else self._leaf)
+        self._has_paths = self.photos is not None and "path" in _names_within(field)
+        if self._has_paths:
+            self._columns.append(f"{self.photos}.path")
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
@@ -79,12 +82,15 @@ class ParquetTable:
         while (rows := _next_rows(batches)) is not None:
             for values in rows:
                 row += 1
-                given = values.pop(self.photos, None) if self.photos is not None else None
-                path = given.get("path") if isinstance(given, dict) else None
-                name = None if given is None else photo_name(row)
-                if name is not None and path is None and self.fault_of(name) == NO_FILE:
+                if self.photos is None:
+                    yield values, None
+                    continue
+                given = values.pop(self.photos, None)
+                path = None if given is None else given["path"]
+                name: str | None = photo_name(row)
+                if (self._has_paths and given is None) or (path is None and self.fault_of(photo_name(row)) == NO_FILE):
                     name = None
-                yield ({**values, self.photos: path} if self.photos is not None else values), name
+                yield {**values, self.photos: path}, name
 
     def fault_of(self, name: str) -> str | None:
         """Say why a row has no photo that can be read; None where it has one."""
@@ -108,11 +114,11 @@ class ParquetTable:
             raise PackedError(f"{fault}: write the table in groups of some 100 rows")
         assert self._leaf is not None
         cell = _read_group(self._stamp, self._leaf, group)[row]
-        value = cell.as_py()
-        data = value["bytes"] if isinstance(value, dict) else value
-        if data is None:
+        if cell.is_valid and self._leaf != self.photos:
+            cell = cell["bytes"]
+        if not cell.is_valid:
             raise PackedError(NO_FILE)
-        return bytes(data[:limit])
+        return bytes(cell.value.as_buffer()[:limit])
 
     def _place(self, name: str) -> tuple[int, int]:
         """The row group of a photo, and its row in that."""
@@ -144,31 +150,33 @@ def _photos_of(group: Any, leaf: str | None) -> _Photos:
         column = group.column(number)
         if column.path_in_schema == leaf:
             known = column.statistics is not None and column.statistics.has_null_count
-            return _Photos(column.total_uncompressed_size, known and column.statistics.null_count == 0)
+            size = column.total_uncompressed_size + _INDEX_BYTES * column.num_values
+            return _Photos(size, known and column.statistics.null_count == 0)
     return _Photos(0, all_there=False)
 
 
 @lru_cache(maxsize=2)
 def _read_group(stamp: _Stamp, leaf: str, group: int) -> Any:
-    """The photos of a row group; those that are read next are mostly of the same."""
+    """The photos of a row group, each distinct one once; those that are read next are mostly of the same."""
     status = _status(stamp.path)
     if (status.st_size, status.st_mtime_ns) != stamp[1:]:
         raise PackedError("its table was changed meanwhile")
     try:
-        return _open(stamp.path).read_row_group(group, columns=[leaf]).column(0)
+        return _open(stamp.path, leaf).read_row_group(group, columns=[leaf]).column(0)
     except PackedError:
         raise
     except Exception as error:  # of the format's own parsers
         raise PackedError(f"its table is damaged: {_first_line(error)}") from None
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path, dictionary: str | None = None) -> Any:
+    """Open a file; of the column `dictionary` every distinct value is kept once, instead of one for each row."""
     try:
         import pyarrow.parquet
     except ImportError:
         raise PackedError("needs the library pyarrow, which is not installed: pip install 'dgf[parquet]'") from None
     try:
-        return pyarrow.parquet.ParquetFile(path)
+        return pyarrow.parquet.ParquetFile(path, read_dictionary=None if dictionary is None else [dictionary])
     except Exception as error:  # of the format's own parsers
         raise PackedError(f"cannot be read as Parquet: {_first_line(error)}") from None
 
@@ -180,12 +188,31 @@ def _status(path: Path) -> os.stat_result:
         raise PackedError(f"cannot be read: {os.strerror(error.errno or 0)}") from None
 
 
+def _photo_field(schema: Any) -> Any:
+    """The column of the photos; None where there is none.
+
+    Raises:
+        PackedError: There are several of its name, or it has several parts of one name.
+    """
+    for name in PHOTO_COLUMNS:
+        found = [field for field in schema if field.name == name]
+        if not found:
+            continue
+        parts = _names_within(found[0])
+        twice = [name] * (len(found) > 1) + [f"{name}.{part}" for part in parts if parts.count(part) > 1]
+        if twice:
+            raise PackedError(f"has {max(len(found), len(twice))} columns named {twice[0]}")
+        return found[0]
+    return None
+
+
 def _leaf_of_bytes(field: Any) -> str | None:
     """The column of bytes as the format names it: itself, or that of a pair of bytes and path, as `datasets` writes."""
     import pyarrow as pa
 
     def is_bytes(kind: Any) -> bool:
-        return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+        plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+        return bool(pa.types.is_binary(plain) or pa.types.is_large_binary(plain) or pa.types.is_binary_view(plain))
 
     if is_bytes(field.type):
         return str(field.name)
@@ -193,10 +220,11 @@ def _leaf_of_bytes(field: Any) -> str | None:
     return f"{field.name}.bytes" if "bytes" in within and is_bytes(within["bytes"]) else None
 
 
-def _has_path(field: Any) -> bool:
+def _names_within(field: Any) -> list[str]:
+    """The names of the parts of a column; none where it has no parts."""
     import pyarrow as pa
 
-    return bool(pa.types.is_struct(field.type)) and any(part.name == "path" for part in field.type)
+    return [part.name for part in field.type] if pa.types.is_struct(field.type) else []
 
 
 def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
@@ -204,7 +232,8 @@ def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
     try:
         features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
         found = {name: feature["names"] for name, feature in features.items() if "names" in feature}
-        return {name: names for name, names in found.items() if all(isinstance(each, str) for each in names)}
+        lists = {name: names for name, names in found.items() if isinstance(names, list)}
+        return {name: names for name, names in lists.items() if all(isinstance(each, str) for each in names)}
     except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
         return {}
 

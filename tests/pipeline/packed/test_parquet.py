@@ -41,17 +41,43 @@ def test_a_row_without_a_photo_has_none(tmp_path: Path) -> None:
         (None, None),
     ]
     assert table.fault_of("0000003") == "no such file"
-    plain = ParquetTable(write(tmp_path / "plain.parquet", [b"1", None], pa.binary()))
-    assert [name for _, name in plain.rows()] == ["0000001", None] and plain.read("0000001", 9) == b"1"
+    for kind in (pa.binary(), pa.large_binary(), pa.binary_view(), pa.dictionary(pa.int32(), pa.binary())):
+        plain = ParquetTable(write(tmp_path / "plain.parquet", [b"1", None], kind))
+        assert [name for _, name in plain.rows()] == ["0000001", None] and plain.read("0000001", 9) == b"1", kind
     paths = ParquetTable(write(tmp_path / "paths.parquet", ["1.png", None], pa.string()))
     assert paths.photos is None and next(row for row, _ in paths.rows()) == {"id": 0, "image": "1.png"}
 
 
-def test_rows_are_read_without_their_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    table = ParquetTable(write(tmp_path / "t.parquet", [{"bytes": b"x", "path": "1.png"}] * 4))
+@pytest.mark.parametrize("kind", [KIND, pa.struct([("bytes", pa.binary())]), pa.binary()])
+def test_rows_are_read_without_their_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
+    photo = b"x" if pa.types.is_binary(kind) else {"bytes": b"x"}
+    table = ParquetTable(write(tmp_path / "t.parquet", [photo] * 4, kind))
     monkeypatch.setattr(parquet_module, "_read_group", None)
-    assert len([*table.rows()]) == 4
-    assert not any(name.endswith(".bytes") for name in table._columns)
+    assert [name for _, name in table.rows()] == [photo_name(row) for row in range(1, 5)]
+    assert set(table._columns) <= {"id", "image.path"}
+
+
+@pytest.mark.parametrize("kind", [KIND, pa.binary()])
+def test_a_photo_that_many_rows_repeat_is_kept_once(tmp_path: Path, kind: Any) -> None:
+    data = bytes(range(256)) * 1000
+    photo = data if pa.types.is_binary(kind) else {"bytes": data, "path": None}
+    path = write(tmp_path / "t.parquet", [photo] * 40 + [None], kind, rows=500)
+    assert path.stat().st_size < 2 * len(data)
+    table, before = ParquetTable(path), pa.total_allocated_bytes()
+    assert [name for _, name in table.rows()][38:] == ["0000039", "0000040", None]
+    assert table.read("0000040", len(data)) == data
+    assert pa.total_allocated_bytes() - before < 4 * len(data)
+    with pytest.raises(PackedError, match="no such file"):
+        table.read("0000041", 1)
+
+
+def test_photos_of_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    column, twice = pa.array([b"1"]), pa.struct([("bytes", pa.binary()), ("bytes", pa.binary())])
+    within = pa.StructArray.from_arrays([column, column], fields=list(twice))
+    for table in (pa.Table.from_arrays([column, column], ["image", "image"]), pa.table({"image": within})):
+        pq.write_table(table, tmp_path / "t.parquet")
+        with pytest.raises(PackedError, match=r"has 2 columns named image(\.bytes)?"):
+            ParquetTable(tmp_path / "t.parquet")
 
 
 def test_a_row_group_too_large_to_be_decoded_at_once_is_refused(
@@ -60,6 +86,9 @@ def test_a_row_group_too_large_to_be_decoded_at_once_is_refused(
     table = ParquetTable(write(tmp_path / "t.parquet", [{"bytes": b"x" * 9000, "path": None}] * 2))
     monkeypatch.setattr(parquet_module, "MAX_GROUP_BYTES", 1000)
     with pytest.raises(PackedError, match="write the table in groups of some 100 rows"):
+        table.read("0000001", 9)
+    table = ParquetTable(write(tmp_path / "long.parquet", [{"bytes": b"x", "path": None}] * 400, rows=400))
+    with pytest.raises(PackedError, match="lies in a row group"):  # of which each row takes some bytes
         table.read("0000001", 9)
 
 

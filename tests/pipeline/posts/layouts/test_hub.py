@@ -114,7 +114,8 @@ def test_classes_of_a_table_have_the_names_that_it_records(tmp_path: Path) -> No
     rows = {name: values[:2] for name, values in ROWS.items()} | {"relation": [1, 0]}
     recorded = {"relation": {"names": ["none", "peer"], "_type": "ClassLabel"}, "tokens": {"_type": "List"}}
     table = pytest.importorskip("pyarrow").table(rows)
-    for about, expected in ((recorded, ["peer", "none"]), (None, None)):
+    numbered = {"relation": {"names": {"0": "none", "1": "peer"}}}
+    for about, expected in ((recorded, ["peer", "none"]), (numbered, None), (None, None)):
         metadata = {"huggingface": json.dumps({"info": {"features": about}})}
         pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "train.parquet")
         if expected is None:
