@@ -220,7 +220,7 @@ def _bring_photos(dataset: Dataset, image_root: Path) -> int:
     packed: set[Path] = set()
     for image_id in find_photos(dataset).found:
         target, found = image_root / image_id, resolve_photo(dataset.image_root, image_id)
-        source = found.file if isinstance(found, PackedPhoto) else found
+        source = Path(os.path.realpath(found.file)) if isinstance(found, PackedPhoto) else found
         if isinstance(found, PackedPhoto):  # the file that holds it comes along
             target = image_root / image_id.removesuffix(f"/{found.name}")
             if target in packed:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from dgf.pipeline.photos import read_bytes
 from support.command import dgf
 from support.packed import write_tar
 
@@ -40,3 +41,12 @@ def test_a_tar_that_holds_photos_comes_along_whole(tmp_path: Path) -> None:
     done = dgf("validate", data, "--photos", "exist", "--fix", copy / "fixed.jsonl")
     assert done.code == 0, done.said
     assert (copy / "p" / "photos.tar").read_bytes() == (data.parent / "p" / "photos.tar").read_bytes()
+
+
+def test_a_tar_that_is_a_link_comes_along_as_a_file(tmp_path: Path) -> None:
+    data, copy = posts(tmp_path / "data", "photos.tar/1.jpg"), tmp_path / "copy"
+    write_tar(tmp_path / "data" / "0a1b", [("1.jpg", b"1")])
+    (tmp_path / "data" / "photos.tar").symlink_to("0a1b")
+    done = dgf("validate", data, "--photos", "exist", "--fix", copy / "fixed.jsonl")
+    assert done.code == 0, done.said
+    assert not (copy / "photos.tar").is_symlink() and read_bytes(copy, "photos.tar/1.jpg") == b"1"
