@@ -1,6 +1,5 @@
 """Which file of many holds a photo: an id goes through it as through a folder, `posts.tar/0001.jpg`."""
 
-import fnmatch
 import math
 import os
 import re
@@ -70,6 +69,8 @@ def open_tar(path: Path) -> TarIndex:
 def tar_files(pattern: Path) -> list[Path]:
     """The files that a name stands for: itself, or those of `shard-{000..003}.tar` or `shard-*.tar` in their order.
 
+    A `*` is any number, so that `train-*.tar` takes no file of `train-other-*.tar`.
+
     Raises:
         PackedError: The braces stand for too many files, or for one that is not there.
     """
@@ -77,7 +78,8 @@ def tar_files(pattern: Path) -> list[Path]:
         return [pattern]
     if "*" in pattern.name:
         names = sorted(os.listdir(pattern.parent)) if pattern.parent.is_dir() else []
-        return [pattern.parent / name for name in names if fnmatch.fnmatchcase(name, pattern.name)]
+        numbered = re.compile(re.escape(pattern.name).replace(r"\*", r"\d+"))
+        return [pattern.parent / name for name in names if numbered.fullmatch(name)]
     literal, *rest = _BRACES.split(pattern.name)
     if not rest:
         return []

@@ -57,7 +57,8 @@ def read_tars(path: Path, split: str, reading: ReadContext) -> Iterator[tuple[st
         raise UserError(f"{path}: {error}", "Give the files that are there.") from None
     if not files:
         raise UserError(
-            f"{path}: no such file", "Give one tar file, a pattern such as 'shard-{000..003}.tar', or a folder."
+            f"{path}: no such file",
+            "Give one tar file, a folder, or a pattern: 'shard-{000..003}.tar', or 'shard-*.tar', where * is a number.",
         )
     found = False
     for file in files:

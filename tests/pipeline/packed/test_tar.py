@@ -147,6 +147,10 @@ def test_a_pattern_stands_for_files_that_are_all_there(tmp_path: Path) -> None:
     assert tar_files(tmp_path / "s-{000..002}.tar") == tar_files(tmp_path / "s-*.tar") == names
     assert tar_files(tmp_path / "s-{001..002}.tar") == names[1:]
     assert tar_files(names[0]) == names[:1] and tar_files(tmp_path / "other.tar") == []
+    for name in ("s-test-000.tar", "s-000-x.tar", "a[1]-000.tar"):
+        write_tar(tmp_path / name, [])
+    assert tar_files(tmp_path / "s-*.tar") == names, "a star is a number"
+    assert tar_files(tmp_path / "a[1]-*.tar") == [tmp_path / "a[1]-000.tar"]
     with pytest.raises(PackedError, match=r"s-003\.tar is not there"):
         tar_files(tmp_path / "s-{000..009}.tar")
     for many in ("{0..99999}{0..99999}", "{0..999999999}"):
