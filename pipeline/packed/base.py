@@ -7,7 +7,16 @@ NO_FILE = "no such file"
 
 
 class PackedError(Exception):
-    """Something in a file of many cannot be read. Its text is the reason: short, the same every time."""
+    """Something in a file of many cannot be read.
+
+    Args:
+        reason: Short, and the same every time.
+        lasting: Whether the file itself is so, as long as it is the same: it need not be tried again.
+    """
+
+    def __init__(self, reason: str, *, lasting: bool = False) -> None:
+        super().__init__(reason)
+        self.lasting = lasting
 
 
 class Pack(Protocol):

@@ -16,6 +16,9 @@ from dgf.pipeline.packed.tar import TarIndex, read_tar_index
 _KINDS: dict[str, Callable[[Path], Pack]] = {".tar": read_tar_index, ".parquet": ParquetTable}
 
 _MOST_FILES = 100_000
+_MOST_OPEN = 128
+"""Files whose members are known at once: some 5 MB each, where they hold 30,000."""
+
 _BRACES = re.compile(r"\{(\d{1,9})\.\.(\d{1,9})\}")
 
 
@@ -100,10 +103,18 @@ def _open_pack(path: Path) -> Pack:
         status = path.stat()
     except OSError as error:
         raise PackedError(f"cannot be read: {os.strerror(error.errno or 0)}") from None
-    return _opened(path, status.st_size, status.st_mtime_ns)
+    opened = _opened(path, status.st_size, status.st_mtime_ns)
+    if isinstance(opened, str):
+        raise PackedError(opened)
+    return opened
 
 
-@lru_cache(maxsize=1 << 14)
-def _opened(path: Path, size: int, modified: int) -> Pack:
-    """A file of many as it is now: its size and time make another one of it once it has changed."""
-    return _KINDS[path.suffix.lower()](path)
+@lru_cache(maxsize=_MOST_OPEN)
+def _opened(path: Path, size: int, modified: int) -> Pack | str:
+    """A file of many as it is now, or why it never can be read: its size and time make another one of a changed one."""
+    try:
+        return _KINDS[path.suffix.lower()](path)
+    except PackedError as error:
+        if not error.lasting:
+            raise
+        return str(error)

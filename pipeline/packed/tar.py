@@ -16,6 +16,9 @@ MAX_MEMBERS = 2_000_000
 _MAX_HEADER = 1 << 14
 """Bytes of a member's long name or of its further attributes, which tarfile reads at once."""
 
+_MAX_PADDING = 1 << 22
+"""Zero bytes behind the end, which fill the last record; a tar file behind another one would begin there."""
+
 
 class MemberPlace(NamedTuple):
     """Where the bytes of a member lie in the file."""
@@ -79,7 +82,8 @@ def read_tar_index(path: Path) -> TarIndex:
             except Exception as error:  # tarfile raises what it meets in damaged headers
                 fault = f"damaged or cut short after {len(members)} members ({type(error).__name__})"
                 if not members:
-                    raise PackedError("not a tar file that is read here: it is compressed, damaged or empty") from None
+                    reason = "not a tar file that is read here: it is compressed, damaged or empty"
+                    raise PackedError(reason, lasting=True) from None
     except OSError as error:
         raise PackedError(f"cannot be read: {os.strerror(error.errno or 0)}") from None
     return TarIndex(path, members, fault)
@@ -96,11 +100,14 @@ def _read_headers(file: BinaryIO, members: dict[str, MemberPlace | str]) -> str 
                 continue
             members[name] = "is there more than once" if name in members else found
             if len(members) > MAX_MEMBERS:
-                raise PackedError(f"has more than {MAX_MEMBERS:,} members")
+                raise PackedError(f"has more than {MAX_MEMBERS:,} members", lasting=True)
         # tarfile takes a header that makes no sense for the end
         file.seek(archive.offset)
         if file.read(tarfile.BLOCKSIZE).strip(b"\0") or not members:
             raise tarfile.ReadError
+        rest = file.read(_MAX_PADDING)
+        if rest.strip(b"\0") or file.read(1):
+            return f"goes on behind its end, after {len(members)} members, where nothing is read"
         file.seek(0, io.SEEK_END)
         ended = file.tell() >= archive.offset + tarfile.BLOCKSIZE
     return None if ended else f"cut short after {len(members)} members: its end is missing"

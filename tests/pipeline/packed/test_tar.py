@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgf.pipeline.packed import PackedError, find_packed, open_tar, tar_files
+from dgf.pipeline.packed import PackedError, TarIndex, builder, find_packed, open_tar, tar_files
+from dgf.pipeline.packed.tar import read_tar_index
 from dgf.pipeline.photos import ImageError, read_bytes, resolve_photo
 from support.packed import photo_bytes, write_tar
 
@@ -138,6 +139,35 @@ def test_what_is_no_tar_is_told(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
         with pytest.raises(PackedError, match="not a tar file that is read here"):
             open_tar(tmp_path / name)
+
+
+def test_tar_files_one_behind_the_other_are_told(tmp_path: Path) -> None:
+    parts = [write_tar(tmp_path / f"{name}.tar", [(f"{name}.png", b"x")]).read_bytes() for name in "ab"]
+    for rest in (parts[1], bytes(5 << 20)):
+        (tmp_path / "c.tar").write_bytes(parts[0] + rest)
+        tar = open_tar(tmp_path / "c.tar")
+        assert [*tar.members] == ["a.png"] and tar.fault is not None and "behind its end" in tar.fault
+        assert tar.fault_of("b.png") == tar.fault
+    (tmp_path / "c.tar").write_bytes(parts[0] + bytes(10240))
+    assert open_tar(tmp_path / "c.tar").fault is None
+
+
+def test_damage_is_found_once_and_what_may_pass_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def counted(path: Path) -> TarIndex:
+        tried.append(path.name)
+        if path.name == "busy.tar":
+            raise PackedError("cannot be read: Too many open files")
+        return read_tar_index(path)
+
+    monkeypatch.setitem(builder._KINDS, ".tar", counted)
+    for name in ("busy.tar", "page.tar"):
+        (tmp_path / name).write_bytes(b"<html>" * 200)
+        for _ in range(3):
+            with pytest.raises(PackedError):
+                open_tar(tmp_path / name)
+    assert tried == ["busy.tar"] * 3 + ["page.tar"]
 
 
 def test_a_pattern_stands_for_files_that_are_all_there(tmp_path: Path) -> None:
