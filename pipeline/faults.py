@@ -41,7 +41,7 @@ class Fault:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line is not None else f"{self.file}"
-        return f"{where}: {self.message}"
+        return _on_one_line(f"{where}: {self.message}")
 
 
 @dataclass(slots=True)
@@ -105,6 +105,11 @@ class ShownWarnings:
         if self._count > SHOWN_WARNINGS:
             more = self._count - SHOWN_WARNINGS
             self._log.warning("... and %d more rows like these: `dgf validate` lists them", more)
+
+
+def _on_one_line(text: str) -> str:
+    """The text with escapes for what ends a line, steers a terminal or cannot be written: names may hold anything."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def show_value(value: object, limit: int = 60) -> str:

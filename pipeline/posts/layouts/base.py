@@ -57,6 +57,10 @@ class ReadContext:
     with_relations: bool = True
     answers: dict[object, Any] = field(default_factory=dict)
 
+    def photo_place(self, file: Path) -> str:
+        """The path of a file that holds photos as their ids have it: relative to the folder of the photos."""
+        return (file.relative_to(self.photos) if file.is_relative_to(self.photos) else Path(file.name)).as_posix()
+
     def ask_all(self, ask: Callable[[tuple[Path, ...]], _Answer]) -> _Answer:
         """Return what a function answers of all files of the data set, which it is asked once."""
         if ask not in self.answers:

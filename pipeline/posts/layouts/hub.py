@@ -77,7 +77,7 @@ def _read_row(row: TableRow, number: int, split: str, reading: ReadContext) -> t
         RowError: It cannot be used.
     """
     key = next((key for key in PHOTO_COLUMNS if key in row.values), "image")
-    packed = None if row.packed is None else f"{_below(reading.photos, row.file)}/{row.packed}"
+    packed = None if row.packed is None else f"{reading.photo_place(row.file)}/{row.packed}"
     named = image_field(row.values.get(key), key)
     ids = tuple(name for name in (packed, named) if name is not None)
     default_id = f"{split}:{number}"
@@ -97,10 +97,6 @@ def _places(image_ids: Sequence[str], packed: str | None, photos: Path) -> tuple
     beside = [name for name in image_ids if name != packed]
     images = [f"images/{name}" for name in beside] if (photos / "images").is_dir() else []
     return (*([] if packed is None else [packed]), *images, *beside)
-
-
-def _below(folder: Path, file: Path) -> str:
-    return file.relative_to(folder).as_posix()
 
 
 def _has_own_splits(path: Path) -> bool:

@@ -9,7 +9,7 @@ read where they lie. Links among them are not followed.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from dgf.pipeline.errors import UserError
@@ -18,7 +18,7 @@ from dgf.pipeline.file_kinds import recognize
 from dgf.pipeline.lines import MAX_LINE_BYTES, parse_json
 from dgf.pipeline.packed import PackedError, TarIndex, open_tar, tar_files
 from dgf.pipeline.posts.base import Post
-from dgf.pipeline.posts.fields import image_field
+from dgf.pipeline.posts.fields import image_field, text_field
 from dgf.pipeline.posts.layouts.base import SPLITS, DataLayout, ReadContext, split_name
 from dgf.pipeline.posts.layouts.jsonl import read_object
 from dgf.pipeline.posts.layouts.mnre_keys import image_of_row, text_post_of_row
@@ -106,10 +106,11 @@ def _open(file: Path) -> TarIndex:
 def _samples(tar: TarIndex, reading: ReadContext) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield for each sample the name of its post, and its members by their endings."""
     samples: dict[str, dict[str, str]] = {}
-    twice = []
+    twice, dotted = [], []
     for name in tar.members:
         key, ending = _key_of(name)
         if ending not in _SAMPLE:
+            dotted += [name] * ending.endswith(".json")
             continue
         kind = "photo" if ending in _PHOTOS else ending
         if kind in samples.setdefault(key, {}):
@@ -118,6 +119,7 @@ def _samples(tar: TarIndex, reading: ReadContext) -> Iterator[tuple[str, dict[st
             samples[key][kind] = name
     for name, fault in twice:
         reading.log.add(tar.path / name, None, fault, "sample")
+    _tell_dotted(tar.path, dotted, samples, reading)
     for key, sample in samples.items():
         if "json" in sample:
             yield sample["json"], sample
@@ -125,6 +127,23 @@ def _samples(tar: TarIndex, reading: ReadContext) -> Iterator[tuple[str, dict[st
             reading.log.add(tar.path / next(iter(sample.values())), None, f"there is no {key}.json beside it", "sample")
     if tar.fault is not None:
         reading.log.add(tar.path, None, tar.fault, "file")
+
+
+def _tell_dotted(
+    file: Path, dotted: Sequence[str], samples: Mapping[str, Mapping[str, str]], reading: ReadContext
+) -> None:
+    """Tell of objects whose names have a further dot: what belongs to a sample that has its post, and lost posts."""
+    beside = []
+    for name in dotted:
+        key, _ = _key_of(name)
+        if "json" in samples.get(key, {}):
+            beside.append(name)
+        else:
+            fault = f"is no post: a key ends at the first dot, and there is no {key}.json"
+            reading.log.add(file / name, None, fault, "sample")
+    if beside:
+        fault = f"{len(beside)} members such as {beside[0]} are not read: a key ends at the first dot"
+        reading.log.warn(file, None, fault, "sample")
 
 
 def _key_of(name: str) -> tuple[str, str]:
@@ -149,8 +168,8 @@ def _read_sample(
     row = {name: given for name, given in value.items() if given is not None}
     keys = "token" in row and "h" in row
     photo = sample["photo"] if "photo" in sample else _named_photo(row)
-    image = None if photo is None else image_field(f"{_below(reading.photos, file)}/{photo}", "the name of its photo")
-    default_id = f"{file.stem}:{_key_of(member)[0]}"
+    image = None if photo is None else image_field(f"{reading.photo_place(file)}/{photo}", "the name of its photo")
+    default_id = text_field(f"{file.stem}:{_key_of(member)[0]}", "the name of its member")
     if keys:
         post = text_post_of_row(row, default_id, () if image is None else (image,), reading.relations)
         reading.take_id(post)
@@ -183,8 +202,3 @@ def _text_of(tar: TarIndex, member: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RowError(f"{member} is not UTF-8 (byte 0x{data[error.start]:02x} at {error.start})", "encoding") from None
-
-
-def _below(folder: Path, file: Path) -> str:
-    """The path of a file as ids have it, relative to the folder of the photos."""
-    return (file.relative_to(folder) if file.is_relative_to(folder) else Path(file.name)).as_posix()

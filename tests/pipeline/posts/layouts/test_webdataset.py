@@ -1,6 +1,7 @@
 """Samples of tar files become posts, whose photos lie in the tar; each fault is told with its member."""
 
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,38 @@ def test_a_pattern_is_one_split(tmp_path: Path) -> None:
         read_dataset(tmp_path / "shard-{000..004}.tar")
     with pytest.raises(UserError, match=r"posts\.tar: no such file"):
         read_dataset(tmp_path / "posts.tar")
+
+
+def test_splits_whose_names_begin_alike_are_apart(tmp_path: Path) -> None:
+    for name in ("posts-000", "posts-001", "posts-test-000", "posts-test-001"):
+        write_tar(tmp_path / f"{name}.tar", sample("1"))
+    splits = read_dataset(tmp_path).splits
+    assert {split: [post.id for post in posts] for split, posts in splits.items()} == {
+        "posts": ["posts-000:1", "posts-001:1"],
+        "posts-test": ["posts-test-000:1", "posts-test-001:1"],
+    }
+
+
+def test_posts_whose_key_holds_a_dot_are_faults(tmp_path: Path) -> None:
+    members = [*sample("1"), ("1.boxes.json", b"[]"), *sample("2.5"), ("3.meta.txt", b"-")]
+    dataset = read_dataset(write_tar(tmp_path / "posts.tar", members), on_error="skip")
+    assert [post.id for post in dataset.posts] == ["posts:1"]
+    assert faults(dataset) == {"posts.tar/2.5.json": "is no post: a key ends at the first dot, and there is no 2.json"}
+    assert [warning.message for warning in dataset.warnings] == [
+        "1 members such as 1.boxes.json are not read: a key ends at the first dot"
+    ]
+    with pytest.raises(UserError, match=r"posts\.tar/2\.5\.json: is no post"):
+        read_dataset(write_tar(tmp_path / "posts.tar", sample("2.5")))
+
+
+def test_members_whose_names_are_no_text_are_faults_on_one_line(tmp_path: Path) -> None:
+    members = [*sample("\udcff", photo=None), *sample("1\n2: \x1b[1m", b"{", None), *sample("3")]
+    dataset = read_dataset(write_tar(tmp_path / "posts.tar", members, form=tarfile.GNU_FORMAT), on_error="skip")
+    assert [post.id for post in dataset.posts] == ["posts:3"]
+    assert [str(fault).removeprefix(f"{tmp_path}/posts.tar/") for fault in dataset.faults] == [
+        r"\udcff.json: the name of its member holds half a surrogate pair: 'posts:\udcff'",
+        r"1\n2: \x1b[1m.json: not JSON: Expecting property name enclosed in double quotes at column 2",
+    ]
 
 
 def test_what_holds_no_sample_is_told(tmp_path: Path) -> None:
