@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,14 +73,20 @@ SLOW = (
 )
 STORED = "docs/storage.md"
 """The page whose data set lies at an address of S3."""
+SERVED_WITHIN = 180
+"""Seconds from the start of a serve to its end."""
 
 NAMES = [page.relative_to(REPOSITORY).as_posix() for page in PAGES]
 RUN = [name for name in NAMES if name not in ELSEWHERE and lines_of_page(name)]
 
 
 def test_every_page_with_commands_is_run_somewhere() -> None:
-    assert {*RUN, *ELSEWHERE} == {name for name in NAMES if lines_of_page(name)}
-    assert all((REPOSITORY / "tests" / "end_to_end" / test).is_file() for test in ELSEWHERE.values())
+    # found by their look alone, not as command lines are found
+    begun = re.compile(r"^ *(\w+=\S+ +)*dgf [a-z]", flags=re.M)
+    with_commands = {name for name in NAMES if begun.search((REPOSITORY / name).read_text(encoding="utf-8"))}
+    assert with_commands and with_commands <= {*RUN, *ELSEWHERE}
+    for name, test in ELSEWHERE.items():
+        assert Path(name).name in (REPOSITORY / "tests" / "end_to_end" / test).read_text(encoding="utf-8")
     assert len(RUN) >= 8
 
 
@@ -155,9 +162,15 @@ def serve(words: list[str]) -> None:
     )
     assert process.stderr is not None
     said = []
-    for told in process.stderr:
-        said.append(told)
-        if place := re.search(r"^serving .* at (http://127\.0\.0\.1:\d+) ", told):
-            assert urllib.request.urlopen(f"{place[1]}/health", timeout=60).status == 200
-            process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0, said
+    too_long = threading.Timer(SERVED_WITHIN, process.kill)
+    too_long.start()
+    try:
+        for told in process.stderr:
+            said.append(told)
+            if place := re.search(r"^serving .* at (http://127\.0\.0\.1:\d+) ", told):
+                assert urllib.request.urlopen(f"{place[1]}/health", timeout=60).status == 200
+                process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, said
+    finally:
+        too_long.cancel()
+        process.kill()
