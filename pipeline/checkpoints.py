@@ -1,6 +1,7 @@
 """Checkpoints as the Hugging Face hub has them: found, or fetched where named, and loaded without a loader's talk."""
 
 import contextlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,15 +14,40 @@ CONFIG_FILE = "config.json"
 LOCAL: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 """How everything is loaded: from a folder, and no code that lies in it is run."""
 
-_SAFE, _OTHER = ("*.safetensors", "*.safetensors.index.json"), ("pytorch_model*.bin", "pytorch_model.bin.index.json")
+_SAFE, _OTHER = "model.safetensors", "pytorch_model.bin"
+"""One file of all weights; beside it, or without it, `.index.json` names those of several."""
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The files of a checkpoint's weights: of safetensors, or of torch where there are none of those."""
-    for patterns in (_SAFE, _OTHER):
-        if found := sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}):
-            return found
+    """The files that a checkpoint's weights are loaded from: of safetensors, or of torch where there are none of those.
+
+    Raises:
+        UserError: What names them cannot be read.
+    """
+    for name in (_SAFE, _OTHER):
+        index = folder / f"{name}.index.json"
+        if (folder / name).is_file():
+            return [folder / name]
+        if index.is_file():
+            files = [index, *_parts(index)]
+            return files if all(path.is_file() for path in files) else []
     return []
+
+
+def _parts(index: Path) -> list[Path]:
+    try:
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        if not all(name == Path(name).name for name in names):
+            raise ValueError("it names files of other folders")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"{index} cannot be read: {foreign_reason(error)}", "Fetch the checkpoint again.") from error
+    return [index.parent / name for name in names]
+
+
+def _patterns(name: str) -> list[str]:
+    """What is fetched of weights of this name, in whichever of its two ways they lie there."""
+    stem, _, suffix = name.partition(".")
+    return [f"{stem}*.{suffix}", f"{name}.index.json"]
 
 
 def locate_checkpoint(name: str, *, option: str, also: tuple[str, ...] = ()) -> Path:
@@ -30,7 +56,7 @@ def locate_checkpoint(name: str, *, option: str, also: tuple[str, ...] = ()) -> 
     Args:
         name: A folder, or a name of the hub.
         option: What asked for it, for messages.
-        also: Files that are wanted beside its configuration and weights.
+        also: Files that are wanted beside its configuration and weights; of a checkpoint fetched before, one is enough.
 
     Raises:
         UserError: It is not there and cannot be fetched; says what to fetch.
@@ -48,11 +74,14 @@ def locate_checkpoint(name: str, *, option: str, also: tuple[str, ...] = ()) -> 
     wanted = [CONFIG_FILE, *also]
     with contextlib.suppress(Exception):  # of many kinds, where it is not in the cache
         folder = Path(snapshot_download(name, local_files_only=True))
-        if weight_files(folder) and all((folder / file).is_file() for file in wanted):
+        configured, *others = ((folder / file).is_file() for file in wanted)
+        if weight_files(folder) and configured and (any(others) or not also):
             return folder
     try:
-        folder = Path(snapshot_download(name, allow_patterns=[*wanted, *_SAFE]))
-        return folder if weight_files(folder) else Path(snapshot_download(name, allow_patterns=[*wanted, *_OTHER]))
+        folder = Path(snapshot_download(name, allow_patterns=[*wanted, *_patterns(_SAFE)]))
+        if not weight_files(folder):
+            folder = Path(snapshot_download(name, allow_patterns=[*wanted, *_patterns(_OTHER)]))
+        return folder
     except Exception as error:  # of its own and of whatever it reaches the network with
         raise UserError(
             f"{option}: {name} is not here and cannot be fetched ({foreign_reason(error)})",

@@ -19,7 +19,8 @@ from dgf.pipeline.files import canonical_digest, file_digest
 from dgf.pipeline.precision import Precision, describe_precision, infer_in
 from dgf.pipeline.weights import random_seed, seeded
 
-PROCESSOR_FILE = "preprocessor_config.json"
+PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
+"""The first goes before the second, where it says anything of photos."""
 
 _WHAT = "a vision transformer"
 _HINT = "Give the folder of a vision transformer, such as that of `hf download facebook/dinov2-base --local-dir DIR`."
@@ -52,7 +53,7 @@ class TransformersBackend:
         model, settings = self._spec.spec, {}
         if not self._has_sizes:
             folder = self._folder()
-            model, files = _model_type(folder), [folder / CONFIG_FILE, folder / PROCESSOR_FILE]
+            model, files = _model_type(folder), [folder / name for name in (CONFIG_FILE, *PROCESSOR_FILES)]
             settings = {"settings": _digest(path for path in files if path.is_file())}
             weights = weights if self._seed is not None else _digest(weight_files(folder))
         return {
@@ -80,6 +81,7 @@ class TransformersBackend:
             else:
                 assert folder is not None
                 _check_size(config, folder)
+                config.transformers_weights = None  # which would name files that the digest is not of
                 model, info = AutoModel.from_pretrained(
                     folder, config=config, dtype=torch.float32, output_loading_info=True, **LOCAL
                 )
@@ -89,8 +91,8 @@ class TransformersBackend:
     def _folder(self) -> Path:
         """Where the checkpoint is; of random weights its settings are enough."""
         option = f"--encoder {self._spec.spec}"
-        folder = locate_checkpoint(self._place, option=option, also=(PROCESSOR_FILE,))
-        there = {PROCESSOR_FILE: (folder / PROCESSOR_FILE).is_file(), "weights": bool(weight_files(folder))}
+        folder = locate_checkpoint(self._place, option=option, also=PROCESSOR_FILES)
+        there = {PROCESSOR_FILES[1]: _has_processor(folder), "weights": bool(weight_files(folder))}
         if self._seed is None and (lacking := [what for what, found in there.items() if not found]):
             raise UserError(f"{option}: {folder} has no {lacking[0]}", "Put the whole checkpoint there.")
         return folder
@@ -178,9 +180,13 @@ def _digest(paths: Iterable[Path]) -> str:
     return f"sha256:{canonical_digest({path.name: file_digest(path) for path in paths})}"
 
 
+def _has_processor(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in PROCESSOR_FILES)
+
+
 def _read_processor(folder: Path) -> Any:
     """The checkpoint's own; None where there is none, which random weights do without."""
-    if not (folder / PROCESSOR_FILE).is_file():
+    if not _has_processor(folder):
         return None
     # The one of PIL: another resizes with as many threads as torch has.
     return AutoImageProcessor.from_pretrained(folder, backend="pil", **LOCAL)

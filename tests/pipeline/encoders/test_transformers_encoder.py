@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from skimage import data
 from transformers import AutoImageProcessor, AutoModel, CLIPModel, SiglipModel, SwinConfig, SwinModel
 
@@ -102,6 +103,67 @@ def test_a_description_is_of_the_files_wherever_they_lie(vit: Path, tmp_path: Pa
         file.seek(-1, 2)
         file.write(b"\x11")
     assert describe_photo_encoder(spec_of(copy))["weights"] != said["weights"]
+
+
+def test_a_description_is_of_the_processor_that_is_used(vit: Path, encoder: PhotoEncoder, tmp_path: Path) -> None:
+    about = json.loads((vit / "preprocessor_config.json").read_text())
+    nested = json.dumps({"image_processor": {**about, "image_mean": [0, 0, 0]}})
+    said = []
+    for name in ("beside", "alone"):
+        copy = Path(shutil.copytree(vit, tmp_path / name))
+        (copy / "processor_config.json").write_text(nested)
+        if name == "alone":
+            (copy / "preprocessor_config.json").unlink()
+        assert (
+            np.abs(build_photo_encoder(spec_of(copy), "cpu").prepare(PHOTOS[0]) - encoder.prepare(PHOTOS[0])).min()
+            > 0.9
+        )
+        said.append(describe_photo_encoder(spec_of(copy))["settings"])
+    assert len({*said, describe_photo_encoder(spec_of(vit))["settings"]}) == 3
+
+
+def test_a_description_is_of_the_weights_that_are_loaded(vit: Path, encoder: PhotoEncoder, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(vit, tmp_path / "copy"))
+    state = load_file(copy / "model.safetensors")
+    (copy / "model.safetensors").rename(copy / "other.safetensors")
+    about = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**about, "transformers_weights": "other.safetensors"}))
+    with pytest.raises(UserError, match="has no weights"):
+        describe_photo_encoder(spec_of(copy))
+    said = []
+    for scale in (1, 2):
+        torch.save({name: value * scale for name, value in state.items()}, copy / "pytorch_model.bin")
+        said.append(describe_photo_encoder(spec_of(copy))["weights"])
+        same = np.allclose(
+            extract(build_photo_encoder(spec_of(copy), "cpu"), PHOTOS).blocks, extract(encoder, PHOTOS).blocks
+        )
+        assert same == (scale == 1)
+    assert said[0] != said[1]
+
+
+def test_weights_of_several_files_are_those_that_their_index_names(vit: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(vit, tmp_path / "copy"))
+    state = load_file(copy / "model.safetensors")
+    (copy / "model.safetensors").unlink()
+    names = {name: f"part-{number % 2}.safetensors" for number, name in enumerate(state)}
+    for part in set(names.values()):
+        save_file({name: state[name] for name in state if names[name] == part}, copy / part, {"format": "pt"})
+    index = copy / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": names}))
+    said = describe_photo_encoder(spec_of(copy))
+    assert build_photo_encoder(spec_of(copy), "cpu").block_shape == (16, 16)
+    (copy / "stray.safetensors").write_bytes(b"of another model")
+    assert describe_photo_encoder(spec_of(copy)) == said
+    part = (copy / "part-1.safetensors").read_bytes()
+    (copy / "part-1.safetensors").write_bytes(part[:-1] + b"\x11")
+    assert describe_photo_encoder(spec_of(copy)) != said
+    (copy / "part-1.safetensors").unlink()
+    with pytest.raises(UserError, match="has no weights"):
+        describe_photo_encoder(spec_of(copy))
+    for bad in ("{", "[]", '{"weight_map": {"a": "../elsewhere.safetensors"}}', '{"weight_map": {"a": 3}}'):
+        index.write_text(bad)
+        with pytest.raises(UserError, match=r"model\.safetensors\.index\.json cannot be read"):
+            describe_photo_encoder(spec_of(copy))
 
 
 def test_random_weights_are_of_the_seed_and_need_no_files_but_sizes(vit: Path, tmp_path: Path) -> None:
