@@ -38,10 +38,17 @@ class TimmBackend:
         except ImportError as error:
             raise UserError(f"{self._option}: timm cannot be imported: {error}", "pip install 'dgf[timm]'") from error
         self._timm: Any = timm
-        self._about: Any = timm.get_pretrained_cfg(spec.model) if timm.is_model(spec.model.partition(".")[0]) else None
-        if self._about is None:
-            near = ", ".join(timm.list_models(f"*{spec.model.partition('.')[0]}*")[:5])
+        name = spec.model.partition(".")[0]
+        if not timm.is_model(name):
+            near = ", ".join(timm.list_models(f"*{name}*")[:5])
             raise UserError(f"{self._option}: timm has no such network", f"Some like it: {near}" if near else None)
+        try:
+            self._about: Any = timm.get_pretrained_cfg(spec.model)
+        except RuntimeError as error:
+            known = ", ".join(timm.list_pretrained(f"{name}.*"))
+            raise UserError(
+                f"{self._option}: {foreign_reason(error)}", f"There are {known}" if known else f"Give timm:{name}."
+            ) from error
         self._input: dict[str, Any] = resolve_data_config(pretrained_cfg=self._about.to_dict())
 
     def describe(self) -> dict[str, object]:

@@ -81,6 +81,8 @@ def test_what_does_not_fit_is_refused(timm: Any, tmp_path: Path, monkeypatch: py
         describe_photo_encoder(EncoderSpec("timm:vit_smal"))
     with pytest.raises(UserError, match="timm has no such network"):
         describe_photo_encoder(EncoderSpec("timm:hf-hub:some/model"))
+    with pytest.raises(UserError, match=r"(?s)--encoder timm:test_vit\.wrong_tag: .*There are test_vit\.r160_in1k"):
+        describe_photo_encoder(EncoderSpec("timm:test_vit.wrong_tag", "random"))
     with pytest.raises(UserError, match=r"gone\.pth.*no such file"):
         describe_photo_encoder(EncoderSpec("timm:test_vit", "gone.pth"))
     save_file(drawn(timm, "test_convnext", 0).state_dict(), tmp_path / "other.safetensors")
