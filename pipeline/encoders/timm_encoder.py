@@ -71,6 +71,8 @@ class TimmBackend:
                 model = self._timm.create_model(name, **given)
             transform = self._timm.data.create_transform(**self._input, is_training=False)
             return TimmEncoder(model, transform, self._input, device, self._spec.precision)
+        except UserError:
+            raise
         # It raises whatever weights or sizes that do not fit led it to.
         except Exception as error:
             fault = f"{self._option}: {source if state else 'it'} does not give its blocks: {foreign_reason(error)}"
@@ -102,6 +104,9 @@ class TimmEncoder:
 
     Attributes:
         block_shape: (M, C), the places of its last layer and their width.
+
+    Raises:
+        UserError: What stands among its places is not known.
     """
 
     def __init__(
@@ -111,6 +116,7 @@ class TimmEncoder:
         self._precision = precision
         self._transform = transform
         self._keeps_middle = wanted["crop_mode"] == "center"
+        self._prefix = _count_prefix(model)
         self._model = model.eval().requires_grad_(False).to(self.device)
         _, count, width = self.extract_prepared([np.zeros(wanted["input_size"], np.float32)]).blocks.shape
         self.block_shape = (count, width)
@@ -131,5 +137,14 @@ class TimmEncoder:
                 last = getattr(self._model, "output_fmt", "NCHW") == "NHWC"
                 places = states.flatten(1, 2) if last else states.flatten(2).transpose(1, 2)
             else:
-                places = states[:, getattr(self._model, "num_prefix_tokens", 0) :]
+                places = states[:, self._prefix :]
             return Blocks(places.float().contiguous().cpu().numpy(), None)
+
+
+def _count_prefix(model: Any) -> int:
+    """How many tokens stand before those of places: the class, registers."""
+    count: int | None = getattr(model, "num_prefix_tokens", None)
+    if count is None and any("cls_token" in name for name, _ in model.named_parameters()):
+        fault = f"{type(model).__name__}: has a token of the class, and timm does not say where it stands in its output"
+        raise UserError(fault, "Take another network, such as a plain vision transformer.")
+    return count or 0

@@ -60,6 +60,12 @@ def test_a_map_with_its_channels_last_is_read_row_by_row(timm: Any) -> None:
     np.testing.assert_allclose(extract(built, PHOTOS[:1]).blocks[0, 7 * 2 + 5], states[0, 2, 5], atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["pit_ti_224", "coat_lite_tiny"])
+def test_a_token_of_the_class_is_not_taken_for_a_place(timm: Any, name: str) -> None:
+    with pytest.raises(UserError, match="has a token of the class, and timm does not say where"):
+        build_photo_encoder(EncoderSpec(f"timm:{name}", "random"), "cpu")
+
+
 def test_random_weights_are_of_the_seed(timm: Any) -> None:
     one, again, other = (
         extract(build_photo_encoder(EncoderSpec("timm:test_vit", f"random:{seed}"), "cpu"), PHOTOS).blocks
