@@ -56,19 +56,25 @@ class BoxFile:
         """Every label, in order."""
         return tuple(sorted({label for given in self.photos.values() for label in given.labels if label}))
 
+    def lines_of(self, image_ids: Iterable[str]) -> list[GivenBoxes]:
+        """Return the boxes of each line that is of a photo of these ids, as they stand there."""
+        return [self.photos[name] for name in map(plain_path, image_ids) if name in self.photos]
+
     def find(self, image_ids: Iterable[str], size: tuple[int, int]) -> GivenBoxes | None:
         """Return the boxes of a photo of these ids and this (height, width), cut to it; None where there is no line.
 
         Raises:
             FoundFaultError: A box lies outside the photo, or lines of two of its ids differ.
         """
-        found = [self.photos[name] for name in map(plain_path, image_ids) if name in self.photos]
+        found = self.lines_of(image_ids)
         if not found:
             return None
         first = found[0]
         for other in found[1:]:
-            if not (np.array_equal(first.boxes, other.boxes) and first.labels == other.labels):
-                raise FoundFaultError(f"other boxes than in line {first.line}, of the same photo", other.line)
+            same = np.array_equal(first.boxes, other.boxes) and np.array_equal(first.scores, other.scores)
+            if not same or first.labels != other.labels:
+                fault = f"other boxes, labels or scores than in line {first.line}, of the same photo"
+                raise FoundFaultError(fault, other.line)
         edges = np.array([size[1], size[0]] * 2, np.float32)
         boxes = np.clip(first.boxes, 0, edges)
         if len(outside := np.flatnonzero((boxes[:, 2:] <= boxes[:, :2]).any(1))):

@@ -1,6 +1,8 @@
 """What a scene graph is, and checks of what files say of one."""
 
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +58,7 @@ def relations_field(value: object, name: str, count: int) -> NDArray[np.int64]:
     return pairs
 
 
-def _numbers(value: object, name: str, shape: tuple[int, ...], kinds: str) -> NDArray[np.generic]:
+def _numbers(value: Any, name: str, shape: tuple[int, ...], kinds: str) -> NDArray[np.generic]:
     """Check a list of numbers, or of lists of so many: an array whose kind is one of `kinds`, everything finite."""
     what = "whole numbers" if kinds == "i" else "numbers"
     wanted = f"a list of {f'{shape[0]} {what} each' if shape else what}"
@@ -66,6 +68,8 @@ def _numbers(value: object, name: str, shape: tuple[int, ...], kinds: str) -> ND
         array = np.array(value) if isinstance(value, list) else np.zeros((), bool)
     except (ValueError, OverflowError):  # lists of several lengths
         array = np.zeros((), bool)
-    if array.dtype.kind not in kinds or array.shape[1:] != shape or not array.ndim or not np.isfinite(array).all():
+    fits = array.dtype.kind in kinds and array.ndim and array.shape[1:] == shape and np.isfinite(array).all()
+    # Among numbers NumPy takes true for 1.
+    if not fits or bool in map(type, chain.from_iterable(value) if shape else value):
         raise RowError(f"{name} must be {wanted}, not {show_value(value)}")
     return array

@@ -68,8 +68,7 @@ def check_boxes(file: BoxFile, photos: Iterable[Photo]) -> tuple[int, int]:
             log.add(file.path, error.line, str(error), error.kind)
             continue
         lacking += found is None
-        if found is not None:
-            used.add(found.line)
+        used |= {given.line for given in file.lines_of(photo.ids)}
     log.finish("stop", "Boxes are [x1, y1, x2, y2] in pixels of the upright photo.")
     if first and not used:
         named = next(iter(file.photos))

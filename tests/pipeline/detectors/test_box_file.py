@@ -9,6 +9,8 @@ import pytest
 
 from dgf.pipeline.detectors import BoxFile, FoundFaultError, digest_of_boxes, read_boxes
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.jobs.given import check_boxes
+from dgf.pipeline.shards import Photo
 
 GOOD: dict[str, Any] = {"image_id": "train/a.jpg", "boxes": [[1, 2, 30.5, 40], [0, 0, 5, 5]]}
 
@@ -41,6 +43,8 @@ def test_boxes_stand_as_in_the_file_and_by_score_where_there_are_scores(tmp_path
         ({"boxes": [[1, 2, 3, 4], [1, 2, 3]]}, "boxes must be a list"),
         ({"boxes": [[1, 2, 3, "4"]]}, "boxes must be a list"),
         ({"boxes": [[True, False, True, True]]}, "boxes must be a list"),
+        ({"boxes": [[0, 0, True, 5]]}, "boxes must be a list"),
+        ({"scores": [0.5, True]}, "scores must be a list"),
         ({"boxes": [[1, 2, 1, 4]]}, "x1 < x2"),
         ({"boxes": [[5, 2, 1, 4]]}, "x0 <= x1"),
         ({"boxes": [[0, 0, 1e300, 4]]}, "x1 < x2"),
@@ -92,9 +96,10 @@ def test_a_box_outside_its_photo_is_a_fault(tmp_path: Path, box: list[int]) -> N
 
 
 def test_lines_of_one_photo_under_two_names_must_agree(tmp_path: Path) -> None:
-    same = of(tmp_path, {**GOOD, "image_id": "a.jpg"}, {**GOOD, "image_id": "b.jpg"})
+    same = of(tmp_path, *({**GOOD, "image_id": name} for name in ("a.jpg", "b.jpg", "c.jpg")))
     assert same.find(("a.jpg", "b.jpg"), (50, 80)) is not None
-    for change in ({"boxes": [[0, 0, 9, 9]]}, {"labels": ["x", "y"]}):
+    assert check_boxes(same, [Photo("a.jpg", "", (50, 80), 0, ("b.jpg",)), Photo("d.jpg", "", (50, 80), 0)]) == (1, 1)
+    for change in ({"boxes": [[0, 0, 9, 9]]}, {"labels": ["x", "y"]}, {"scores": [1, 0.9]}):
         file = of(tmp_path, {**GOOD, "image_id": "a.jpg"}, {**GOOD, **change, "image_id": "b.jpg"})
-        with pytest.raises(FoundFaultError, match="other boxes than in line 1"):
+        with pytest.raises(FoundFaultError, match="other boxes, labels or scores than in line 1"):
             file.find(("a.jpg", "b.jpg"), (50, 80))
