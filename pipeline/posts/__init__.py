@@ -2,7 +2,7 @@
 
 from dgf.pipeline.faults import Fault, OnError
 from dgf.pipeline.posts.base import OBJECT, Dataset, Mention, PhotoBox, Post
-from dgf.pipeline.posts.dataset import collect_dataset, read_dataset
+from dgf.pipeline.posts.dataset import are_part_of, collect_dataset, read_dataset
 from dgf.pipeline.posts.fields import plain_path, show_pair, text_field, token_field
 from dgf.pipeline.posts.layouts import (
     COLUMNS,
@@ -41,6 +41,7 @@ __all__ = [
     "PostStream",
     "ReadOptions",
     "SpanUnit",
+    "are_part_of",
     "as_utf16",
     "collect_dataset",
     "find_dataset",

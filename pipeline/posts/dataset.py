@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.faults import FaultLog, OnError, ShownWarnings
+from dgf.pipeline.packed import PackedError, tar_files
 from dgf.pipeline.posts.base import Dataset, Post
 from dgf.pipeline.posts.spans import SpanUnit
 from dgf.pipeline.posts.stream import PostStream, ReadOptions, in_order
@@ -79,3 +80,15 @@ def collect_dataset(path: Path, log: FaultLog, options: ReadOptions) -> Dataset:
             splits.setdefault(split, []).extend(found.get(split, []))
     used = {post.relation for posts in splits.values() for post in posts if post.relation is not None}
     return stream.dataset({split: tuple(posts) for split, posts in splits.items()}, used)
+
+
+def are_part_of(posts: Path, data: Path) -> bool:
+    """Whether posts that were read from one path are those of a data set at another, or some of them by their files."""
+    posts, data = posts.resolve(), data.resolve()
+    if data in (posts, *posts.parents):
+        return True
+    try:
+        files, all_files = tar_files(posts), tar_files(data)
+    except PackedError:
+        return False
+    return bool(files) and set(files) <= set(all_files)

@@ -12,7 +12,7 @@ from dgf.pipeline.errors import FolderTakenError, UserError
 from dgf.pipeline.jobs.base import WorkerPool
 from dgf.pipeline.jobs.extraction_spec import FeatureSpec
 from dgf.pipeline.photos import find_image
-from dgf.pipeline.posts import Dataset, OnError, Post, read_dataset
+from dgf.pipeline.posts import Dataset, OnError, Post, are_part_of, read_dataset
 from dgf.workflows.caption import caption
 from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import OF_FILES, caption_files, open_corpus
@@ -117,7 +117,7 @@ def _find_caption_files(
         return settings.captions
     if not str(facts["captioner"]).startswith(OF_FILES):
         return ()
-    if _is_own_data(settings, config):
+    if are_part_of(settings.posts, Path(config.data.path)):
         return caption_files(config.data)
     with_photo = next((post for post in dataset.posts if post.image_ids), None)
     if with_photo is not None and settings.missing_images == "error":
@@ -143,7 +143,7 @@ def _feature_spec(settings: PredictSettings, config: TrainConfig, facts: Mapping
     spec = feature_spec(facts, places_of(settings))
     if settings.boxes is not None:
         return replace(spec, boxes=str(settings.boxes))
-    if own is not None and not _is_own_data(settings, config):
+    if own is not None and not are_part_of(settings.posts, Path(config.data.path)):
         raise UserError(
             f"{settings.run}: its objects are at the boxes of {own}, and {settings.posts} is not the data they are of",
             "Give --boxes of these posts' photos.",
@@ -221,7 +221,7 @@ def _find_graphs(settings: PredictSettings, config: TrainConfig) -> str | None:
     """The file of scene graphs of these posts: what was given, or the run's own where they are its own data."""
     if settings.graphs is not None:
         return str(settings.graphs)
-    if config.data.graphs is None or _is_own_data(settings, config):
+    if config.data.graphs is None or are_part_of(settings.posts, Path(config.data.path)):
         return config.data.graphs
     _log.warning(
         "warning: %s was trained on the scene graphs of %s; those of these posts are made of boxes (give --graphs)",
@@ -229,12 +229,6 @@ def _find_graphs(settings: PredictSettings, config: TrainConfig) -> str | None:
         config.data.graphs,
     )
     return None
-
-
-def _is_own_data(settings: PredictSettings, config: TrainConfig) -> bool:
-    """Whether the posts are what the run was trained on, or a file of it."""
-    own, posts = Path(config.data.path).resolve(), settings.posts.resolve()
-    return settings.posts.exists() and own in (posts, *posts.parents)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.photos import find_photos, read_bytes
-from dgf.pipeline.posts import Dataset, find_dataset, read_dataset
+from dgf.pipeline.posts import Dataset, are_part_of, find_dataset, read_dataset
 from support.packed import photo_bytes, write_tar
 
 SPANS = {"head": {"span": [0, 3]}, "tail": {"span": [8, 10]}}
@@ -162,3 +162,23 @@ def test_lines_may_name_photos_in_a_tar_beside(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text(json.dumps({**POST, "image": "photos.tar/1.jpg"}))
     dataset = read_dataset(tmp_path)
     assert dataset.layout == "jsonl" and find_photos(dataset).found == ("photos.tar/1.jpg",)
+
+
+def test_files_of_a_data_set_are_part_of_it_whichever_way_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        write_tar(tmp_path / f"shard-{number:03d}.tar", sample(str(number)))
+    monkeypatch.chdir(tmp_path)
+    data = tmp_path / "shard-{000..002}.tar"
+    for part in (
+        "shard-{000..002}.tar",
+        "shard-001.tar",
+        "shard-{000..001}.tar",
+        "../" + tmp_path.name + "/shard-000.tar",
+    ):
+        assert are_part_of(Path(part), data) and are_part_of(Path(part), tmp_path), part
+        assert are_part_of(tmp_path / part, Path("shard-*.tar"))
+    for other in ("shard-003.tar", "shard-*.tar", "shard-{002..003}.tar", "shard-{002..004}.tar", "gone-*.tar"):
+        assert not are_part_of(Path(other), data), other
+    assert not are_part_of(tmp_path, data) and not are_part_of(Path("-"), data)
