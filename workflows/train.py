@@ -257,11 +257,13 @@ def _training_facts(
     split, store = splits["train"], corpus.store
     counts = Counter(post.relation for post in split.placed.posts)
     captions, negative = caption_folder(config.data), labels.negative
+    seen = ShardFolder.open(store.folder, "features") if store else None
     return {
         **({"negative_label": negative} if negative not in (None, NONE) else {}),  # as runs from before it was a choice
         **({"photos_drawn": "exactly"} if config.data.image_share < 1 else {}),  # older versions drew others
         **({"types_file": asdict(corpus.type_file)} if corpus.type_file is not None else {}),
         **({"graphs_file": corpus.graphs.named} if corpus.graphs is not None else {}),
+        **({"boxes_file": seen.settings["boxes"]} if seen and "boxes" in seen.settings else {}),
         "training_rows": {name: counts[name] for name in labels.relations},
         "rows": len(split.placed.posts),
         "network_format": FORMAT,
@@ -269,7 +271,7 @@ def _training_facts(
         "skipped_rows": list(skipped),
         "features": store.fingerprint if store else None,
         "captioner": corpus.captioner,
-        "extraction": ShardFolder.open(store.folder, "features").command if store else None,
+        "extraction": seen.command if seen else None,
         "captioning": ShardFolder.open(captions, "captions").command if captions else None,
         "inputs": inputs_of(config.data, corpus.dataset),
         "digests": digests_of(

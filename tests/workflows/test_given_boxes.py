@@ -216,6 +216,17 @@ def test_an_audit_sees_how_many_boxes_were_given(run: Path) -> None:
     assert {post: int(str(value)) for post, value in counts.values.items()} == wanted
 
 
+def test_boxes_of_a_run_that_have_changed_are_refused(run: Path) -> None:
+    boxes, posts = run / "boxes.jsonl", run / "posts" / "test.jsonl"
+    before = boxes.read_bytes()
+    boxes.write_bytes(before.replace(b"[0, 0, 4, 4]", b"[0, 0, 5, 4]"))
+    try:
+        done = dgf("predict", run / "run", posts, "--device", "cpu")
+        assert done.code == 1 and f"{boxes} has changed since the run was trained" in done.err, done.said
+    finally:
+        boxes.write_bytes(before)
+
+
 def test_new_posts_need_boxes_of_their_own(run: Path, tmp_path: Path) -> None:
     own = dgf("predict", run / "run", run / "posts" / "test.jsonl", "--device", "cpu")  # those it was trained on
     assert own.code == 0, own.said

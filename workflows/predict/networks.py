@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.captioners import CaptionerSpec, describe_captioner, is_random
+from dgf.pipeline.detectors import digest_of_boxes
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.features import networks_fingerprint
 from dgf.pipeline.jobs.extraction_spec import FeatureSpec
@@ -46,6 +47,20 @@ def boxes_of_run(facts: Mapping[str, Any]) -> str | None:
     """The file of boxes at which a run's objects are; None where a detector found them."""
     extraction = facts["extraction"] or {}
     return extraction.get("boxes")
+
+
+def check_boxes_of_run(facts: Mapping[str, Any]) -> None:
+    """See that the file of a run's boxes is what it was; runs from before its digest was kept do not say.
+
+    Raises:
+        UserError: It is not, or cannot be read.
+    """
+    path, known = boxes_of_run(facts), facts.get("boxes_file")
+    if path is not None and known is not None and known != {"sha256": digest_of_boxes(Path(path))}:
+        raise UserError(
+            f"{path} has changed since the run was trained on objects at its boxes",
+            "Put back the file as it was, or give --boxes of these posts' photos.",
+        )
 
 
 def captioner_spec(facts: Mapping[str, Any], places: WeightPlaces) -> CaptionerSpec:

@@ -18,7 +18,7 @@ from dgf.workflows.config import TrainConfig
 from dgf.workflows.data import OF_FILES, caption_files, open_corpus
 from dgf.workflows.devices import choose_device
 from dgf.workflows.extract import check_photos, extract
-from dgf.workflows.predict.networks import boxes_of_run, captioner_spec, feature_spec, places_of
+from dgf.workflows.predict.networks import boxes_of_run, captioner_spec, check_boxes_of_run, feature_spec, places_of
 from dgf.workflows.predict.settings import PredictSettings
 from dgf.workflows.scoring import answer
 from dgf.workflows.training.run_folder import RunFolder
@@ -133,7 +133,8 @@ def _feature_spec(settings: PredictSettings, config: TrainConfig, facts: Mapping
     """How the posts' photos are seen: as the run's own were, at boxes of theirs where those were; None for not at all.
 
     Raises:
-        UserError: The run's objects are at boxes of a file and there is none of these photos, or the other way round.
+        UserError: The run's objects are at boxes of a file and there is none of these photos, or it has changed, or the
+            other way round.
     """
     own = boxes_of_run(facts)
     if settings.boxes is not None and own is None:
@@ -148,6 +149,7 @@ def _feature_spec(settings: PredictSettings, config: TrainConfig, facts: Mapping
             f"{settings.run}: its objects are at the boxes of {own}, and {settings.posts} is not the data they are of",
             "Give --boxes of these posts' photos.",
         )
+    check_boxes_of_run(facts)
     return spec
 
 

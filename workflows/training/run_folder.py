@@ -204,7 +204,7 @@ def _is_empty(path: Path) -> bool:
 _FACTS = ("features", "captioner", "extraction", "captioning")
 """What evaluation and prediction read of `data.json`, apart from the counts; None of a run on text."""
 
-_KEPT_SINCE = {"types_file", "digests", "inputs"}
+_KEPT_SINCE = {"types_file", "boxes_file", "digests", "inputs"}
 """Keys of `data.json` that runs from before do not have."""
 
 _OWN: Mapping[str, Callable[[Path], bool]] = {
