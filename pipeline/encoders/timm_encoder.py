@@ -43,7 +43,7 @@ class TimmBackend:
             near = ", ".join(timm.list_models(f"*{name}*")[:5])
             raise UserError(f"{self._option}: timm has no such network", f"Some like it: {near}" if near else None)
         try:
-            self._about: Any = timm.get_pretrained_cfg(spec.model)
+            self._about: Any = self._timm.get_pretrained_cfg(spec.model)
         except RuntimeError as error:
             known = ", ".join(timm.list_pretrained(f"{name}.*"))
             raise UserError(
