@@ -230,6 +230,7 @@ class ShardWork:
         committed = self._folder.committed(index)
         if committed is not None:
             return ShardResult.of(committed, computed=False)
+        self._folder.check_held()
         content = self._computation.compute(index, self._turns, report)
         return ShardResult.of(self._folder.commit(index, content.write, content.stats), computed=True)
 

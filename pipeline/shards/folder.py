@@ -120,9 +120,9 @@ class ShardFolder:
                 yield cls(where, settings["kind"], fingerprint_of(settings))
             return
         mirror = ShardMirror(where)
-        with mirror.claim(settings, overwrite=overwrite) as hold:
-            yield cls(mirror.path, settings["kind"], fingerprint_of(settings), mirror)
-            hold.check()
+        with mirror.claim(settings, overwrite=overwrite) as held:
+            yield cls(held.path, settings["kind"], fingerprint_of(settings), held)
+            held.check()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -221,6 +221,15 @@ class ShardFolder:
         with contextlib.nullcontext() if self.mirror is None else self.mirror.marking(index, record_bytes(content)):
             write_record(path.with_suffix(".json"), content)
         return marker
+
+    def check_held(self) -> None:
+        """See that an address that was claimed is still held, before anything is computed for it.
+
+        Raises:
+            FolderTakenError: Another run has taken it over.
+        """
+        if self.mirror is not None:
+            self.mirror.check()
 
     def save_plan(self, plan: Plan) -> None:
         """Write the plan."""

@@ -7,7 +7,7 @@ is whole. Markers tell what is done, so that a run on another machine continues 
 import contextlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from dgf.pipeline.shards.check import WholeShards, hash_fault
 from dgf.pipeline.shards.claim import MANIFEST, PLAN, SETTINGS, claim_folder
 from dgf.pipeline.shards.marker import Marker, is_shard_file, list_shard_files, read_marker, read_markers, shard_name
 from dgf.pipeline.storage.address import Address, Location
-from dgf.pipeline.storage.hold import CLAIM, AddressHold, hold_address
+from dgf.pipeline.storage.hold import CLAIM, check_claim, hold_address, holds
 from dgf.pipeline.storage.mirror import Mirror
 from dgf.pipeline.storage.remote import Remote, RemoteFile
 
@@ -29,9 +29,10 @@ _FETCHERS = 4
 
 @dataclass(frozen=True, slots=True)
 class ShardMirror:
-    """The copy of a folder of shards at an address."""
+    """The copy of a folder of shards at an address; where a `run` holds it, nothing is written once it does not."""
 
     address: Address
+    run: str | None = None
 
     @property
     def path(self) -> Path:
@@ -75,27 +76,41 @@ class ShardMirror:
 
     def put(self, name: str, file: Path) -> None:
         """Put a file there."""
+        self.check()
         self._mirror.remote.put(name, file)
 
     @contextlib.contextmanager
     def marking(self, index: int, marker: bytes) -> Iterator[None]:
         """Put a shard's marker there, and keep others here from looking until the context has written it here."""
         with self._mirror.locked():
+            self.check()
             self._mirror.remote.write(f"{shard_name(index)}.json", marker)
             yield
 
     def withdraw(self, index: int) -> None:
         """Remove a shard there, its marker first."""
+        self.check()
         self._mirror.remote.remove(f"{shard_name(index)}.{suffix}" for suffix in ("json", "h5"))
 
+    def check(self) -> None:
+        """See that the run still holds the address.
+
+        Raises:
+            FolderTakenError: Another run has taken it over.
+        """
+        if self.run is not None:
+            check_claim(self._mirror.remote, self.run)
+
     @contextlib.contextmanager
-    def claim(self, settings: Mapping[str, Any], *, overwrite: bool) -> Iterator[AddressHold]:
+    def claim(self, settings: Mapping[str, Any], *, overwrite: bool) -> Iterator["ShardMirror"]:
         """Take the address for one driver, as `claim_folder` takes a folder; the settings are put there.
+
+        The mirror that is given writes as long as the run holds the address, whichever process it is sent to.
 
         Raises:
             UserError: Another run is at work there, or it holds something else.
         """
-        with hold_address(self._mirror) as hold:
+        with hold_address(self._mirror) as run:
             there = self._mirror.remote.list()
             if SETTINGS not in there and (foreign := [name for name in there if name != CLAIM]):
                 fault = f"is not empty and was not made by this command (it holds {foreign[0]})."
@@ -104,22 +119,23 @@ class ShardMirror:
             with claim_folder(self.path, settings, overwrite=overwrite, together=False):
                 if overwrite:
                     self._remove_own(there)
-                self.put(SETTINGS, self.path / SETTINGS)
+                held = replace(self, run=run)
+                held.put(SETTINGS, self.path / SETTINGS)
                 try:
-                    yield hold
+                    yield held
                 except BaseException:
                     with contextlib.suppress(UserError):
-                        self._leave_nothing(hold)
+                        self._leave_nothing(run)
                     raise
 
     @property
     def _mirror(self) -> Mirror:
         return Mirror(self.address)
 
-    def _leave_nothing(self, hold: AddressHold) -> None:
+    def _leave_nothing(self, run: str) -> None:
         """Remove the records of a run that ends before its first shard, as in a folder, unless they are another's."""
         there = self._mirror.remote.list()
-        if not hold.lost and not any(map(is_shard_file, there)):
+        if not any(map(is_shard_file, there)) and holds(self._mirror.remote, run):
             self._remove_own(there)
         self.pull()
 

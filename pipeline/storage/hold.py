@@ -19,7 +19,9 @@ from filelock import FileLock, Timeout
 
 from dgf.pipeline.errors import FolderTakenError, UserError
 from dgf.pipeline.files import write_atomic
+from dgf.pipeline.storage.address import Address
 from dgf.pipeline.storage.mirror import Mirror
+from dgf.pipeline.storage.remote import Remote
 
 CLAIM = ".claim.json"
 
@@ -28,6 +30,9 @@ BEAT_SECONDS = 10.0
 
 DEAD_SECONDS = 60.0
 """How long a claim is watched that is not renewed, before it counts as that of a dead run."""
+
+SETTLE_SECONDS = 1.0
+"""How long a run that took over an address waits before it looks whether another has done so at the same time."""
 
 _LOCK_SECONDS = 0.2
 
@@ -43,8 +48,12 @@ class AddressHold:
         self._claim = {"run": secrets.token_hex(8), "made": _own_mark(mirror), "host": socket.gethostname()}
         self._beats = 0
         self._ended = threading.Event()
-        self._lost = False
         self._thread = threading.Thread(target=self._renew, name="claim", daemon=True)
+
+    @property
+    def run(self) -> str:
+        """What tells this run from others."""
+        return str(self._claim["run"])
 
     def take(self) -> None:
         """Lay the claim, and begin to renew it.
@@ -52,42 +61,33 @@ class AddressHold:
         Raises:
             FolderTakenError: Another run holds the address.
         """
+        waited = False
         while not self._remote.create(CLAIM, self._data()):
-            self._wait_for_dead()
-            self._remote.remove([CLAIM])  # and then see who is the first to lay another
+            self._remove_dead()
+            waited = True
+        if waited:  # another run that watched the same dead claim may have removed this one for it
+            time.sleep(SETTLE_SECONDS)
+            if not holds(self._remote, self.run):
+                raise _taken(self._address, find_claim(self._remote))
         self._thread.start()
-
-    @property
-    def lost(self) -> bool:
-        """Whether another run has taken the address over."""
-        return self._lost
-
-    def check(self) -> None:
-        """See that no other run has taken the address over, such as while this machine slept.
-
-        Raises:
-            FolderTakenError: One has.
-        """
-        if self._lost:
-            raise FolderTakenError(
-                f"{self._address}: another run has taken it over, since this one did not renew its claim.",
-                "Wait for that run; then the same command does what is left.",
-            )
 
     def end(self) -> None:
         """Take the claim back; where that fails, it counts as that of a dead run later."""
         self._ended.set()
         self._thread.join()
         try:
-            if not self._lost:
+            found = find_claim(self._remote)
+            if found is not None and found.get("run") == self.run:
                 self._remote.remove([CLAIM])
         except UserError as error:
             _log.warning("the claim was left there: %s", error.message)
 
-    def _wait_for_dead(self) -> None:
-        """Wait until the claim that is there is known to be of a dead run."""
-        first = self._found()
-        if first is not None and first.get("made") != self._claim["made"]:
+    def _remove_dead(self) -> None:
+        """Remove the claim that is there once it is known to be of a dead run, unless it is another's by then."""
+        first = find_claim(self._remote)
+        if first is None:
+            return
+        if first.get("made") != self._claim["made"]:
             _log.info(
                 "%s: a run on %s may be at work there: waiting up to %.0f s to see whether it lives",
                 self._address,
@@ -97,47 +97,70 @@ class AddressHold:
             deadline = time.monotonic() + DEAD_SECONDS
             while time.monotonic() < deadline:
                 time.sleep(min(1.0, DEAD_SECONDS / 10))
-                now = self._found()
-                if now is None:
-                    return
-                if now != first:
-                    raise FolderTakenError(
-                        f"{self._address} is being written by another run, on {now.get('host')}.",
-                        "Wait for it, or give another --out.",
-                    )
-        if first is not None:
-            _log.warning("%s: the run on %s that wrote there is dead: going on", self._address, first.get("host"))
+                if find_claim(self._remote) != first:
+                    break
+        now = find_claim(self._remote)
+        if now is None:
+            return
+        if now != first:
+            raise _taken(self._address, now)
+        _log.warning("%s: the run on %s that wrote there is dead: going on", self._address, first.get("host"))
+        self._remote.remove([CLAIM])  # and then see who is the first to lay another
 
     def _renew(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
             try:
-                found = self._found()
-                if found is not None and found.get("run") != self._claim["run"]:
-                    self._lost = True
+                if not holds(self._remote, self.run):
                     return
                 self._beats += 1
                 self._remote.write(CLAIM, self._data())
             except UserError as error:  # the next time, perhaps; shards say the same where it stays so
                 _log.warning("the claim was not renewed: %s", error.message)
 
-    def _found(self) -> dict[str, Any] | None:
-        """The claim that is there; one that cannot be read is like one of nobody, which is not renewed."""
-        data = self._remote.read(CLAIM)
-        if data is None:
-            return None
-        with contextlib.suppress(ValueError, RecursionError):
-            content = json.loads(data)
-            if isinstance(content, dict):
-                return content
-        return {}
-
     def _data(self) -> bytes:
         return json.dumps({**self._claim, "beats": self._beats}).encode()
 
 
+def find_claim(remote: Remote) -> dict[str, Any] | None:
+    """The claim that is there; one that cannot be read is like one of nobody, which is not renewed."""
+    data = remote.read(CLAIM)
+    if data is None:
+        return None
+    with contextlib.suppress(ValueError, RecursionError):
+        content = json.loads(data)
+        if isinstance(content, dict):
+            return content
+    return {}
+
+
+def holds(remote: Remote, run: str) -> bool:
+    """Whether an address is still held by this run; any of its processes can look.
+
+    Where there is no claim, another run took the address over and has ended. One that cannot be read is half-written.
+
+    Raises:
+        UserError: The address cannot be read.
+    """
+    found = find_claim(remote)
+    return found is not None and found.get("run", run) == run
+
+
+def check_claim(remote: Remote, run: str) -> None:
+    """See that no other run than this has taken an address over, such as while this machine slept.
+
+    Raises:
+        FolderTakenError: One has.
+    """
+    if not holds(remote, run):
+        raise FolderTakenError(
+            f"{remote.address}: another run has taken it over, since this one did not renew its claim.",
+            "Wait for that run; then the same command does what is left.",
+        )
+
+
 @contextlib.contextmanager
-def hold_address(mirror: Mirror) -> Iterator[AddressHold]:
-    """Keep every other run from writing to an address while this one does.
+def hold_address(mirror: Mirror) -> Iterator[str]:
+    """Keep every other run from writing to an address while this one does, and give what tells this run from others.
 
     Raises:
         FolderTakenError: Another is at work there.
@@ -148,18 +171,21 @@ def hold_address(mirror: Mirror) -> Iterator[AddressHold]:
     try:
         lock.acquire(timeout=_LOCK_SECONDS)
     except Timeout:
-        raise FolderTakenError(
-            f"{mirror.address} is being written by another run.", "Wait for it, or give another --out."
-        ) from None
+        raise _taken(mirror.address, None) from None
     try:
         hold = AddressHold(mirror)
         hold.take()
         try:
-            yield hold
+            yield hold.run
         finally:
             hold.end()
     finally:
         lock.release()
+
+
+def _taken(address: Address, claim: dict[str, Any] | None) -> FolderTakenError:
+    where = f", on {claim.get('host')}" if claim else ""
+    return FolderTakenError(f"{address} is being written by another run{where}.", "Wait for it, or give another --out.")
 
 
 def _own_mark(mirror: Mirror) -> str:

@@ -3,24 +3,27 @@
 import json
 import pickle
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dgf.pipeline.errors import FolderTakenError, UserError
 from dgf.pipeline.files import file_digest
-from dgf.pipeline.shards import ShardFolder, bring_shards, find_failed, records_of
+from dgf.pipeline.jobs.base import ShardJob
+from dgf.pipeline.shards import ShardFolder, ShardStats, bring_shards, find_failed, records_of
 from dgf.pipeline.storage import hold
 from dgf.pipeline.storage.address import Address
 from dgf.pipeline.storage.remote import Remote
 from support.other_machine import Machines
-from support.tiny_job import claim_photos, drive, paint
+from support.tiny_job import TinySpec, claim_photos, drive, paint
 
 
 @pytest.fixture
 def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machines:
     monkeypatch.setattr(hold, "DEAD_SECONDS", 2.0)
     monkeypatch.setattr(hold, "BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(hold, "SETTLE_SECONDS", 0.1)
     return Machines(tmp_path, monkeypatch)
 
 
@@ -255,6 +258,68 @@ def test_a_run_that_was_taken_over_says_so_and_leaves_the_claim(photos: Path, ma
         time.sleep(1.5)
     assert json.loads((machines.there("out") / hold.CLAIM).read_text())["made"] == "elsewhere"
     assert (machines.there("out") / "plan.json").exists()  # whatever is there is the other run's now
+
+
+def test_a_run_that_was_taken_over_writes_no_more(
+    photos: Path, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hold, "BEAT_SECONDS", 1000.0)  # it sleeps
+    stats = ShardStats(0)
+    with (
+        pytest.raises(FolderTakenError, match="another run has taken it over"),
+        claim_photos(photos, machines.address("out")) as (folder, plan),
+    ):
+        folder.commit(0, lambda file: None, stats)
+        leave_claim(machines, made="elsewhere")
+        before = {path: path.read_bytes() for path in machines.there("out").iterdir()}
+        writes: list[Callable[[], object]] = [
+            lambda: ShardJob(folder, TinySpec(photos)).open().run(1, lambda done: None),
+            lambda: folder.commit(1, lambda file: None, stats),
+            lambda: pickle.loads(pickle.dumps(folder)).commit(1, lambda file: None, stats),
+            lambda: folder.withdraw(0),
+            lambda: folder.save_plan(plan),
+            lambda: folder.write_manifest([], {}),
+        ]
+        for write in writes:
+            with pytest.raises(FolderTakenError):
+                write()
+    assert {path: path.read_bytes() for path in machines.there("out").iterdir()} == before
+
+
+def test_a_run_without_its_claim_has_been_taken_over_by_one_that_ended(photos: Path, machines: Machines) -> None:
+    with pytest.raises(FolderTakenError), claim_photos(photos, machines.address("out")):
+        (machines.there("out") / hold.CLAIM).unlink()
+
+
+def test_a_claim_that_was_laid_since_the_dead_one_was_watched_stays(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hold, "DEAD_SECONDS", 0.0)
+    leave_claim(machines, made="elsewhere")
+    read, reads = Remote.read, []
+
+    def read_later(self: Remote, name: str) -> bytes | None:
+        reads.append(name)
+        if len(reads) == 2:
+            leave_claim(machines, made="quicker")
+        return read(self, name)
+
+    monkeypatch.setattr(Remote, "read", read_later)
+    with pytest.raises(FolderTakenError, match="is being written by another run, on node-7"):
+        drive(machines.folder, machines.address("out"))
+    assert json.loads((machines.there("out") / hold.CLAIM).read_text())["made"] == "quicker"
+
+
+def test_of_two_runs_that_take_over_at_once_the_first_gives_way(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hold, "DEAD_SECONDS", 0.0)
+    leave_claim(machines, made="elsewhere")
+    with monkeypatch.context() as patch:
+        patch.setattr(hold.time, "sleep", lambda seconds: leave_claim(machines, made="slower"))
+        with pytest.raises(FolderTakenError, match="is being written by another run, on node-7"):
+            drive(machines.folder, machines.address("out"))
+    assert json.loads((machines.there("out") / hold.CLAIM).read_text())["made"] == "slower"
 
 
 def leave_claim(machines: Machines, made: str) -> None:
