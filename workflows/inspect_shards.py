@@ -64,8 +64,13 @@ class InspectSummary:
     @property
     def hint(self) -> str:
         """The command that makes faulty shards again."""
-        command = f"{MADE_BY[self.kind]} ... --out {self.folder}"
-        return f"{command} (the same command that made the folder, without --overwrite: it makes these shards again)"
+        same = "the same command that made the folder, without --overwrite"
+        command = f"{MADE_BY[self.kind]} ... --out {self.folder} ({same}"
+        if isinstance(self.folder, Path):
+            return f"{command}: it makes these shards again)"
+        # Shards at an address are not read by the run that makes them, which goes by their markers.
+        markers = ", ".join(f"{self.folder / Path(name).with_suffix('.json').name}" for name, _ in self.faults)
+        return f"{command}, after removing {markers}: it makes these shards again)"
 
 
 def inspect_folder(settings: InspectSettings) -> InspectSummary:

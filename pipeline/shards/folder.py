@@ -328,8 +328,13 @@ class ShardFolder:
             yield file
 
     def fault(self, marker: Marker) -> str | None:
-        """Read a shard again: the first thing in which it is not what its marker says; None where there is none."""
+        """Read a shard again: the first thing in which it is not what its marker says; None where there is none.
+
+        At an address it is read there, whatever copy is here.
+        """
         try:
+            if self.mirror is not None:
+                self.mirror.bring([marker], self._whole, afresh=True)
             with self._open(marker):
                 return None
         except UserError as error:

@@ -5,6 +5,7 @@ is whole. Markers tell what is done, so that a run on another machine continues 
 """
 
 import contextlib
+import functools
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dgf.pipeline.errors import FolderTakenError, UserError
-from dgf.pipeline.files import read_record
+from dgf.pipeline.files import file_digest, read_record
 from dgf.pipeline.shards.check import WholeShards, hash_fault
 from dgf.pipeline.shards.claim import MANIFEST, PLAN, SETTINGS, claim_folder
 from dgf.pipeline.shards.marker import Marker, is_shard_file, list_shard_files, read_marker, read_markers, shard_name
@@ -57,15 +58,19 @@ class ShardMirror:
             for name in filter(_is_marker, records):
                 self._drop_unvouched(self.path / name, there)
 
-    def bring(self, markers: list[Marker], whole: WholeShards) -> None:
+    def bring(self, markers: list[Marker], whole: WholeShards, *, afresh: bool = False) -> None:
         """Fetch the shards of these markers that are not here as they say, several at a time; `whole` notes those seen.
+
+        With `afresh` all are fetched, to see whether they are whole at the address.
 
         Raises:
             UserError: One cannot be fetched, or is not what its marker says.
         """
 
         def bring(marker: Marker) -> None:
-            if hash_fault(self.path, marker, whole) and not self._mirror.fetch(marker.file, sha256=marker.sha256):
+            check = functools.partial(self._check_shard, marker)
+            lacking = afresh or hash_fault(self.path, marker, whole)
+            if lacking and not self._mirror.fetch(marker.file, check=check):
                 raise UserError(
                     f"{self.address / marker.file} is gone, and its marker is there.",
                     "Run the command that made the folder again: it makes what is lacking.",
@@ -73,6 +78,14 @@ class ShardMirror:
 
         with ThreadPoolExecutor(_FETCHERS) as pool:
             list(pool.map(bring, markers))
+
+    def _check_shard(self, marker: Marker, part: Path) -> None:
+        if (found := file_digest(part)) != marker.sha256:
+            raise UserError(
+                f"{self.address / marker.file}: has SHA-256 {found[:12]}... and should have {marker.sha256[:12]}...",
+                f"Remove {self.address / shard_name(marker.index)}.json; then the command that made the folder, without"
+                " --overwrite, makes this shard again, and nothing else.",
+            )
 
     def put(self, name: str, file: Path) -> None:
         """Put a file there."""

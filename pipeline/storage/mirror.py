@@ -23,8 +23,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from dgf.pipeline.errors import UserError
-from dgf.pipeline.files import file_digest, finish_part, part_file, remove_dead_parts, write_atomic
+from dgf.pipeline.files import finish_part, part_file, remove_dead_parts, write_atomic
 from dgf.pipeline.storage.address import Address
 from dgf.pipeline.storage.remote import Remote, RemoteFile
 
@@ -93,14 +92,19 @@ class Mirror:
         return same_time and here.st_size == about.size
 
     def fetch(
-        self, name: str, about: RemoteFile | None = None, *, sha256: str | None = None, limit: int | None = None
+        self,
+        name: str,
+        about: RemoteFile | None = None,
+        *,
+        check: Callable[[Path], object] = lambda part: None,
+        limit: int | None = None,
     ) -> bool:
         """Fetch one file, in place of the copy that is there; False where there is none at the address.
 
         Args:
             name: Of the file.
             about: What is known of it, which the copy is told by later.
-            sha256: What it must be, hexadecimal.
+            check: Raises a `UserError` where what was fetched is not what it must be.
             limit: Bytes of the largest file that is wanted whole.
 
         Raises:
@@ -111,11 +115,7 @@ class Mirror:
         with part_file(target) as part:
             if not self.remote.fetch(name, part, limit):
                 return False
-            if sha256 is not None and (found := file_digest(part)) != sha256:
-                raise UserError(
-                    f"{self.address / name}: has SHA-256 {found[:12]}... and should have {sha256[:12]}...",
-                    "It was cut short or changed: run the command that made it again, with the same --out.",
-                )
+            check(part)
             if about is not None and about.written is not None:
                 os.utime(part, (about.written, about.written))
             finish_part(part, target)

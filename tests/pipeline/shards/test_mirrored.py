@@ -15,6 +15,8 @@ from dgf.pipeline.shards import ShardFolder, ShardStats, bring_shards, find_fail
 from dgf.pipeline.storage import hold
 from dgf.pipeline.storage.address import Address
 from dgf.pipeline.storage.remote import Remote
+from dgf.workflows.inspect_shards import inspect_folder
+from dgf.workflows.settings import InspectSettings
 from support.other_machine import Machines
 from support.tiny_job import TinySpec, claim_photos, drive, paint
 
@@ -149,9 +151,28 @@ def test_a_shard_that_changed_there_is_refused_and_not_kept(photos: Path, machin
     shard = machines.there("out") / "shard-00000.h5"
     shard.write_bytes(b"x" + shard.read_bytes()[1:])
     machines.change()
-    with pytest.raises(UserError, match=r"file://.*/shard-00000.h5: has SHA-256"):
+    with pytest.raises(UserError, match=r"file://.*/shard-00000.h5: has SHA-256") as raised:
         bring_shards(machines.address("out"))
     assert "shard-00000.h5" not in machines.copies("*.h5")
+
+    # What the messages say makes it again does.
+    summary = inspect_folder(InspectSettings(machines.address("out"), verify=True))
+    assert [file for file, _ in summary.faults] == ["shard-00000.h5"]
+    marker = f"{machines.address('out')}/shard-00000.json"
+    assert marker in summary.hint and raised.value.hint is not None and marker in raised.value.hint
+    (machines.there("out") / "shard-00000.json").unlink()
+    assert [result.index for result in drive(photos, machines.address("out"))] == [0]
+    bring_shards(machines.address("out"))
+
+
+def test_verifying_reads_what_is_there_and_not_its_copy(photos: Path, machines: Machines) -> None:
+    summed_up(photos, machines)
+    shard = machines.there("out") / "shard-00000.h5"
+    whole = shard.read_bytes()
+    verify = InspectSettings(machines.address("out"), verify=True)
+    assert inspect_folder(verify).faults == ()
+    shard.write_bytes(b"x" + whole[1:])
+    assert [file for file, _ in inspect_folder(verify).faults] == ["shard-00000.h5"]
 
 
 def test_a_copy_that_is_damaged_is_fetched_again(photos: Path, machines: Machines) -> None:
