@@ -1,7 +1,7 @@
 """Files that hold many others: members of a tar and photos in a Parquet table, read where they lie."""
 
 from dgf.pipeline.packed.base import NO_FILE, Pack, PackedError
-from dgf.pipeline.packed.builder import PackedPhoto, find_packed, open_tar, tar_files
+from dgf.pipeline.packed.builder import PackedPhoto, find_packed, open_tar, packs_on_the_way, tar_files
 from dgf.pipeline.packed.parquet import PHOTO_COLUMNS, ParquetTable, photo_name
 from dgf.pipeline.packed.tar import TarIndex
 
@@ -15,6 +15,7 @@ __all__ = [
     "TarIndex",
     "find_packed",
     "open_tar",
+    "packs_on_the_way",
     "photo_name",
     "tar_files",
 ]

@@ -45,6 +45,13 @@ class PackedPhoto:
         return _open_pack(self.file).read(self.name, limit)
 
 
+def packs_on_the_way(name: str) -> tuple[str, ...]:
+    """Names of files that may hold what has this name, the shortest first: of `a/b.tar/c.jpg` it is `a/b.tar`."""
+    parts = name.split("/")
+    ways = ("/".join(parts[:count]) for count in range(1, len(parts)))
+    return tuple(way for way in ways if Path(way).suffix.lower() in _KINDS)
+
+
 def find_packed(folder: str, parts: Sequence[str]) -> PackedPhoto | None:
     """Find the file that the first parts of a path lead to, where it holds others; None where they lead to none.
 

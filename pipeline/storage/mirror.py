@@ -111,13 +111,14 @@ class Mirror:
             UserError: It cannot be fetched, or is not what it must be.
         """
         target = self.path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with part_file(target) as part:
+        self.path.mkdir(parents=True, exist_ok=True)
+        with part_file(self.path / target.name) as part:
             if not self.remote.fetch(name, part, limit):
                 return False
             check(part)
             if about is not None and about.written is not None:
                 os.utime(part, (about.written, about.written))
+            target.parent.mkdir(parents=True, exist_ok=True)  # not before the file is known to be there
             finish_part(part, target)
         return True
 
@@ -141,8 +142,7 @@ class Mirror:
 
     def clean(self) -> None:
         """Remove what killed runs left half-fetched beside the copies."""
-        for folder in (self.path, *(path for path in self.path.iterdir() if path.is_dir())):
-            remove_dead_parts(folder)
+        remove_dead_parts(self.path)
 
 
 def name_addresses(text: str) -> str:

@@ -2,14 +2,14 @@
 
 import contextlib
 import errno
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.files import file_digest
-from dgf.pipeline.photos import MAX_BYTES
+from dgf.pipeline.packed import packs_on_the_way
+from dgf.pipeline.photos import MAX_BYTES, ImageError, digest, read_bytes, resolve_photo
 from dgf.pipeline.posts import Dataset
 from dgf.pipeline.storage.address import Address
 from dgf.pipeline.storage.mirror import Mirror
@@ -53,14 +53,20 @@ def bring_named(address: Address, dataset: Dataset, fetched: Callable[[], object
         mirror.clean()
         # Beside one file of posts there may be anything, such as a whole bucket: it is not listed.
         there = mirror.remote.list() if dataset.root.is_dir() else None
+        look = mirror.remote.look if there is None else there.get
 
         def bring(ids: tuple[str, ...]) -> None:
             for name in _names(ids):
-                about = mirror.remote.look(name) if there is None else there.get(name)
+                if not packs.isdisjoint(packs_on_the_way(name)):
+                    if _is_packed(mirror, name):
+                        break
+                    continue
+                about = look(name)
                 if _forget(mirror, name) if about is None else _bring_photo(mirror, name, about):
                     break
             fetched()
 
+        packs = _bring_packs(mirror, (name for ids in wanted for name in _names(ids)), look)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(bring, wanted))
     return replace(dataset, image_root=mirror.path)
@@ -75,22 +81,52 @@ def bring_planned(address: Address, photos: Mapping[str, str]) -> Path:
         UserError: The address cannot be read.
     """
     mirror = Mirror(address)
-
-    def bring(item: tuple[str, str]) -> None:
-        image_id, sha256 = item
-        for name in _names((image_id,)):
-            path = mirror.path / name
-            if not path.is_file() or file_digest(path) != sha256:
-                with _unless_no_name():
-                    mirror.fetch(name, limit=MAX_BYTES)
-
     mirror.path.mkdir(parents=True, exist_ok=True)
+
+    def lacks(image_id: str) -> bool:
+        try:
+            return digest(read_bytes(mirror.path, image_id)) != photos[image_id]
+        except ImageError:
+            return True
+
+    def bring(name: str) -> None:
+        if packs.isdisjoint(packs_on_the_way(name)):
+            with _unless_no_name():
+                mirror.fetch(name, limit=MAX_BYTES)
+
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(bring, photos.items()))
+        lacking = [image_id for image_id, lacked in zip(photos, pool.map(lacks, photos), strict=True) if lacked]
+        names = list(_names(lacking))
+        if names:
+            with mirror.locked():  # one process here fetches a large file for all
+                packs = _bring_packs(mirror, names, mirror.remote.look)
+        list(pool.map(bring, names))
     return mirror.path
 
 
-def _names(image_ids: tuple[str, ...]) -> Iterator[str]:
+def _bring_packs(mirror: Mirror, names: Iterable[str], look: Callable[[str], RemoteFile | None]) -> frozenset[str]:
+    """Fetch the files that names lead through, where they are not here as they are there; returns which there are."""
+    found: set[str] = set()
+    for pack in dict.fromkeys(pack for name in names for pack in packs_on_the_way(name)):
+        about = look(pack)
+        if about is None:
+            continue
+        found.add(pack)
+        if not mirror.is_fresh(pack, about):
+            mirror.fetch(pack, about)
+    return frozenset(found)
+
+
+def _is_packed(mirror: Mirror, name: str) -> bool:
+    """Whether a photo is in a file that was fetched."""
+    try:
+        resolve_photo(mirror.path, name)
+    except ImageError:
+        return False
+    return True
+
+
+def _names(image_ids: Iterable[str]) -> Iterator[str]:
     """Names below the folder that ids mean, without those that lead elsewhere: these are not fetched."""
     for image_id in image_ids:
         name = "/".join(part for part in image_id.split("/") if part not in ("", "."))

@@ -7,7 +7,7 @@ from dgf.pipeline.storage.address import Address, Location
 from dgf.pipeline.storage.mirror import Mirror
 from dgf.pipeline.storage.remote import RemoteFile
 
-_ENDINGS = {".txt", ".json", ".jsonl", ".ndjson", ".conll", ".bio", ".csv", ".tsv", ".parquet", ".arrow", ".gz"}
+_ENDINGS = {".txt", ".json", ".jsonl", ".ndjson", ".conll", ".bio", ".csv", ".tsv", ".parquet", ".arrow", ".tar", ".gz"}
 """Of files that may be posts, or lists of relations beside them."""
 
 _BESIDE = ("relations.json", "ours_rel2id.json", "rel2id.json")

@@ -101,7 +101,7 @@ class Remote:
                     while left and (chunk := source.read(int(min(_CHUNK, left)))):
                         target.write(chunk)
                         left -= len(chunk)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 return False
         return True
 

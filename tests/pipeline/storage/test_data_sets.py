@@ -1,5 +1,6 @@
 """Posts and photos at an address: fetched, and nothing that a name says leads out of the copy."""
 
+import json
 import os
 from pathlib import Path
 
@@ -7,12 +8,13 @@ import pytest
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import file_digest
-from dgf.pipeline.photos import MAX_BYTES, find_photos
+from dgf.pipeline.photos import MAX_BYTES, digest, find_photos, read_bytes
 from dgf.pipeline.posts import Dataset, read_dataset
 from dgf.pipeline.storage.mirror import name_addresses
 from dgf.pipeline.storage.photos import bring_named, bring_planned, photos_address
 from dgf.pipeline.storage.posts import bring_posts
 from support.other_machine import Machines
+from support.packed import photo_bytes, write_tar
 from support.posts_of import posts_of
 from support.small_world import write_posts
 from support.tiny_job import paint
@@ -113,6 +115,46 @@ def test_a_worker_fetches_what_is_not_as_planned(machines: Machines) -> None:
     bring_planned(address, planned)
     assert {name: file_digest(here / name) for name in names} == planned
     assert not (here / "gone.jpg").exists()
+
+
+@pytest.mark.parametrize("data", ["packed", "packed/posts.jsonl"])
+def test_packed_photos_are_fetched_with_the_file_that_holds_them(machines: Machines, data: str) -> None:
+    there = machines.there("packed")
+    (there / "photos").mkdir(parents=True)
+    photos = {f"{number}.png": photo_bytes(number) for number in range(3)}
+    write_tar(there / "photos" / "all.tar", photos.items())
+    ids = [f"photos/all.tar/{name}" for name in photos]
+    posts_of(there, [*ids, "photos/all.tar/none.png", "photos/none.tar/0.png"])
+    if data == "packed":
+        (there / "posts.jsonl").rename(there / "train.jsonl")
+    here = brought(machines, data)
+    assert find_photos(here).found == tuple(ids)
+    assert not (here.image_root / "photos" / "none.tar").exists()
+
+    # by a worker of another machine, which knows the plan alone
+    machines.change()
+    planned = {image_id: digest(data) for image_id, data in zip(ids, photos.values(), strict=True)}
+    root = bring_planned(machines.address("packed"), {**planned, "photos/none.tar/0.png": "0" * 64})
+    assert {image_id: digest(read_bytes(root, image_id)) for image_id in ids} == planned
+    assert not (root / "photos" / "none.tar").exists()
+    before = (root / "photos" / "all.tar").stat().st_ino
+    bring_planned(machines.address("packed"), planned)
+    assert (root / "photos" / "all.tar").stat().st_ino == before
+
+
+def test_posts_in_tars_are_fetched_with_them(machines: Machines) -> None:
+    machines.there("shards").mkdir(parents=True)
+    post = {
+        "tokens": ["Ann", "met", "Bob"],
+        "head": {"span": [0, 1]},
+        "tail": {"span": [2, 3]},
+        "relation": "/per/per/peer",
+    }
+    members = [("0.json", json.dumps(post).encode()), ("0.png", photo_bytes())]
+    write_tar(machines.there("shards") / "train.tar", members)
+    for data in ("shards", "shards/train.tar"):
+        found = find_photos(brought(machines, data))
+        assert found.found == ("train.tar/0.png",) and not found.missing
 
 
 def test_no_data_set_there_is_told_with_its_address(machines: Machines) -> None:
