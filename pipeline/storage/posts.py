@@ -1,5 +1,7 @@
 """The posts of a data set at an address: their files are fetched, and read here as any others."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from dgf.pipeline.errors import UserError
@@ -7,8 +9,9 @@ from dgf.pipeline.storage.address import Address, Location
 from dgf.pipeline.storage.mirror import Mirror
 from dgf.pipeline.storage.remote import RemoteFile
 
-_ENDINGS = {".txt", ".json", ".jsonl", ".ndjson", ".conll", ".bio", ".csv", ".tsv", ".parquet", ".arrow", ".tar", ".gz"}
-"""Of files that may be posts, or lists of relations beside them."""
+_TEXTS = (".txt", ".json", ".jsonl", ".ndjson", ".conll", ".bio", ".csv", ".tsv")
+_ENDINGS = (*_TEXTS, *(f"{ending}.gz" for ending in _TEXTS), ".parquet", ".arrow", ".tar")
+"""Of files that may be posts or hold some, or are lists of relations beside them."""
 
 _BESIDE = ("relations.json", "ours_rel2id.json", "rel2id.json")
 """Lists of relations that may lie beside a file of posts."""
@@ -38,14 +41,18 @@ def bring_posts(where: Location) -> Path:
             raise UserError(f"{where}: no such file, and no folder with a file in it", "Check the address.")
         hint = f"Over {where.protocol} no folder can be listed: give a file, such as posts.jsonl."
         raise UserError(f"{where}: no such file", hint)
-    with mirror.locked():
+    folders = {str(folder) for name in there for folder in PurePosixPath(name).parents}
+    posts = {name: about for name, about in there.items() if name.lower().endswith(_ENDINGS)}
+    if both := sorted(folders & posts.keys()):
+        raise UserError(f"{where / both[0]}: is a file and a folder at once", "Rename one of them.")
+    with mirror.locked(), _as_it_was(mirror):
         mirror.clean()
-        for folder in {str(PurePosixPath(name).parent) for name in there}:
-            (mirror.path / folder).mkdir(parents=True, exist_ok=True)
-        posts = {name: about for name, about in there.items() if PurePosixPath(name).suffix.lower() in _ENDINGS}
         for path in mirror.path.rglob("*"):  # what is gone there is no part of the data set
-            if path.suffix.lower() in _ENDINGS and path.relative_to(mirror.path).as_posix() not in posts:
+            name = path.relative_to(mirror.path).as_posix()
+            if name not in posts and name.lower().endswith(_ENDINGS) and path.is_file():
                 path.unlink()
+        for folder in folders:
+            (mirror.path / folder).mkdir(parents=True, exist_ok=True)
         mirror.fetch_all({name: about for name, about in posts.items() if not mirror.is_fresh(name, about)})
     return mirror.path
 
@@ -60,6 +67,18 @@ def bring_file(address: Address) -> Path:
     if file is None:
         raise UserError(f"{address}: no such file", "Check the address.")
     return _bring_file(address, file)
+
+
+@contextlib.contextmanager
+def _as_it_was(mirror: Mirror) -> Iterator[None]:
+    """Tell of a name that was a folder's when it was fetched and is a file's now, or the other way round."""
+    try:
+        yield
+    except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+        raise UserError(
+            f"{mirror.address}: its copy here has files where it has folders now, or folders where it has files.",
+            f"Remove the copy: {mirror.home}.",
+        ) from error
 
 
 def _bring_file(address: Address, file: RemoteFile, beside: tuple[str, ...] = ()) -> Path:

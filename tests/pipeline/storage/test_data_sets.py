@@ -13,6 +13,7 @@ from dgf.pipeline.posts import Dataset, read_dataset
 from dgf.pipeline.storage.mirror import name_addresses
 from dgf.pipeline.storage.photos import bring_named, bring_planned, photos_address
 from dgf.pipeline.storage.posts import bring_posts
+from dgf.pipeline.storage.remote import Remote, RemoteFile
 from support.other_machine import Machines
 from support.packed import photo_bytes, write_tar
 from support.posts_of import posts_of
@@ -49,9 +50,10 @@ def test_a_folder_is_read_as_it_is_there(machines: Machines) -> None:
 def test_only_photos_that_posts_name_are_fetched(machines: Machines) -> None:
     write_posts_there(machines)
     paint(machines.there("mnre"), 3)
-    (machines.there("mnre") / "model.safetensors").write_bytes(b"x")
+    for name in ("model.safetensors", "weights.tar.gz", "photos.gz"):
+        (machines.there("mnre") / name).write_bytes(b"x")
     brought(machines, "mnre")
-    assert machines.copies("photo-*") == machines.copies("*.safetensors") == []
+    assert machines.copies("photo-*") == machines.copies("*.safetensors") == machines.copies("*.gz") == []
 
 
 def test_what_changed_there_is_fetched_again_and_what_is_gone_is_gone(machines: Machines) -> None:
@@ -155,6 +157,27 @@ def test_posts_in_tars_are_fetched_with_them(machines: Machines) -> None:
     for data in ("shards", "shards/train.tar"):
         found = find_photos(brought(machines, data))
         assert found.found == ("train.tar/0.png",) and not found.missing
+
+
+def test_a_folder_may_be_called_as_a_table(machines: Machines) -> None:
+    parts = machines.there("spark") / "train.parquet"
+    parts.mkdir(parents=True)
+    (parts / "part-0.parquet").write_bytes(b"x")
+    for _ in range(2):  # the second time it is here
+        assert (bring_posts(machines.address("spark")) / "train.parquet" / "part-0.parquet").is_file()
+    (parts / "part-0.parquet").unlink()
+    parts.rmdir()
+    parts.write_bytes(b"a table now")
+    with pytest.raises(UserError, match=r"its copy here has files where it has folders now") as raised:
+        bring_posts(machines.address("spark"))
+    assert str(machines.cache) in str(raised.value.hint)
+
+
+def test_a_name_of_a_file_and_a_folder_is_told(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = dict.fromkeys(("train.jsonl", "train.jsonl/x.jpg"), RemoteFile(1, 0.0))  # S3 has both
+    monkeypatch.setattr(Remote, "list", lambda self: keys)
+    with pytest.raises(UserError, match=r"/both/train.jsonl: is a file and a folder at once"):
+        bring_posts(machines.address("both"))
 
 
 def test_no_data_set_there_is_told_with_its_address(machines: Machines) -> None:
