@@ -5,6 +5,7 @@ How often a request that failed is tried again is up to those libraries (s3fs: f
 
 import contextlib
 import math
+import urllib.parse
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,7 +73,7 @@ class Remote:
         with self._speak() as (fs, root):
             fs.invalidate_cache()
             try:
-                about = fs.info(_join(root, name))
+                about = fs.info(self._join(root, name))
             except (FileNotFoundError, NotADirectoryError):
                 return None
         return None if about.get("type") == "directory" else _about(about)
@@ -81,7 +82,7 @@ class Remote:
         """The bytes of a small file; None where there is none."""
         with self._speak() as (fs, root):
             try:
-                data: bytes = fs.cat_file(_join(root, name))
+                data: bytes = fs.cat_file(self._join(root, name))
             except FileNotFoundError:
                 return None
         return data
@@ -94,9 +95,9 @@ class Remote:
         with self._speak() as (fs, root):
             try:
                 if limit is None and self.lists:
-                    fs.get_file(_join(root, name), str(to))
+                    fs.get_file(self._join(root, name), str(to))
                     return True
-                with fs.open(_join(root, name), "rb") as source, to.open("wb") as target:
+                with fs.open(self._join(root, name), "rb") as source, to.open("wb") as target:
                     left = math.inf if limit is None else limit + 1
                     while left and (chunk := source.read(int(min(_CHUNK, left)))):
                         target.write(chunk)
@@ -109,13 +110,13 @@ class Remote:
         """Copy a file there."""
         with self._speak() as (fs, root):
             self._make_folder(fs, root)
-            fs.put_file(str(file), _join(root, name))
+            fs.put_file(str(file), self._join(root, name))
 
     def write(self, name: str, data: bytes) -> None:
         """Write a small file."""
         with self._speak() as (fs, root):
             self._make_folder(fs, root)
-            fs.pipe_file(_join(root, name), data)
+            fs.pipe_file(self._join(root, name), data)
 
     def create(self, name: str, data: bytes) -> bool:
         """Write a small file where there is none yet; False where there is one.
@@ -124,7 +125,7 @@ class Remote:
         """
         with self._speak() as (fs, root):
             self._make_folder(fs, root)
-            path = _join(root, name)
+            path = self._join(root, name)
             try:
                 fs.pipe_file(path, data, mode="create")
             except FileExistsError:
@@ -144,7 +145,12 @@ class Remote:
         with self._speak() as (fs, root):
             for name in names:
                 with contextlib.suppress(FileNotFoundError):
-                    fs.rm_file(_join(root, name))
+                    fs.rm_file(self._join(root, name))
+
+    def _join(self, root: str, name: str) -> str:
+        """Where a file is; over http what a name says otherwise with `%`, `?` or `#` is no more than a part of it."""
+        there = name if self.lists else urllib.parse.quote(name)
+        return f"{root.rstrip('/')}/{there}" if name else root
 
     def _make_folder(self, fs: Any, root: str) -> None:
         if self.address.protocol in _WITH_FOLDERS:
@@ -171,10 +177,6 @@ def is_plain(name: str) -> bool:
         return False
     fits = all(len(part) <= _LONGEST_NAME for part in parts)
     return fits and "\0" not in name and not {b"", b".", b".."}.intersection(parts)
-
-
-def _join(root: str, name: str) -> str:
-    return f"{root.rstrip('/')}/{name}" if name else root
 
 
 def _about(about: Any) -> RemoteFile:

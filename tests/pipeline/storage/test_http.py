@@ -51,6 +51,19 @@ def test_a_file_of_posts_and_its_photos(served: Address, tmp_path: Path) -> None
     assert found.found == tuple(names) and found.missing == ("photos/none.jpg",)
 
 
+def test_a_name_is_no_more_than_a_name(served: Address, tmp_path: Path) -> None:
+    paint(tmp_path / "www", 1)
+    (tmp_path / "www" / "data").mkdir()
+    names = ["100% a?b#c.jpg", "%2e%2e/photo-0000.jpg", "posts.jsonl#x", "posts.jsonl?y"]
+    (tmp_path / "www" / "photo-0000.jpg").rename(tmp_path / "www" / "data" / names[0])
+    paint(tmp_path / "www", 1)
+    posts_of(tmp_path / "www" / "data", names)
+    source = served / "data" / "posts.jsonl"
+    dataset = read_dataset(bring_posts(source))
+    found = find_photos(bring_named(photos_address(source, dataset), dataset))
+    assert found.found == (names[0],) and found.missing == tuple(names[1:])
+
+
 def test_a_finished_folder_of_shards(served: Address, tmp_path: Path) -> None:
     posts = tmp_path / "posts"
     write_posts(posts)
