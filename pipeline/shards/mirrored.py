@@ -67,10 +67,13 @@ class ShardMirror:
             UserError: One cannot be fetched, or is not what its marker says.
         """
 
+        def limit(marker: Marker) -> int | None:  # a listing has told the size; a server of http may send without end
+            return None if self._mirror.remote.lists else marker.bytes
+
         def bring(marker: Marker) -> None:
             check = functools.partial(self._check_shard, marker)
             lacking = afresh or hash_fault(self.path, marker, whole)
-            if lacking and not self._mirror.fetch(marker.file, check=check):
+            if lacking and not self._mirror.fetch(marker.file, check=check, limit=limit(marker)):
                 raise UserError(
                     f"{self.address / marker.file} is gone, and its marker is there.",
                     "Run the command that made the folder again: it makes what is lacking.",
@@ -162,14 +165,16 @@ class ShardMirror:
         for name in self._mirror.fetch_all(dict.fromkeys(_RECORDS)):
             (self.path / name).unlink(missing_ok=True)
         try:
-            shards = {str(each["file"]): int(each["bytes"]) for each in read_record(self.path / MANIFEST)["shards"]}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            listed = {str(each["file"]): int(each["bytes"]) for each in read_record(self.path / MANIFEST)["shards"]}
+            if strange := [name for name in listed if not is_shard_file(name)]:
+                raise ValueError(f"{strange[0]!r} is no name of a shard")
+        except (OSError, ValueError, OverflowError, KeyError, TypeError) as error:
             raise UserError(
                 f"{self.address}: has no {MANIFEST} that can be read, so it holds no finished shards ({error}).",
                 "Over http and https finished folders alone can be read.",
             ) from error
-        there = {name: RemoteFile(size, None) for name, size in shards.items()}
-        markers = {Path(name).with_suffix(".json").name: RemoteFile(None, None) for name in shards}
+        there = {name: RemoteFile(size, None) for name, size in listed.items()}
+        markers = {Path(name).with_suffix(".json").name: RemoteFile(None, None) for name in listed}
         found = {name: RemoteFile((self.path / name).stat().st_size, None) for name in _RECORDS if self._has(name)}
         return {**there, **markers, **found}
 

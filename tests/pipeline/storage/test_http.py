@@ -77,6 +77,15 @@ def test_a_finished_folder_of_shards(served: Address, tmp_path: Path) -> None:
         bring_shards(served / "features")
 
 
+@pytest.mark.parametrize(
+    "shard", ['"file": "", "bytes": 1', '"file": "shard-00000.h5", "bytes": Infinity', '"file": "../x"']
+)
+def test_a_manifest_with_anything_else_is_told(served: Address, tmp_path: Path, shard: str) -> None:
+    (tmp_path / "www" / "manifest.json").write_text(f'{{"shards": [{{{shard}}}]}}')
+    with pytest.raises(UserError, match=r"has no manifest.json that can be read"):
+        bring_shards(served)
+
+
 def test_nothing_there_is_told(served: Address) -> None:
     with pytest.raises(UserError, match="no such file") as raised:
         bring_posts(served / "mnre")
