@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from dgf.pipeline.errors import UserError
+
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::[A-Za-z][A-Za-z0-9+.-]*)*://.*", re.DOTALL)
 
 
@@ -45,8 +47,17 @@ def is_address(text: str) -> bool:
 
 
 def parse_location(text: str) -> Location:
-    """Read what a user names a folder or file by."""
-    return Address(text.rstrip("/")) if is_address(text) else Path(text)
+    """Read what a user names a folder or file by.
+
+    Raises:
+        UserError: It is an address of nothing, such as `s3://`.
+    """
+    if not is_address(text):
+        return Path(text)
+    protocol, _, rest = text.partition("://")
+    if not rest.strip("/"):
+        raise UserError(f"{text}: an address with nothing behind ://", f"Give all of it: {protocol}://BUCKET/FOLDER.")
+    return Address(text.rstrip("/"))
 
 
 def whole_location(location: Location) -> str:

@@ -1,13 +1,14 @@
 """The posts of a data set at an address: their files are fetched, and read here as any others."""
 
 import contextlib
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.storage.address import Address, Location
 from dgf.pipeline.storage.mirror import Mirror
-from dgf.pipeline.storage.remote import RemoteFile
+from dgf.pipeline.storage.remote import RemoteFile, is_plain
 
 _TEXTS = (".txt", ".json", ".jsonl", ".ndjson", ".conll", ".bio", ".csv", ".tsv")
 _ENDINGS = (*_TEXTS, *(f"{ending}.gz" for ending in _TEXTS), ".parquet", ".arrow", ".tar")
@@ -31,10 +32,10 @@ def bring_posts(where: Location) -> Path:
     """
     if isinstance(where, Path):
         return where
-    file = Mirror(where.parent).remote.look(where.name)
+    mirror = Mirror(where)
+    file = mirror.remote.look()  # and not in its parent, which a bucket has not
     if file is not None:
         return _bring_file(where, file, beside=_BESIDE)
-    mirror = Mirror(where)
     there = mirror.remote.list() if mirror.remote.lists else {}
     if not there:
         if mirror.remote.lists:
@@ -63,7 +64,7 @@ def bring_file(address: Address) -> Path:
     Raises:
         UserError: It is not there, or cannot be fetched.
     """
-    file = Mirror(address.parent).remote.look(address.name)
+    file = Mirror(address).remote.look()
     if file is None:
         raise UserError(f"{address}: no such file", "Check the address.")
     return _bring_file(address, file)
@@ -83,9 +84,12 @@ def _as_it_was(mirror: Mirror) -> Iterator[None]:
 
 def _bring_file(address: Address, file: RemoteFile, beside: tuple[str, ...] = ()) -> Path:
     mirror = Mirror(address.parent)
+    name = address.name if mirror.remote.lists else urllib.parse.unquote(address.name)  # which is quoted to be fetched
+    if not is_plain(name):
+        raise UserError(f"{address}: no file can have this name", "Check the address.")
     with mirror.locked():
-        if not mirror.is_fresh(address.name, file) and not mirror.fetch(address.name, file):
+        if not mirror.is_fresh(name, file) and not mirror.fetch(name, file):
             raise UserError(f"{address}: is gone", "Check the address.")
-        for name in mirror.fetch_all(dict.fromkeys(beside)):
-            (mirror.path / name).unlink(missing_ok=True)
-    return mirror.path / address.name
+        for other in mirror.fetch_all(dict.fromkeys(beside)):
+            (mirror.path / other).unlink(missing_ok=True)
+    return mirror.path / name

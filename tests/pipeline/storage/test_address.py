@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from dgf.pipeline.errors import UserError
 from dgf.pipeline.storage.address import Address, is_address, parse_location, whole_location
 
 
@@ -19,6 +20,12 @@ def test_what_has_a_protocol_is_an_address(text: str) -> None:
 def test_a_name_with_a_colon_is_a_path(text: str) -> None:
     assert not is_address(text)
     assert parse_location(text) == Path(text)
+
+
+@pytest.mark.parametrize("text", ["s3://", "s3:///", "file://", "simplecache::s3://"])
+def test_an_address_of_nothing_is_told(text: str) -> None:
+    with pytest.raises(UserError, match="an address with nothing behind ://"):
+        parse_location(text)
 
 
 def test_parts_of_an_address() -> None:

@@ -10,6 +10,7 @@ from dgf.pipeline.errors import UserError
 from dgf.pipeline.files import file_digest
 from dgf.pipeline.photos import MAX_BYTES, digest, find_photos, read_bytes
 from dgf.pipeline.posts import Dataset, read_dataset
+from dgf.pipeline.storage.address import Address
 from dgf.pipeline.storage.mirror import name_addresses
 from dgf.pipeline.storage.photos import bring_named, bring_planned, photos_address
 from dgf.pipeline.storage.posts import bring_posts
@@ -178,6 +179,15 @@ def test_a_name_of_a_file_and_a_folder_is_told(machines: Machines, monkeypatch: 
     monkeypatch.setattr(Remote, "list", lambda self: keys)
     with pytest.raises(UserError, match=r"/both/train.jsonl: is a file and a folder at once"):
         bring_posts(machines.address("both"))
+
+
+def test_a_bucket_is_looked_at_and_not_what_is_above_it(monkeypatch: pytest.MonkeyPatch, machines: Machines) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(Remote, "look", lambda self, name="": asked.append(f"{self.address}|{name}"))
+    monkeypatch.setattr(Remote, "list", lambda self: {})
+    with pytest.raises(UserError, match=r"s3://bucket: no such file"):
+        bring_posts(Address("s3://bucket"))
+    assert asked == ["s3://bucket|"]
 
 
 def test_no_data_set_there_is_told_with_its_address(machines: Machines) -> None:

@@ -64,6 +64,13 @@ def test_a_name_is_no_more_than_a_name(served: Address, tmp_path: Path) -> None:
     assert found.found == (names[0],) and found.missing == tuple(names[1:])
 
 
+def test_a_quoted_address_is_one_of_the_file_as_it_is_called(served: Address, tmp_path: Path) -> None:
+    posts_of(tmp_path / "www", ["none.jpg"]).rename(tmp_path / "www" / "my posts.jsonl")
+    assert bring_posts(served / "my%20posts.jsonl").name == "my posts.jsonl"
+    with pytest.raises(UserError, match="no file can have this name"):
+        bring_posts(served / "..%2Fmy%20posts.jsonl")
+
+
 def test_a_finished_folder_of_shards(served: Address, tmp_path: Path) -> None:
     posts = tmp_path / "posts"
     write_posts(posts)
