@@ -198,7 +198,7 @@ def records_of(where: Location) -> Path:
     """
     if isinstance(where, Path):
         return where
-    if not Remote(where).lists:
+    if not Remote(where).writes:
         raise UserError(f"{where}: {where.protocol}:// cannot be written.", "Give a folder, or an address like s3://.")
     mirror = ShardMirror(where)
     mirror.pull()

@@ -4,6 +4,7 @@ How often a request that failed is tried again is up to those libraries (s3fs: f
 """
 
 import contextlib
+import errno
 import math
 import urllib.parse
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,9 @@ from dgf.pipeline.storage.address import Address
 _NO_LISTS = ("http", "https")
 """Protocols that cannot say what a folder holds."""
 
+_READ_ONLY = (*_NO_LISTS, "hf")
+"""Protocols over which nothing is written: each file written to the Hugging Face hub is a commit there."""
+
 _WITH_FOLDERS = ("file", "local", "sftp", "ssh", "smb", "ftp", "hdfs", "webhdfs", "dbfs")
 """Protocols in which a folder has to be made before a file is put into it."""
 
@@ -27,6 +31,9 @@ _EXTRAS = {"s3": "s3", "s3a": "s3"}
 
 _TIMES = ("LastModified", "last_modified", "mtime", "modified", "updated", "created")
 """What file systems call the time at which a file was written."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Faults of a disk, not of a network."""
 
 _CHUNK = 1 << 20
 
@@ -52,6 +59,11 @@ class Remote:
     def lists(self) -> bool:
         """Whether it can be asked which files there are."""
         return self.address.protocol not in _NO_LISTS
+
+    @property
+    def writes(self) -> bool:
+        """Whether shards can be written there."""
+        return self.address.protocol not in _READ_ONLY
 
     def list(self) -> dict[str, RemoteFile]:
         """Every file below the address, by name; none where there is no such folder.
@@ -206,6 +218,12 @@ def _explain(address: Address, error: Exception) -> UserError:
         return UserError(
             f"{address}: {address.protocol}:// is no storage that is known here.",
             "Give a path, or an address that fsspec knows, such as s3://BUCKET/FOLDER.",
+        )
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return UserError(
+            f"{address}: cannot be copied ({_said(error)}).",
+            "Copies are in ~/.cache/dgf/addresses, or below $DGF_CACHE: make room there, or let DGF_CACHE name a"
+            " folder where there is some.",
         )
     if isinstance(error, FileNotFoundError):
         return UserError(f"{address}: no such bucket, folder or file ({_said(error)}).", "Check the address.")

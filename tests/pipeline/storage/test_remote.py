@@ -99,6 +99,13 @@ def test_what_a_file_system_raises_is_told_with_the_address(remote: Remote, monk
     assert "the same command continues" in str(raised.value)
 
 
+def test_a_full_disk_is_no_fault_of_the_network(remote: Remote) -> None:
+    remote.write("a", b"x" * 100)
+    with pytest.raises(UserError, match="No space left on device") as raised:
+        remote.fetch("a", Path("/dev/full"))
+    assert raised.value.hint is not None and "DGF_CACHE" in raised.value.hint and "network" not in raised.value.hint
+
+
 def test_fsspec_is_imported_when_an_address_is_spoken_to() -> None:
     code = (
         "import sys, dgf.cli.main, dgf.cli.extract_features, dgf.cli.train; import dgf.pipeline.storage.photos; "
