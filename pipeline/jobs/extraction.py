@@ -25,7 +25,7 @@ from dgf.pipeline.encoders import PhotoEncoder
 from dgf.pipeline.jobs.base import Report, ShardContent, Turns, software_versions
 from dgf.pipeline.jobs.given import GivenObjects
 from dgf.pipeline.jobs.rows import Rows
-from dgf.pipeline.photos import Damaged, ImageError, decode, read_bytes
+from dgf.pipeline.photos import Damaged, ImageError, decode, digest, read_bytes
 from dgf.pipeline.shards import Failure, Layout, Photo, Plan, PlannedShard, ShardFolder, ShardStats, write_features
 from dgf.pipeline.storage.address import Location
 from dgf.pipeline.storage.mirror import Mirror
@@ -190,6 +190,9 @@ class Extraction:
         started = time.perf_counter()
         try:
             data = read_bytes(self._root, photo.image_id)
+            # At an address a photo may have changed since the plan was made here or elsewhere.
+            if self._address is not None and digest(data) != photo.sha256:
+                raise ImageError("changed while it was being extracted")
             pixels = decode(data, self._damaged)
             if len(data) != photo.bytes or pixels.shape[:2] != photo.size:
                 raise ImageError("changed while it was being extracted")

@@ -132,6 +132,8 @@ class ShardMirror:
                 fault = f"is not empty and was not made by this command (it holds {foreign[0]})."
                 raise FolderTakenError(f"{self.address} {fault}", "Give a new address as --out.")
             self.pull()
+            if SETTINGS not in there:  # the copy may have what lay there once, such as a data set
+                self._mirror.empty()
             with claim_folder(self.path, settings, overwrite=overwrite, together=False):
                 if overwrite:
                     self._remove_own(there)

@@ -16,6 +16,7 @@ import hashlib
 import logging
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -139,6 +140,12 @@ class Mirror:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             there = list(pool.map(fetch, wanted.items()))
         return {name for name, found in zip(wanted, there, strict=True) if not found}
+
+    def empty(self) -> None:
+        """Remove all copies."""
+        with self.locked():
+            shutil.rmtree(self.path)
+            self.path.mkdir()
 
     def clean(self) -> None:
         """Remove what killed runs left half-fetched beside the copies."""

@@ -67,7 +67,7 @@ class TinyVgg:
 class TinySpec:
     """The tiny networks as a computation."""
 
-    root: Path
+    root: Location
     seconds: float = 0.0
 
     def describe(self) -> dict[str, object]:
@@ -110,7 +110,7 @@ class Poison:
 
     def _first(self, taken: int) -> bool:
         try:
-            (self.spec.tiny.root / f"poison-{taken}").mkdir()
+            Path(str(self.spec.tiny.root), f"poison-{taken}").mkdir()
         except FileExistsError:
             return False
         return True

@@ -2,8 +2,10 @@
 
 import json
 import pickle
+import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from dgf.pipeline.jobs.base import ShardJob
 from dgf.pipeline.shards import ShardFolder, ShardStats, bring_shards, find_failed, records_of
 from dgf.pipeline.storage import hold
 from dgf.pipeline.storage.address import Address
+from dgf.pipeline.storage.posts import bring_posts
 from dgf.pipeline.storage.remote import Remote
 from dgf.workflows.inspect_shards import inspect_folder
 from dgf.workflows.settings import InspectSettings
@@ -234,9 +237,36 @@ def test_a_shard_is_withdrawn_there(photos: Path, machines: Machines) -> None:
     assert not list(machines.there("out").glob("shard-00001.*"))
 
 
-def test_what_cannot_be_listed_is_not_written() -> None:
-    with pytest.raises(UserError, match="https://host/out: https:// cannot be written"):
-        records_of(Address("https://host/out"))
+@pytest.mark.parametrize("protocol", ["https", "hf"])
+def test_what_is_only_read_is_not_written(protocol: str) -> None:
+    with pytest.raises(UserError, match=f"{protocol}://host/out: {protocol}:// cannot be written"):
+        records_of(Address(f"{protocol}://host/out"))
+
+
+def test_an_address_that_was_a_data_set_and_is_empty_now_is_taken(photos: Path, machines: Machines) -> None:
+    there = machines.there("out")
+    (there / "img").mkdir(parents=True)
+    (there / "train.jsonl").write_text("{}\n")
+    (there / "img" / "a.jpg").write_bytes(b"x")
+    bring_posts(machines.address("out"))
+    shutil.rmtree(there)
+    assert drive(photos, machines.address("out"))
+
+
+def test_a_photo_that_changed_there_fails(photos: Path, machines: Machines) -> None:
+    shutil.copytree(photos, machines.there("photos"))
+    with claim_photos(photos, machines.address("out")) as (folder, plan):
+        first = next(photo for batch in plan.shards[0] for photo in batch)
+        changed = machines.there("photos") / first.image_id
+        changed.write_bytes(changed.read_bytes() + b"x")  # as long as it says, to see that bytes are compared
+        longer = replace(first, bytes=first.bytes + 1)
+        shard = tuple(tuple(longer if photo == first else photo for photo in batch) for batch in plan.shards[0])
+        folder.save_plan(replace(plan, shards=(shard, *plan.shards[1:])))
+        job = ShardJob(folder, TinySpec(machines.address("photos")))
+        result = job.open().run(0, lambda done: None)
+        assert [(failure.image_id, failure.reason) for failure in result.failures] == [
+            (first.image_id, "changed while it was being extracted")
+        ]
 
 
 def test_a_second_run_is_kept_out(photos: Path, machines: Machines) -> None:
