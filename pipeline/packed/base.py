@@ -1,5 +1,7 @@
 """What a file that holds photos can be asked, whatever its kind."""
 
+import os
+from pathlib import Path
 from typing import Protocol
 
 NO_FILE = "no such file"
@@ -17,6 +19,23 @@ class PackedError(Exception):
     def __init__(self, reason: str, *, lasting: bool = False) -> None:
         super().__init__(reason)
         self.lasting = lasting
+
+
+def unreadable(error: OSError) -> PackedError:
+    """What the system says against a file, which may say something else the next time."""
+    return PackedError(f"cannot be read: {os.strerror(error.errno or 0)}")
+
+
+def status_of(path: Path) -> os.stat_result:
+    """Size and time of a file as it is now.
+
+    Raises:
+        PackedError: It cannot be read.
+    """
+    try:
+        return path.stat()
+    except OSError as error:
+        raise unreadable(error) from None
 
 
 class Pack(Protocol):

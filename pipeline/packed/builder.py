@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import product
 from pathlib import Path
 
-from dgf.pipeline.packed.base import Pack, PackedError
+from dgf.pipeline.packed.base import Pack, PackedError, status_of
 from dgf.pipeline.packed.parquet import ParquetTable
 from dgf.pipeline.packed.tar import TarIndex, read_tar_index
 
@@ -57,11 +57,12 @@ def find_packed(folder: str, parts: Sequence[str]) -> PackedPhoto | None:
 
     The file itself may be a link to elsewhere, as those of the Hugging Face hub are; the folders on the way may not.
     """
-    for count in range(1, len(parts)):
-        file = Path(folder, *parts[:count])
-        if file.suffix.lower() in _KINDS and file.is_file():
+    name = "/".join(parts)
+    for way in packs_on_the_way(name):
+        file = Path(folder, way)
+        if file.is_file():
             inside = Path(os.path.realpath(file.parent)).is_relative_to(folder)
-            return PackedPhoto(file, "/".join(parts[count:])) if inside else None
+            return PackedPhoto(file, name.removeprefix(f"{way}/")) if inside else None
     return None
 
 
@@ -106,10 +107,7 @@ def tar_files(pattern: Path) -> list[Path]:
 
 
 def _open_pack(path: Path) -> Pack:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise PackedError(f"cannot be read: {os.strerror(error.errno or 0)}") from None
+    status = status_of(path)
     opened = _opened(path, status.st_size, status.st_mtime_ns)
     if isinstance(opened, str):
         raise PackedError(opened)

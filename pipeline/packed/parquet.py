@@ -5,14 +5,13 @@ Photos are read by row group, which is how the format keeps them; pyarrow is not
 
 import bisect
 import json
-import os
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dgf.pipeline.packed.base import NO_FILE, PackedError
+from dgf.pipeline.packed.base import NO_FILE, PackedError, status_of
 
 PHOTO_COLUMNS = ("image", "img_id", "image_id")
 """The column that holds or names the photos: the first of these that is there."""
@@ -51,7 +50,7 @@ class ParquetTable:
     """
 
     def __init__(self, path: Path) -> None:
-        status = _status(path)
+        status = status_of(path)
         self._stamp = _Stamp(path, status.st_size, status.st_mtime_ns)
         file = _open(path)
         schema, about = file.schema_arrow, file.metadata
@@ -158,7 +157,7 @@ def _photos_of(group: Any, leaf: str | None) -> _Photos:
 @lru_cache(maxsize=2)
 def _read_group(stamp: _Stamp, leaf: str, group: int) -> Any:
     """The photos of a row group, each distinct one once; those that are read next are mostly of the same."""
-    status = _status(stamp.path)
+    status = status_of(stamp.path)
     if (status.st_size, status.st_mtime_ns) != stamp[1:]:
         raise PackedError("its table was changed meanwhile")
     try:
@@ -179,13 +178,6 @@ def _open(path: Path, dictionary: str | None = None) -> Any:
         return pyarrow.parquet.ParquetFile(path, read_dictionary=None if dictionary is None else [dictionary])
     except Exception as error:  # of the format's own parsers
         raise PackedError(f"cannot be read as Parquet: {_first_line(error)}") from None
-
-
-def _status(path: Path) -> os.stat_result:
-    try:
-        return path.stat()
-    except OSError as error:
-        raise PackedError(f"cannot be read: {os.strerror(error.errno or 0)}") from None
 
 
 def _photo_field(schema: Any) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from dgf.pipeline.packed.base import NO_FILE, PackedError
+from dgf.pipeline.packed.base import NO_FILE, PackedError, unreadable
 
 MAX_MEMBERS = 2_000_000
 """Of one file: some 500 MB of memory."""
@@ -60,7 +60,7 @@ class TarIndex:
             with self.path.open("rb", buffering=0) as file:
                 data = os.pread(file.fileno(), wanted, found.offset)
         except OSError as error:
-            raise PackedError(f"cannot be read: {os.strerror(error.errno or 0)}") from None
+            raise unreadable(error) from None
         if len(data) < wanted:
             raise PackedError("truncated")
         return data
@@ -85,7 +85,7 @@ def read_tar_index(path: Path) -> TarIndex:
                     reason = "not a tar file that is read here: it is compressed, damaged or empty"
                     raise PackedError(reason, lasting=True) from None
     except OSError as error:
-        raise PackedError(f"cannot be read: {os.strerror(error.errno or 0)}") from None
+        raise unreadable(error) from None
     return TarIndex(path, members, fault)
 
 
