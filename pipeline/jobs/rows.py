@@ -50,7 +50,8 @@ class Rows:
         all_images = {"image/blocks": blocks, "image/fc7": fc7, "image/pyramid": pyramid}
         images = {name: value for name, value in all_images.items() if value is not None}
         chosen = found if given is None else given
-        seen = [value for one in (found, chosen) for value in (one.features, one.boxes, one.scores)]
+        apart = (found,) if chosen is found else (found, chosen)
+        seen = [value for one in apart for value in (one.features, one.boxes, one.scores)]
         if not all(np.isfinite(value).all() for value in (*seen, *images.values())):
             return False
         regions = min(len(found.scores), self._layout.regions)
@@ -60,7 +61,8 @@ class Rows:
         row, arrays = self.count, self._arrays
         arrays["image_sha256"][row] = np.frombuffer(bytes.fromhex(photo.sha256), np.uint8)
         arrays["image_size"][row] = photo.size
-        arrays["objects/features"][row, :objects] = to_float16(chosen.features[:objects])
+        of_objects = features if chosen is found else to_float16(chosen.features[:objects])
+        arrays["objects/features"][row, :objects] = of_objects[:objects]
         arrays["objects/boxes"][row, :objects] = chosen.boxes[:objects]
         arrays["objects/scores"][row, :objects] = chosen.scores[:objects]
         arrays["objects/classes"][row, :objects] = chosen.classes[:objects]
