@@ -87,25 +87,29 @@ class AddressHold:
         first = find_claim(self._remote)
         if first is None:
             return
-        if first.get("made") != self._claim["made"]:
-            _log.info(
-                "%s: a run on %s may be at work there: waiting up to %.0f s to see whether it lives",
-                self._address,
-                first.get("host"),
-                DEAD_SECONDS,
-            )
-            deadline = time.monotonic() + DEAD_SECONDS
-            while time.monotonic() < deadline:
-                time.sleep(min(1.0, DEAD_SECONDS / 10))
-                if find_claim(self._remote) != first:
-                    break
+        changed = first.get("made") != self._claim["made"] and self._changes(first)
         now = find_claim(self._remote)
         if now is None:
             return
-        if now != first:
-            raise _taken(self._address, now)
-        _log.warning("%s: the run on %s that wrote there is dead: going on", self._address, first.get("host"))
+        if changed or now != first:
+            raise _taken(self._address, now or first)  # one that is just being renewed may not be whole
+        _log.warning("%s: the run on %s that wrote there is dead: going on", self._address, _host(first))
         self._remote.remove([CLAIM])  # and then see who is the first to lay another
+
+    def _changes(self, claim: dict[str, Any]) -> bool:
+        """Watch another machine's claim, and see whether its run lives."""
+        _log.info(
+            "%s: a run on %s may be at work there: waiting up to %.0f s to see whether it lives",
+            self._address,
+            _host(claim),
+            DEAD_SECONDS,
+        )
+        deadline = time.monotonic() + DEAD_SECONDS
+        while time.monotonic() < deadline:
+            time.sleep(min(1.0, DEAD_SECONDS / 10))
+            if find_claim(self._remote) != claim:
+                return True
+        return False
 
     def _renew(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
@@ -184,8 +188,12 @@ def hold_address(mirror: Mirror) -> Iterator[str]:
 
 
 def _taken(address: Address, claim: dict[str, Any] | None) -> FolderTakenError:
-    where = f", on {claim.get('host')}" if claim else ""
+    where = f", on {_host(claim)}" if claim else ""
     return FolderTakenError(f"{address} is being written by another run{where}.", "Wait for it, or give another --out.")
+
+
+def _host(claim: dict[str, Any]) -> str:
+    return str(claim.get("host", "another machine"))
 
 
 def _own_mark(mirror: Mirror) -> str:

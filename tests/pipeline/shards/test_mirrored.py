@@ -373,6 +373,37 @@ def test_of_two_runs_that_take_over_at_once_the_first_gives_way(
     assert json.loads((machines.there("out") / hold.CLAIM).read_text())["made"] == "slower"
 
 
+def test_a_claim_that_is_just_being_renewed_is_not_that_of_a_dead_run(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is half-written when it is first read, whole when it is watched, and half-written again."""
+    leave_claim(machines, made="elsewhere")
+    read, reads = Remote.read, []
+
+    def read_halves(self: Remote, name: str) -> bytes | None:
+        reads.append(name)
+        return read(self, name) if len(reads) == 2 else b'{"run'
+
+    monkeypatch.setattr(Remote, "read", read_halves)
+    with pytest.raises(FolderTakenError, match="is being written by another run"):
+        drive(machines.folder, machines.address("out"))
+
+
+def test_whose_claim_it_is_is_said_also_while_it_is_renewed(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_claim(machines, made="elsewhere")
+    read, reads = Remote.read, []
+
+    def read_halves(self: Remote, name: str) -> bytes | None:
+        reads.append(name)
+        return read(self, name) if len(reads) == 1 else b'{"run'
+
+    monkeypatch.setattr(Remote, "read", read_halves)
+    with pytest.raises(FolderTakenError, match="is being written by another run, on node-7"):
+        drive(machines.folder, machines.address("out"))
+
+
 def leave_claim(machines: Machines, made: str) -> None:
     """The claim of a run that was killed."""
     machines.there("out").mkdir(parents=True, exist_ok=True)
