@@ -2,8 +2,7 @@
 
 import torch
 
-from dgf.model.interface import RelationModel
-from dgf.model.language_models import store_in_bfloat16
+from dgf.model.language_models import LanguageModel, store_in_bfloat16
 from dgf.pipeline.errors import UserError
 from dgf.pipeline.jobs.base import WorkerPool
 from dgf.workflows.settings import CaptionSettings, ExtractSettings
@@ -66,7 +65,7 @@ def check_dtype(device: torch.device, precision: str, dtype: str) -> None:
         )
 
 
-def store_frozen(model: RelationModel, device: torch.device, precision: str, dtype: str) -> None:
-    """Store the language model's frozen matrices in what they are computed in; `float32` leaves them as they are."""
+def store_frozen(language_model: LanguageModel, device: torch.device, precision: str, dtype: str) -> None:
+    """Store a model's frozen matrices in what they are computed in; `float32` leaves them as they are."""
     if dtype != "float32" and _in_bfloat16(device, precision):
-        store_in_bfloat16(model.language_model.model)
+        store_in_bfloat16(language_model.model)

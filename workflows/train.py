@@ -129,7 +129,7 @@ def _train(settings: TrainSettings, ready: Ready) -> TrainSummary:
         message = "optim.adversarial: moves word embeddings that learn, and these are not trained"
         raise UserError(message, "Set model.plm=full, or optim.adversarial=0.")
     weights = digest_of_weights(model.language_model.model) if first else ""
-    store_frozen(model, device, config.precision, config.dtype)
+    store_frozen(model.language_model, device, config.precision, config.dtype)
     if config.checkpoint_activations:
         _checkpoint_activations(model)
     pool = isinstance(model, EncodesCaptions) and not model.captions_change

@@ -7,14 +7,16 @@ from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
 from dgf.model.language_models.dropout import Dropout
+from dgf.model.language_models.products import quicken_product
 
 
 def quicken_layers(model: PreTrainedModel) -> None:
-    """Compute dropout by `drop`, and GPT-2's activation in one operation.
+    """Compute dropout by `drop`, products as `product` does, and GPT-2's activation in one operation.
 
     Transformers' takes eight for the latter, and keeps what is between.
     """
     for module in model.modules():
+        quicken_product(module)
         for name, part in module.named_children():
             if type(part) is NewGELUActivation:
                 setattr(module, name, nn.GELU(approximate="tanh"))

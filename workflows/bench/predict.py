@@ -68,7 +68,7 @@ def bench_predict(
                 for batch in batches:
                     answerer.network(batch)
 
-        ours, limit = in_turns(stream, alone, rounds, device)
+        ours, limit = in_turns(stream, alone, rounds=rounds, device=device)
     return {
         "bench": "predict",
         "run": str(run),

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
 import torch
+from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from dgf.model.backbone import Backbone
 from dgf.model.batch import Batch
 from dgf.model.interface import EncodesCaptions, RelationModel
 from dgf.model.labels import LabelSpace
+from dgf.model.language_models import LanguageModel
 from dgf.model.networks import build_model
 from dgf.workflows.bench.turns import in_turns
 from dgf.workflows.config import resolve_config
@@ -32,24 +35,27 @@ WAITS = ("aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "a
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """Two things to do with one language model: a training step of the network around it, and a pass of its own.
+    """What is done with a language model: a training step of the network around it, and passes of its own.
 
-    `compute` is the step without the optimizer's part, whose kernel reads a number a weight on CPUs, and none on GPUs.
+    `compute` is the step without the optimizer's part, whose kernel reads a number a weight on CPUs, and none on GPUs;
+    `transformers` is the pass `bare` of a second one whose layers are computed as transformers does.
     """
 
     compute: Callable[[], None]
     step: Callable[[], None]
     bare: Callable[[], None]
+    transformers: Callable[[], None]
     trains: bool
     places: int
 
 
 def bench_train(language_model: str, preset: str, batch_size: int, steps: int, device_name: str) -> dict[str, Any]:
-    """Time whole training steps, and as many bare passes of the language model, in turns after a pair of warm-up.
+    """Time whole training steps, and as many bare passes of the language model, in turns after one of warm-up each.
 
     For each precision the result has the rows a second of both sides by the median step and their ratio; the most bytes
-    that each side had allocated within a step, beyond what stood before it, and their ratio; and how many operations
-    of forward, loss and backward a GPU's host would wait for.
+    that each side had allocated within a step, beyond what stood before it, and their ratio; how many operations of
+    forward, loss and backward a GPU's host would wait for; and speed and memory beside the language model as
+    transformers runs it: what is beside the network alone is computed by its own layers, which may be faster.
     """
     device = choose_device(device_name)
     result: dict[str, Any] = {
@@ -63,10 +69,11 @@ def bench_train(language_model: str, preset: str, batch_size: int, steps: int, d
     for precision in ("float32", "bfloat16"):
         sides = _make_sides(language_model, preset, precision, batch_size, steps, device)
         result |= {"language_model_trains": sides.trains, "places": sides.places}
-        ours, limit = in_turns(sides.step, sides.bare, steps, device)
+        ours, limit, stock = in_turns(sides.step, sides.bare, sides.transformers, rounds=steps, device=device)
         peak, _ = _observe(sides.step, device)
         _, waits = _observe(sides.compute, device)
         least, _ = _observe(sides.bare, device)
+        stock_peak, _ = _observe(sides.transformers, device)
         result[precision] = {
             "rows_per_second": round(batch_size / ours, 2),
             "limit_rows_per_second": round(batch_size / limit, 2),
@@ -75,6 +82,9 @@ def bench_train(language_model: str, preset: str, batch_size: int, steps: int, d
             "limit_peak_bytes": least,
             "peak_ratio": round(peak / least, 3),
             "host_waits": waits,
+            "transformers_rows_per_second": round(batch_size / stock, 2),
+            "transformers_ratio": round(stock / ours, 3),
+            "transformers_peak_ratio": round(peak / stock_peak, 3),
         }
     return result
 
@@ -82,12 +92,16 @@ def bench_train(language_model: str, preset: str, batch_size: int, steps: int, d
 def _make_sides(
     language_model: str, preset: str, precision: str, batch_size: int, steps: int, device: torch.device
 ) -> Sides:
-    """Build both sides: the same weights in the same types, the same attention, as many positions."""
+    """Build all sides: the same weights in the same types, as many positions."""
     config = resolve_config(preset, overrides=[f"language_model={language_model}", f"precision={precision}"])
-    loaded = open_language_model(language_model)
+    loaded, stock = open_language_model(language_model), open_language_model(language_model)
     labels = LabelSpace.from_relations(BENCH_RELATIONS)
     model = build_model(config.model, labels, loaded, OBJECT_DIM, (BLOCKS, BLOCK_DIM)).to(device)
-    store_frozen(model, device, config.precision, config.dtype)
+    inside, *_ = model.parameter_groups()
+    other: nn.Module = stock.model
+    other.requires_grad_(bool(inside)).to(device).train()
+    for language in (loaded, stock):
+        store_frozen(language, device, config.precision, config.dtype)
     optimizer, _ = make_optimizer(model, config.optim, batch_size * steps)
     batch = _row_batch(model, batch_size).to(device)
     lengths: list[int] = []
@@ -97,7 +111,6 @@ def _make_sides(
         model(batch)
     hook.remove()
     inputs = torch.randn(batch_size, max(lengths), loaded.width, device=device, requires_grad=True)
-    inside, *_ = model.parameter_groups()
     model.train()
 
     def compute() -> None:
@@ -110,14 +123,14 @@ def _make_sides(
         compute()
         optimizer.step()
 
-    def bare() -> None:
+    def read(language: LanguageModel) -> None:
         inputs.grad = None
         with autocast(device, precision):
-            hidden = loaded.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
+            hidden = language.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
         hidden.sum().backward()
-        loaded.model.zero_grad(set_to_none=True)
+        language.model.zero_grad(set_to_none=True)
 
-    return Sides(compute, step, bare, bool(inside), max(lengths))
+    return Sides(compute, step, partial(read, loaded), partial(read, stock), bool(inside), max(lengths))
 
 
 def _observe(run: Callable[[], None], device: torch.device) -> tuple[int, int]:

@@ -59,7 +59,7 @@ class PostAnswerer:
 
     def __init__(self, folder: RunFolder, config: TrainConfig, device: torch.device, places: WeightPlaces) -> None:
         model = load_model(folder.path).to(device)
-        store_frozen(model, device, config.precision, config.dtype)
+        store_frozen(model.language_model, device, config.precision, config.dtype)
         self.folder = folder
         self.labels = model.labels
         self.network = model

@@ -187,7 +187,7 @@ def answer(
     _check_captions(corpus, config, folder)
     model = load_model(folder.path).to(device)
     _check_features(corpus, folder, model)
-    store_frozen(model, device, config.precision, config.dtype)
+    store_frozen(model.language_model, device, config.precision, config.dtype)
     prepared = prepare_splits(corpus, {split: posts}, model, config, device, pool=True)[split]
     predictions = predict(
         model,

@@ -24,7 +24,7 @@ def test_both_sides_see_every_post_in_the_same_batches(tmp_path: Path, monkeypat
 
     seen: list[list[tuple[int, ...]]] = []
 
-    def watch(ours: Any, limit: Any, rounds: int, device: Any) -> tuple[float, float]:
+    def watch(ours: Any, limit: Any, *, rounds: int, device: Any) -> tuple[float, float]:
         for side in (ours, limit):
             seen.append([])
             side()

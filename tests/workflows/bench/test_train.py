@@ -15,6 +15,9 @@ FIGURES = {
     "limit_peak_bytes",
     "peak_ratio",
     "host_waits",
+    "transformers_rows_per_second",
+    "transformers_ratio",
+    "transformers_peak_ratio",
 }
 
 
