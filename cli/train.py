@@ -49,9 +49,6 @@ def train_command(
     of --seeds that --workers are at lose what they did since their last checkpoint (optim.checkpoint_every).
     """
     from dgf.workflows.config import dump_config, names_language_model, resolve_config
-    from dgf.workflows.data import text_only_words
-    from dgf.workflows.train import TrainSettings, train
-    from dgf.workflows.training.processes import rank_here
     from dgf.workflows.training.run_folder import RunFolder
 
     check_workers(ctx, scheduler, workers)
@@ -78,6 +75,11 @@ def train_command(
     if show_config:
         click.echo(dump_config(config), nl=False)
         return
+    # after faults of the configuration, which are told before torch is imported
+    from dgf.workflows.data import text_only_words
+    from dgf.workflows.train import TrainSettings, train
+    from dgf.workflows.training.processes import rank_here
+
     named = resume or names_language_model(config_file, words)
     if seeds is not None and path is not None:
         # imported here: workers need not be known to train one run
