@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import examples, given_data, options_of
+from dgf.cli.options import examples, given_data, lasting_imports, options_of
 from dgf.workflows.settings import EvalOptions
 
 
@@ -46,9 +46,10 @@ def eval_command(
     everyone = (*runs, *against)
     for run in everyone:  # told before torch is imported, and before the first of many is evaluated
         RunFolder(run).check_finished()
-    from dgf.workflows.compare import compare_runs, record_comparison, report_places, side_of
-    from dgf.workflows.evaluate import EvalSettings, evaluate, parse_shares
-    from dgf.workflows.scoring import comparison_line, seeds_table, table
+    with lasting_imports():
+        from dgf.workflows.compare import compare_runs, record_comparison, report_places, side_of
+        from dgf.workflows.evaluate import EvalSettings, evaluate, parse_shares
+        from dgf.workflows.scoring import comparison_line, seeds_table, table
 
     how = {name: given.pop(name) for name in ("split", "batch_size", "explain", "device")}
     how["photo_shares"] = parse_shares(photo_shares) if photo_shares else ()
