@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import echo_json, examples, exit_when_terminated, options_of
+from dgf.cli.options import echo_json, examples, exit_when_terminated, lasting_imports, options_of
 from dgf.workflows.audit.settings import AuditOptions
 
 _FOUND = 3
@@ -73,9 +73,10 @@ def audit_command(
     if with_model is not None and work is None:
         raise click.UsageError("--with-model needs --work, a folder for its two runs", ctx)
 
-    from dgf.workflows.audit.run import audit
-    from dgf.workflows.audit.signals import AuditSettings, gather
-    from dgf.workflows.audit.tables import audit_lines
+    with lasting_imports():
+        from dgf.workflows.audit.run import audit
+        from dgf.workflows.audit.signals import AuditSettings, gather
+        from dgf.workflows.audit.tables import audit_lines
 
     settings = AuditSettings(path, **given)
     gathered = gather(settings)
@@ -84,7 +85,8 @@ def audit_command(
     if not as_json:
         click.echo("\n".join(audit_lines(found)))
     if with_model is not None and work is not None:
-        from dgf.workflows.audit.probe import ProbeSettings, probe_lines, probe_signal
+        with lasting_imports():
+            from dgf.workflows.audit.probe import ProbeSettings, probe_lines, probe_signal
 
         asked = ProbeSettings(with_model, work, changes, signal, device, given["negative_label"])
         with exit_when_terminated(ctx):
@@ -119,8 +121,9 @@ def _say_claims(
     if rows is not None and positives is not None:
         counts = SplitCounts(rows, positives)
     elif path is not None:
-        from dgf.workflows.audit.run import count_split
-        from dgf.workflows.audit.signals import AuditSettings
+        with lasting_imports():
+            from dgf.workflows.audit.run import count_split
+            from dgf.workflows.audit.signals import AuditSettings
 
         counts = count_split(AuditSettings(path, **given))
     else:

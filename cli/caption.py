@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import check_workers, examples, options_of
+from dgf.cli.options import check_workers, examples, lasting_imports, options_of
 from dgf.workflows.settings import CaptionSettings
 
 SHOWN = 20
@@ -22,7 +22,8 @@ SHOWN = 20
 @click.pass_context
 def caption_command(ctx: click.Context, /, **given: Any) -> None:
     """A caption for every photo of DATA that has features."""
-    from dgf.workflows.caption import caption_photos
+    with lasting_imports():
+        from dgf.workflows.caption import caption_photos
 
     check_workers(ctx, given["scheduler"], given["workers"])
     summary = caption_photos(CaptionSettings(**given))

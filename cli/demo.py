@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dgf.cli.options import examples, options_of
+from dgf.cli.options import examples, lasting_imports, options_of
 from dgf.workflows.settings import DemoSettings
 
 
@@ -21,7 +21,8 @@ def demo_command(out: Path, seed: int, overrides: tuple[str, ...]) -> None:
     Photos matter in the drawn world, and the best possible F1 of it is known. Detector, VGG16, captioner and language
     model are small and trained for it; nothing is fetched. KEY=VALUE words change the training, as for `dgf train`.
     """
-    from dgf.workflows.demo.run import demo
+    with lasting_imports():
+        from dgf.workflows.demo.run import demo
 
     summary = demo(DemoSettings(overrides, out, seed), click.echo)
     click.echo(f"\n{'test posts':<34}{'micro F1':>9}{'best possible':>15}")

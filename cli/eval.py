@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import examples, given_data, options_of
+from dgf.cli.options import examples, given_data, lasting_imports, options_of
 from dgf.workflows.settings import EvalOptions
 
 
@@ -38,19 +38,24 @@ def eval_command(
     keys are in report.schema.json of dgf.workflows.scoring) and predictions.jsonl; no relation of the evaluated rows
     reaches a prediction, unless the protocol beside the figures says so.
     """
-    from dgf.workflows.compare import compare_runs, record_comparison, report_places, side_of
-    from dgf.workflows.evaluate import EvalSettings, evaluate, parse_shares
-    from dgf.workflows.scoring import comparison_line, seeds_table, table
+    from dgf.workflows.training.run_folder import RunFolder
 
     if against and len(against) != len(runs):
         message = f"{len(runs)} runs cannot be compared with {len(against)}: give --against once for each, in order"
         raise click.UsageError(message, ctx)
+    everyone = (*runs, *against)
+    for run in everyone:  # told before torch is imported, and before the first of many is evaluated
+        RunFolder(run).check_finished()
+    with lasting_imports():
+        from dgf.workflows.compare import compare_runs, record_comparison, report_places, side_of
+        from dgf.workflows.evaluate import EvalSettings, evaluate, parse_shares
+        from dgf.workflows.scoring import comparison_line, seeds_table, table
+
     how = {name: given.pop(name) for name in ("split", "batch_size", "explain", "device")}
     how["photo_shares"] = parse_shares(photo_shares) if photo_shares else ()
     data = given_data(given)
     if "path" in data:  # another data set has its own features or none
         data = {"features": None, "captions": None, "types": None, "graphs": None, "layout": None, **data}
-    everyone = (*runs, *against)
     places = report_places(out, everyone)
     done = [
         evaluate(EvalSettings(run, out=place, data=data, **how)) for run, place in zip(everyone, places, strict=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import check_workers, examples, options_of
+from dgf.cli.options import check_workers, examples, lasting_imports, options_of
 from dgf.workflows.settings import ExtractSettings
 
 
@@ -25,7 +25,9 @@ from dgf.workflows.settings import ExtractSettings
 def extract_features_command(ctx: click.Context, /, **given: Any) -> None:
     """Objects, image blocks and regions of every photo of DATA, each distinct photo once."""
     from dgf.pipeline.storage.mirror import name_addresses
-    from dgf.workflows.extract import extract_photos
+
+    with lasting_imports():
+        from dgf.workflows.extract import extract_photos
 
     check_workers(ctx, given["scheduler"], given["workers"])
     summary = extract_photos(ExtractSettings(**given))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import echo_utf8, examples, is_utf8, options_of
+from dgf.cli.options import echo_utf8, examples, is_utf8, lasting_imports, options_of
 from dgf.workflows.predict.settings import PredictSettings
 
 
@@ -39,7 +39,9 @@ def predict_command(ctx: click.Context, /, **given: Any) -> None:
     two are found has none.
     """
     from dgf.cli.main import INTERRUPTED
-    from dgf.workflows.predict.command import predict_posts
+
+    with lasting_imports():
+        from dgf.workflows.predict.command import predict_posts
 
     utf8 = given["format"] != "jsonl" or is_utf8(sys.stdout)
     try:

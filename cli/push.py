@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import examples, options_of
+from dgf.cli.options import examples, lasting_imports, options_of
 from dgf.workflows.sharing.settings import PushSettings
 
 
@@ -22,7 +22,8 @@ def push_command(**given: Any) -> None:
     of the data, and no path of this machine. `demo` in place of RUN is the model that the last `dgf demo` left. The
     token is that of `hf auth login` or of HF_TOKEN.
     """
-    from dgf.workflows.sharing.push import list_files, push_run
+    with lasting_imports():
+        from dgf.workflows.sharing.push import list_files, push_run
 
     settings = PushSettings(**given)
     if settings.dry_run:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import check_workers, examples, exit_when_terminated, given_data, options_of
+from dgf.cli.options import check_workers, examples, exit_when_terminated, given_data, lasting_imports, options_of
 from dgf.workflows.reproduce.settings import ReproduceOptions
 
 _INCOMPLETE = 3
@@ -78,10 +78,11 @@ def reproduce_command(
         raise click.UsageError(f"{wrong}: not of the form [ROW:]KEY=VALUE", ctx)
     check_workers(ctx, scheduler, workers)
 
-    from dgf.workflows.devices import choose_pool
-    from dgf.workflows.reproduce.plan import Wanted, parse_row_names
-    from dgf.workflows.reproduce.run import ReproduceSettings, plan_lines, reproduce
-    from dgf.workflows.sweep import parse_seeds
+    with lasting_imports():
+        from dgf.workflows.devices import choose_pool
+        from dgf.workflows.reproduce.plan import Wanted, parse_row_names
+        from dgf.workflows.reproduce.run import ReproduceSettings, plan_lines, reproduce
+        from dgf.workflows.sweep import parse_seeds
 
     wanted = Wanted(
         seeds=tuple(sorted(parse_seeds(seeds, words))),
@@ -104,7 +105,8 @@ def reproduce_command(
 
 def _validate(ctx: click.Context, experiments: Any) -> None:
     """Print a line a row as it is tried; exit code 1 where one does not run."""
-    from dgf.workflows.reproduce.validate import validate_rows
+    with lasting_imports():
+        from dgf.workflows.reproduce.validate import validate_rows
 
     faults = []
     for tried in validate_rows(experiments):

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import examples, options_of
+from dgf.cli.options import examples, lasting_imports, options_of
 from dgf.workflows.serve.settings import ServeSettings
 
 
@@ -23,6 +23,7 @@ def serve_command(**given: Any) -> None:
     Requests that come at once are answered in batches. SIGTERM or Ctrl-C ends it: requests under way are answered
     first. docs/serve.md shows requests, and what to heed before others can reach it. Needs `pip install 'dgf[serve]'`.
     """
-    from dgf.workflows.serve.command import serve_run
+    with lasting_imports():
+        from dgf.workflows.serve.command import serve_run
 
     serve_run(ServeSettings(**given))

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import check_workers, examples, exit_when_terminated, given_data, options_of
+from dgf.cli.options import check_workers, examples, exit_when_terminated, given_data, lasting_imports, options_of
 from dgf.pipeline.storage.address import parse_location, whole_location
 from dgf.workflows.settings import TrainOptions
 
@@ -49,9 +49,6 @@ def train_command(
     of --seeds that --workers are at lose what they did since their last checkpoint (optim.checkpoint_every).
     """
     from dgf.workflows.config import dump_config, names_language_model, resolve_config
-    from dgf.workflows.data import text_only_words
-    from dgf.workflows.train import TrainSettings, train
-    from dgf.workflows.training.processes import rank_here
     from dgf.workflows.training.run_folder import RunFolder
 
     check_workers(ctx, scheduler, workers)
@@ -78,11 +75,16 @@ def train_command(
     if show_config:
         click.echo(dump_config(config), nl=False)
         return
+    with lasting_imports():  # after faults of the configuration, which are told before torch is imported
+        from dgf.workflows.data import text_only_words
+        from dgf.workflows.train import TrainSettings, train
+        from dgf.workflows.training.processes import rank_here
     named = resume or names_language_model(config_file, words)
     if seeds is not None and path is not None:
         # imported here: workers need not be known to train one run
-        from dgf.workflows.devices import choose_pool
-        from dgf.workflows.sweep import Recipe, SeedsSettings, parse_seeds, seeds_lines, train_seeds
+        with lasting_imports():
+            from dgf.workflows.devices import choose_pool
+            from dgf.workflows.sweep import Recipe, SeedsSettings, parse_seeds, seeds_lines, train_seeds
 
         recipe = Recipe(preset, config_file, words[1:], {"path": whole_location(parse_location(path)), **given})
         pool = choose_pool(device, workers, scheduler)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dgf.cli.options import check_workers, examples, exit_when_terminated, given_data, options_of
+from dgf.cli.options import check_workers, examples, exit_when_terminated, given_data, lasting_imports, options_of
 from dgf.pipeline.storage.address import Location, whole_location
 from dgf.workflows.settings import TuneOptions
 
@@ -44,9 +44,10 @@ def tune_command(
     SIGTERM saves the run under way and ends with exit code 143; runs that --workers are at lose what they did since
     their last checkpoint (optim.checkpoint_every).
     """
-    from dgf.workflows.config import names_language_model
-    from dgf.workflows.devices import choose_pool
-    from dgf.workflows.sweep import Recipe, TuneSettings, parse_seeds, trials_lines, tune
+    with lasting_imports():
+        from dgf.workflows.config import names_language_model
+        from dgf.workflows.devices import choose_pool
+        from dgf.workflows.sweep import Recipe, TuneSettings, parse_seeds, trials_lines, tune
 
     check_workers(ctx, scheduler, workers)
     recipe = Recipe(preset, config_file, words, {"path": whole_location(data), **given_data(given)})

@@ -36,8 +36,30 @@ LIGHT = (
 )
 """What the command line may import before a command runs, beside the standard library."""
 
-UNUSED_BY_EVALUATION = ("dask", "distributed", "matplotlib", "pandas", "peft", "sklearn", "tensorboard")
-"""Slow to import, and of no use to `dgf eval`. (accelerate and scipy are imported by transformers' losses.)"""
+UNUSED_BY_EVALUATION = (
+    "dask",
+    "datasets",
+    "distributed",
+    "fsspec",
+    "matplotlib",
+    "pandas",
+    "peft",
+    "pyarrow",
+    "sklearn",
+    "spacy",
+    "starlette",
+    "tensorboard",
+    "timm",
+    "torch._inductor.compile_fx",
+    "transformers.generation.utils",
+    "transformers.pipelines",
+    "transformers.trainer",
+)
+"""Slow to import, and of no use to `dgf eval` before it loads its model.
+
+What is of no use and there all the same (accelerate, scipy, torch._dynamo, torch.distributed, torchvision, triton)
+comes with `transformers.modeling_utils`, which every model of transformers imports.
+"""
 
 
 def label(path: Path) -> str:

@@ -97,6 +97,24 @@ def test_the_commands_and_their_list_need_no_torch() -> None:
     assert result.returncode == 0, result.stderr
 
 
+def test_a_wrong_run_or_key_is_told_without_torch() -> None:
+    code = """
+import sys
+from click.testing import CliRunner
+from dgf.cli.main import cli
+for words, said in (
+    (["eval", "no-such-run"], "not a run folder"),
+    (["train", "posts", "--out", "run", "optim.epoch=3"], "did you mean optim.epochs?"),
+):
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 1 and said in result.stderr, result.stderr
+assert CliRunner().invoke(cli, ["train", "posts", "--out", "run", "--show-config"]).exit_code == 0
+assert not {"torch", "numpy", "transformers"} & set(sys.modules)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
 def test_every_command_has_its_module() -> None:
     missing = [name for name, module in COMMANDS.items() if importlib.util.find_spec(module) is None]
     assert not missing

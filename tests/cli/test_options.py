@@ -1,3 +1,6 @@
+import gc
+import importlib
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -8,7 +11,7 @@ from annotated_types import Ge, Interval
 from click.testing import CliRunner, Result
 from typing_extensions import Doc
 
-from dgf.cli.options import options_of
+from dgf.cli.options import lasting_imports, options_of
 from dgf.workflows import settings
 from dgf.workflows.settings import Placeholder, Positional, Spelled
 
@@ -97,3 +100,48 @@ def test_an_option_of_several_values_is_given_once_for_each() -> None:
     for words in ((), ("--box", "a", "--box", "b")):
         assert CliRunner().invoke(command, words).exit_code == 0
     assert packed == [Packing(), Packing((Path("a"), Path("b")))]
+
+
+@pytest.fixture
+def thawed() -> Iterator[None]:
+    """Gives back to the collector what a test kept from it."""
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("thawed")
+def test_the_collector_leaves_alone_what_is_imported_to_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lasting.py").write_text("HELD = [[]]\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    gc.unfreeze()
+    with lasting_imports():
+        assert not gc.isenabled()
+        held = importlib.import_module("lasting").HELD
+    assert gc.isenabled() and gc.get_freeze_count()
+    assert not any(item is held for item in gc.get_objects())
+
+
+@pytest.mark.usefixtures("thawed")
+def test_the_collector_keeps_everything_else() -> None:
+    gc.unfreeze()
+    with lasting_imports():
+        importlib.import_module("json")  # is here already
+    assert gc.isenabled() and not gc.get_freeze_count()
+
+
+@pytest.mark.usefixtures("thawed")
+def test_the_collector_is_back_after_a_failed_import() -> None:
+    with pytest.raises(ModuleNotFoundError), lasting_imports():
+        importlib.import_module("dgf.no_such_part")
+    assert gc.isenabled()
+
+
+@pytest.mark.usefixtures("thawed")
+def test_a_collector_that_was_off_stays_off() -> None:
+    gc.disable()
+    try:
+        with lasting_imports():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

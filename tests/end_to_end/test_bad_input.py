@@ -206,6 +206,12 @@ CASES: list[Case] = [
         1,
         ("training has not ended", "--resume"),
     ),
+    (
+        "another run that has not ended",
+        lambda w: [*w.eval(), str(without(w, w.run, "model.json"))],
+        1,
+        ("training has not ended", "--resume"),
+    ),
     ("no weights file", lambda w: w.extract("--weights", "none.pth"), 1, ("none.pth",)),
     (
         "a weights file that is a pickle",

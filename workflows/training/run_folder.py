@@ -91,9 +91,18 @@ class RunFolder:
         Raises:
             UserError: If the folder is not a run.
         """
-        if not self.begun:
-            raise UserError(f"{self.path}: not a run folder (it has no config.yaml)", "`dgf train` makes one.")
+        self._check_begun()
         return load_config(self.config_file)
+
+    def check_finished(self) -> None:
+        """Check that a run is here whose training has ended; nothing is read yet.
+
+        Raises:
+            UserError: If the folder is not a run, or training has not ended.
+        """
+        self._check_begun()
+        if not self.finished:
+            raise UserError(f"{self.path}: training has not ended", f"`dgf train --resume --out {self.path}` ends it.")
 
     def finished_config(self) -> TrainConfig:
         """Return the configuration of a run whose training has ended.
@@ -101,10 +110,8 @@ class RunFolder:
         Raises:
             UserError: If the folder is not a run, or training has not ended.
         """
-        config = self.load_config()
-        if not self.finished:
-            raise UserError(f"{self.path}: training has not ended", f"`dgf train --resume --out {self.path}` ends it.")
-        return config
+        self.check_finished()
+        return self.load_config()
 
     def write_metrics(self, epochs: Sequence[Mapping[str, Any]]) -> None:
         """Write `metrics.jsonl`, one line an epoch."""
@@ -166,6 +173,10 @@ class RunFolder:
             hint = "Put back a copy of it, or train the run again: the same `dgf train` with another --out."
             raise UserError(f"{self.path / 'data.json'} cannot be read: {error}", hint) from error
         return {**dict.fromkeys(_FACTS), **facts}
+
+    def _check_begun(self) -> None:
+        if not self.begun:
+            raise UserError(f"{self.path}: not a run folder (it has no config.yaml)", "`dgf train` makes one.")
 
 
 def _is_facts(path: Path) -> bool:
