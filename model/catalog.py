@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dgf.model.baselines.configs import BASELINES
+from dgf.model.baselines.configs import BASELINES, NAMED_WITHOUT
 from dgf.model.config import RelationConfig, check_values
 from dgf.model.dgf_pt.config import PRESETS, RECORDED_WITHOUT, ModelConfig
 
@@ -22,16 +22,22 @@ class ModelKind:
             file of `dgf train --config` has. Each model has `paper`, what its authors published.
         recorded_without: What a configuration that an older version recorded means by the keys that it lacks, where
             that is not the default.
+        named_without: Keys that came when folders of runs had been named by digests of all keys, each with the value
+            that says what was so before: where it has this value a key is not part of the name.
     """
 
     config: type[RelationConfig]
     presets: Mapping[str, Mapping[str, Any]]
     recorded_without: Mapping[str, Any] = field(default_factory=dict)
+    named_without: Mapping[str, Any] = field(default_factory=dict)
 
 
 MODEL_KINDS: dict[str, ModelKind] = {
     DEFAULT_MODEL: ModelKind(ModelConfig, PRESETS, RECORDED_WITHOUT),
-    **{name: ModelKind(config, presets) for name, (config, presets) in BASELINES.items()},
+    **{
+        name: ModelKind(config, presets, named_without=NAMED_WITHOUT.get(name, {}))
+        for name, (config, presets) in BASELINES.items()
+    },
 }
 
 

@@ -92,7 +92,7 @@ class TakesTrainingRows(Protocol):
 
 @runtime_checkable
 class EncodesCaptions(Protocol):
-    """A model that reads captions."""
+    """A model that reads captions pooled; one that reads them as words is handed tokens and need not be this."""
 
     language_model: LanguageModel
 

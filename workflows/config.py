@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, PlainValidator
 from dgf.model.catalog import DEFAULT_MODEL, MODEL_KINDS, check_model, find_kind
 from dgf.model.config import Number, OrNone, RelationConfig, Whole, check_values, plain_values
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.files import canonical_digest
 from dgf.pipeline.text_files import read_whole
 from dgf.pipeline.yaml_values import dump_yaml, load_yaml
 from dgf.workflows.settings import PostLayout
@@ -301,6 +302,14 @@ def dump_config(config: TrainConfig, *, sealed: bool = False) -> str:
     """Return the resolved configuration as YAML; `sealed` ends it with a comment that shows later changes."""
     text = dump_yaml(plain_values(config))
     return f"{text}# sha256 {hashlib.sha256(text.encode()).hexdigest()} of the lines above\n" if sealed else text
+
+
+def digest_config(values: Mapping[str, Any]) -> str:
+    """Digest the plain values of a configuration, to name what belongs to it alike in this and older versions."""
+    model = values["model"]
+    before = MODEL_KINDS[model["name"]].named_without
+    named = {key: value for key, value in model.items() if key not in before or value != before[key]}
+    return canonical_digest({**values, "model": named})
 
 
 def _split_seal(content: bytes) -> tuple[bytes, bytes | None]:

@@ -1,6 +1,7 @@
 """Prompting: a causal language model, frozen, reads the sentence, and the relation it finds most likely is the answer.
 
-What whoever has a language model tries first: no photo is read and no entity type, and nothing learns unless asked to.
+What whoever has a language model tries first: no entity type is read and of a photo at most its caption, and nothing
+learns unless asked to.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +62,7 @@ class Prompt(nn.Module):
         self.config, self.labels, self.language_model = config, labels, language_model
         self.object_dim, self.block_shape = object_dim, block_shape
         self.tied = ties_output(language_model)
-        self.wording = Wording(language_model, labels, config.verbalizer)
+        self.wording = Wording(language_model, labels, config.verbalizer, captions=config.captions)
         self.backbone = Backbone(language_model.transformer.requires_grad_(False))
         # found by `prepare`, and saved with the model
         self.register_buffer("demonstrations", torch.full((config.demonstrations, LONGEST_DEMONSTRATION), -1))
@@ -144,7 +145,7 @@ class Prompt(nn.Module):
         answers = self.wording.describe(row)
         scores = self._likelihoods(self.wording.ask(row), answers, before)
         if self.config.calibrate == "context":
-            scores = scores - self._likelihoods(self.wording.ask(row, with_sentence=False), answers, before)
+            scores = scores - self._likelihoods(self.wording.ask(row, with_post=False), answers, before)
         if self.config.normalize:
             scores = scores / torch.tensor([len(answer) for answer in answers], device=scores.device)
         values: list[float] = scores.tolist()
@@ -199,7 +200,8 @@ class Prompt(nn.Module):
         length, longest = read.length + int(depths.max()) + 1, self.backbone.longest
         if longest and length > longest:
             what = f"demonstrations, sentence and descriptions take {length} tokens and {self.backbone.kind} reads"
-            raise ModelError(f"{what} {longest}; lower model.demonstrations or data.max_length")
+            lower = ", data.max_caption" if self.config.captions else ""
+            raise ModelError(f"{what} {longest}; lower model.demonstrations{lower} or data.max_length")
         device = self.language_model.embeddings.device
         embedded = self.backbone.embed(torch.tensor([tokens], device=device))  # (1, S, N)
         mask = torch.cat([seen.new_ones(len(seen), read.length), seen], 1)  # (S, P + S)

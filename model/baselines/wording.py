@@ -1,4 +1,4 @@
-"""What a language model is asked, as token ids: the sentence, the question, and each relation in words."""
+"""What a language model is asked, as token ids: caption and sentence, the question, and each relation in words."""
 
 import re
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from dgf.model.language_models import LanguageModel
 
 Tokens = tuple[int, ...]
 
+CAPTION = "Photo:\n{caption}\n"
 SENTENCE = "Sentence:\n{sentence}\n"
 QUESTION = "The relation between {head} and {tail} is"
 UNRELATED = "that {head} and {tail} are not related"
@@ -52,11 +53,13 @@ class AskedRow:
         sentence: Its tokens, without those that a tokenizer adds.
         head: The tokens of the head's mention, as they are inside a sentence.
         tail: Likewise of the tail.
+        caption: The tokens of its photo's caption; none where there is no caption, or none is asked with.
     """
 
     sentence: Tokens
     head: Tokens
     tail: Tokens
+    caption: Tokens = ()
 
 
 class Wording:
@@ -66,18 +69,22 @@ class Wording:
         language_model: Its tokenizer spells the words.
         labels: The relations.
         verbalizer: Descriptions of relations that stand in place of this file's.
+        captions: Whether rows are asked with their captions.
 
     Raises:
         ModelError: There is no tokenizer, or the verbalizer names a relation that there is not.
     """
 
-    def __init__(self, language_model: LanguageModel, labels: LabelSpace, verbalizer: Mapping[str, str]) -> None:
+    def __init__(
+        self, language_model: LanguageModel, labels: LabelSpace, verbalizer: Mapping[str, str], *, captions: bool
+    ) -> None:
         tokenizer = language_model.tokenizer
         if tokenizer is None:
             raise ModelError(f"{language_model.spec}: has no tokenizer, and a model that is asked in words needs one")
         if unknown := sorted(verbalizer.keys() - set(labels.relations)):
             raise ModelError(f"model.verbalizer: no relation is called {', '.join(unknown)}; name those of the data")
         self._language_model = language_model
+        self._captions, self._caption = captions, self._spell(CAPTION, "caption")
         self._sentence, self._question = self._spell(SENTENCE), self._spell(QUESTION)
         described = {**DESCRIPTIONS, **({labels.negative: UNRELATED} if labels.negative else {}), **verbalizer}
         self._descriptions = [self._spell(f" {described.get(name) or _in_words(name)}.") for name in labels.relations]
@@ -94,12 +101,13 @@ class Wording:
     def read(self, batch: Batch) -> list[AskedRow]:
         """Take the rows of a batch apart."""
         lengths = batch.token_mask.sum(1).tolist()
-        rows = zip(batch.tokens.tolist(), lengths, batch.spans.tolist(), strict=True)
-        return [self._row(tokens[:length], head, tail) for tokens, length, (head, tail) in rows]
+        rows = zip(batch.tokens.tolist(), lengths, batch.spans.tolist(), self._read_captions(batch), strict=True)
+        return [self._row(tokens[:length], head, tail, caption) for tokens, length, (head, tail), caption in rows]
 
-    def ask(self, row: AskedRow, *, with_sentence: bool = True) -> Tokens:
-        """Return the question, after the sentence or without it."""
-        return (_fill(self._sentence, row) if with_sentence else ()) + _fill(self._question, row)
+    def ask(self, row: AskedRow, *, with_post: bool = True) -> Tokens:
+        """Return the question, after the caption, if there is one, and the sentence, or without both."""
+        caption = _fill(self._caption, row) if row.caption else ()
+        return (caption + _fill(self._sentence, row) if with_post else ()) + _fill(self._question, row)
 
     def describe(self, row: AskedRow) -> list[Tokens]:
         """Return the answer that each relation would be, in their order."""
@@ -109,8 +117,16 @@ class Wording:
         """Return a row with its question and its answer, and what stands before the next."""
         return self.ask(row) + _fill(self._descriptions[relation], row) + self._between
 
-    def _row(self, tokens: list[int], head: list[int], tail: list[int]) -> AskedRow:
-        return AskedRow(self._own(tokens), self._mention(tokens, head), self._mention(tokens, tail))
+    def _read_captions(self, batch: Batch) -> list[Tokens]:
+        if not (self._captions and batch.has_caption):
+            return [()] * len(batch)
+        tokens, mask, there = batch.caption_tokens, batch.caption_token_mask, batch.caption_mask
+        assert tokens is not None and mask is not None and there is not None
+        kept = mask & there.unsqueeze(1)  # (B, C)
+        return [self._own(caption[own].tolist()) for caption, own in zip(tokens, kept, strict=True)]
+
+    def _row(self, tokens: list[int], head: list[int], tail: list[int], caption: Tokens) -> AskedRow:
+        return AskedRow(self._own(tokens), self._mention(tokens, head), self._mention(tokens, tail), caption)
 
     def _own(self, tokens: list[int]) -> Tokens:
         return tuple(token for token in tokens if token not in self._added)
@@ -119,9 +135,9 @@ class Wording:
         mention = self._own(tokens[slice(*span)])
         return tuple(self._spaced.get(token, token) for token in mention[:1]) + mention[1:]
 
-    def _spell(self, template: str) -> tuple[Tokens | str, ...]:
+    def _spell(self, template: str, whole: str = "sentence") -> tuple[Tokens | str, ...]:
         """Turn a template into token ids and the names of slots; a mention brings the space before it along."""
-        parts = re.split(r"(?: ?\{(head|tail)\}|\{(sentence)\})", template)
+        parts = re.split(rf"(?: ?\{{(head|tail)\}}|\{{({whole})\}})", template)
         texts = [(part, number % 3 != 0) for number, part in enumerate(parts) if part]
         return tuple(part if is_slot else tuple(self._language_model.words(part)) for part, is_slot in texts)
 

@@ -9,19 +9,9 @@ from dgf.pipeline.errors import UserError
 from dgf.workflows.config import resolve_config
 from dgf.workflows.evaluate import EvalSettings, Evaluation, evaluate
 from dgf.workflows.train import TrainSettings, TrainSummary, train
+from support.caption_files import write_caption_files
 from support.command import dgf
-from support.small_world import RELATIONS, SIZES, TINY, write_posts, write_shards
-
-
-def write_captions(posts: Path, words: str = "a picture of", *, without: tuple[str, ...] = ()) -> dict[str, Path]:
-    """A file for each split, in which each of its photos has a caption of its own."""
-    files = {}
-    for split, count in SIZES.items():
-        names = [f"{split}-{i}.png" for i in range(count // 2)]
-        rows = [{"img_id": name, "text": f"{words} {name}"} for name in names if name not in without]
-        files[split] = posts.parent / f"{words.replace(' ', '-')}_{split}.txt"
-        files[split].write_text("".join(f"{row!r}\n" for row in rows))
-    return files
+from support.small_world import RELATIONS, TINY, write_posts, write_shards
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +30,7 @@ def predictions(evaluation: Evaluation) -> bytes:
 
 @pytest.mark.parametrize("plm", ["frozen", "full"])
 def test_captions_reach_the_prediction_of_a_run_without_features(plm: str, posts: Path, tmp_path: Path) -> None:
-    files = write_captions(posts)
+    files = write_caption_files(posts)
     summary = trained(posts, tmp_path / "run", files, f"model.plm={plm}")
     assert (summary.rows, summary.text_only) == (12, 0)
     own = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "own", device="cpu"))
@@ -52,7 +42,7 @@ def test_captions_reach_the_prediction_of_a_run_without_features(plm: str, posts
     same = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "same", device="cpu", data=alone))
     told = [predictions(own), predictions(same)]
     for name, data in (
-        ("other", {"captions": str(write_captions(posts, "nothing like")["test"])}),
+        ("other", {"captions": str(write_caption_files(posts, "nothing like")["test"])}),
         ("none", {"captions": None, "missing_images": "text-only"}),
         ("drawn", {"captions_of": "others"}),
         ("dark", {"image_share": 0}),
@@ -63,7 +53,7 @@ def test_captions_reach_the_prediction_of_a_run_without_features(plm: str, posts
 
 
 def test_captions_change_what_is_learned(posts: Path, tmp_path: Path) -> None:
-    files, other = write_captions(posts), write_captions(posts, "nothing like")
+    files, other = write_caption_files(posts), write_caption_files(posts, "nothing like")
     losses = []
     for name, given, words in (
         ("own", files, ()),
@@ -80,7 +70,7 @@ def test_captions_change_what_is_learned(posts: Path, tmp_path: Path) -> None:
 def test_captions_that_the_model_does_not_read_are_said(
     posts: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    files = write_captions(posts)
+    files = write_caption_files(posts)
     trained(posts, tmp_path / "fused", files)
     assert "reads none" not in caplog.text
     trained(posts, tmp_path / "off", files, "model.fusion=off")
@@ -88,13 +78,13 @@ def test_captions_that_the_model_does_not_read_are_said(
 
 
 def test_files_in_a_row_are_told_how_to_be_given(posts: Path, tmp_path: Path) -> None:
-    files = list(write_captions(posts).values())
+    files = list(write_caption_files(posts).values())
     done = dgf("train", posts, "--captions", *files, "--out", tmp_path / "run")
     assert done.code == 2 and "give --captions again before each further file" in done.err
 
 
 def test_a_control_says_so_beside_every_figure(posts: Path, tmp_path: Path) -> None:
-    files = write_captions(posts)
+    files = write_caption_files(posts)
     options = [word for file in files.values() for word in ("--captions", file)]
     words = (*TINY, "optim.epochs=1", "data.captions_of=others")
     note = "captions are those of other photos (control)"
@@ -107,7 +97,7 @@ def test_a_control_says_so_beside_every_figure(posts: Path, tmp_path: Path) -> N
 
 
 def test_no_relation_draws_photos_rows_or_captions_of_the_evaluated_split(posts: Path, tmp_path: Path) -> None:
-    trained(posts, tmp_path / "run", write_captions(posts), "data.captions_of=others", "data.shots=2")
+    trained(posts, tmp_path / "run", write_caption_files(posts), "data.captions_of=others", "data.shots=2")
     told = []
     for name, relations in (("one", RELATIONS), ("other", RELATIONS[::-1])):
         data = {"path": str(write_posts(tmp_path / name, relations=relations)), "image_share": 0.5}
@@ -117,7 +107,7 @@ def test_no_relation_draws_photos_rows_or_captions_of_the_evaluated_split(posts:
 
 
 def test_photos_without_a_caption_are_counted_and_said(posts: Path, tmp_path: Path) -> None:
-    files = write_captions(posts, "some of", without=("train-0.png", "train-3.png", "test-1.png"))
+    files = write_caption_files(posts, "some of", without=("train-0.png", "train-3.png", "test-1.png"))
     options = [word for file in files.values() for word in ("--captions", file)]
     words = (*TINY, "optim.epochs=1")
     done = dgf("train", posts, *words, *options, "--preset", "demo", "--out", tmp_path / "run", "--device", "cpu")
@@ -129,7 +119,7 @@ def test_photos_without_a_caption_are_counted_and_said(posts: Path, tmp_path: Pa
 
 
 def test_captions_of_no_photo_here_are_refused(posts: Path, tmp_path: Path) -> None:
-    files = write_captions(posts)
+    files = write_caption_files(posts)
     files["train"].write_text("{'img_id': 'elsewhere.png', 'text': 'a dog'}\n")
     alone = {"train": files["train"]}
     with pytest.raises(UserError, match=r"no caption for a photo .* such as train-0\.png; there is one for elsewhere"):
@@ -140,7 +130,7 @@ def test_captions_of_no_photo_here_are_refused(posts: Path, tmp_path: Path) -> N
 
 def test_a_run_goes_on_with_no_other_photos(posts: Path, tmp_path: Path) -> None:
     own = write_posts(tmp_path / "posts")
-    trained(own, tmp_path / "run", write_captions(posts))
+    trained(own, tmp_path / "run", write_caption_files(posts))
     config = resolve_config(file=tmp_path / "run" / "config.yaml")
     train(TrainSettings(config, tmp_path / "run", "cpu", resume=True))
     file = own / "val.jsonl"
@@ -150,7 +140,7 @@ def test_a_run_goes_on_with_no_other_photos(posts: Path, tmp_path: Path) -> None
 
 
 def test_a_row_with_nothing_but_a_caption_is_explained_by_it(posts: Path, tmp_path: Path) -> None:
-    trained(posts, tmp_path / "run", write_captions(posts, "some of", without=("test-1.png",)))
+    trained(posts, tmp_path / "run", write_caption_files(posts, "some of", without=("test-1.png",)))
     plain = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "plain", device="cpu"))
     assert all("attributions" not in json.loads(line) for line in predictions(plain).splitlines())
     shown = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "explained", device="cpu", explain=True))
@@ -164,10 +154,10 @@ def test_a_row_with_nothing_but_a_caption_is_explained_by_it(posts: Path, tmp_pa
 def test_files_beside_features(posts: Path, tmp_path: Path) -> None:
     write_shards(posts, tmp_path / "features")
     features = {"features": str(tmp_path / "features")}
-    trained(posts, tmp_path / "run", write_captions(posts), **features)
+    trained(posts, tmp_path / "run", write_caption_files(posts), **features)
     both = evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "both", device="cpu"))
     assert both.report["rows_with_caption"] == 6 and both.report["features"]
-    other = {"captions": str(write_captions(posts, "nothing like")["test"])}
+    other = {"captions": str(write_caption_files(posts, "nothing like")["test"])}
     assert predictions(both) != predictions(
         evaluate(EvalSettings(tmp_path / "run", out=tmp_path / "other", device="cpu", data=other))
     )
@@ -175,7 +165,7 @@ def test_files_beside_features(posts: Path, tmp_path: Path) -> None:
 
 
 def test_changed_captions_are_said_and_a_run_without_captions_reads_none(posts: Path, tmp_path: Path) -> None:
-    files = write_captions(posts)
+    files = write_caption_files(posts)
     trained(posts, tmp_path / "run", files)
     assert "are they of the same captioner?" not in dgf("eval", tmp_path / "run", "--device", "cpu").err
     shown = dgf("eval", tmp_path / "run", "--device", "cpu", "--captions", files["test"])
@@ -190,7 +180,7 @@ def test_changed_captions_are_said_and_a_run_without_captions_reads_none(posts: 
 
 
 def test_posts_of_the_run_are_predicted_with_its_captions(posts: Path, tmp_path: Path) -> None:
-    trained(posts, tmp_path / "run", write_captions(posts), "data.captions_of=others")
+    trained(posts, tmp_path / "run", write_caption_files(posts), "data.captions_of=others")
     shown = evaluate(EvalSettings(tmp_path / "run", device="cpu", data={"captions_of": "own"}))
     done = dgf("predict", tmp_path / "run", posts / "test.jsonl", "--device", "cpu", "--out", tmp_path / "answers")
     assert done.code == 0 and "0 of them with nothing but text" in done.err, done.said
@@ -199,7 +189,7 @@ def test_posts_of_the_run_are_predicted_with_its_captions(posts: Path, tmp_path:
 
 def test_other_posts_never_get_a_caption_of_the_run(posts: Path, tmp_path: Path) -> None:
     """Their photos are called as the run's are."""
-    files = write_captions(posts, "words of")
+    files = write_caption_files(posts, "words of")
     trained(posts, tmp_path / "run", files)
     (tmp_path / "new.jsonl").write_text((posts / "test.jsonl").read_text())
     words = ("predict", tmp_path / "run", tmp_path / "new.jsonl", "--device", "cpu")
@@ -208,7 +198,7 @@ def test_other_posts_never_get_a_caption_of_the_run(posts: Path, tmp_path: Path)
     assert "Give --captions" in refused.err
 
     # with captions of their own
-    theirs = write_captions(posts, "something else")["test"]
+    theirs = write_caption_files(posts, "something else")["test"]
     done = dgf(*words, "--captions", theirs, "--out", tmp_path / "answers")
     assert done.code == 0 and "0 of them with nothing but text" in done.err, done.said
     data = {"captions": str(theirs)}
@@ -227,7 +217,7 @@ def test_other_posts_never_get_a_caption_of_the_run(posts: Path, tmp_path: Path)
 
 
 def test_few_shots_train_on_few_rows_and_say_so(posts: Path, tmp_path: Path) -> None:
-    files = write_captions(posts)
+    files = write_caption_files(posts)
     summary = trained(posts, tmp_path / "run", files, "data.shots=2")
     assert summary.rows == 6
     facts = json.loads((tmp_path / "run" / "data.json").read_text())

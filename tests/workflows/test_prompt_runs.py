@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,10 +16,11 @@ from dgf.cli.main import cli
 from dgf.model.baselines.prompt import Prompt
 from dgf.model.checkpoint import load_model
 from dgf.workflows.config import TrainConfig, resolve_config
-from dgf.workflows.evaluate import EvalSettings, evaluate
+from dgf.workflows.evaluate import EvalSettings, Evaluation, evaluate
 from dgf.workflows.train import TrainSettings, train
 from dgf.workflows.training.run_folder import RunFolder
 from dgf.workflows.training.signals import TerminatedError
+from support.caption_files import write_caption_files
 from support.small_world import RELATIONS, write_posts
 
 WORDS = ("model.name=prompt", "language_model=random:gpt2?n_layer=1&n_embd=32&n_head=2", "optim.batch_size=4")
@@ -86,6 +88,43 @@ def test_demonstrations_come_from_the_training_rows_that_were_drawn(tmp_path: Pa
     shown = [model.language_model.tokenizer.decode(line[line >= 0].tolist()) for line in model.demonstrations]
     assert all(text.startswith("Sentence:\nTrudy joins Club") for text in shown) and len(set(shown)) == 3
     assert sum("not related" in text for text in shown) == sum("is a peer" in text for text in shown) == 1
+
+
+def test_captions_are_asked_with_wherever_a_run_is_asked(tmp_path: Path, posts: Path) -> None:
+    files = [str(file) for file in write_caption_files(posts, without=("test-1.png",)).values()]
+    data = {"path": str(posts), "captions": files, "missing_images": "text-only"}
+    keys = ("model.captions=true", "model.fit=none", "model.demonstrations=1")
+    run = tmp_path / "run"
+    train(TrainSettings(resolve_config("demo", None, [*WORDS, *keys], data), run, "cpu"))
+    model = load_model(run)
+    assert isinstance(model, Prompt)
+    shown = model.language_model.tokenizer.decode(model.demonstrations[0, :24].tolist())
+    assert shown.startswith("Photo:\na picture of train")
+    assert "| caption | from files, at most 32 tokens |" in (run / "README.md").read_text()
+
+    def said(name: str, **asked: Any) -> Evaluation:
+        return evaluate(EvalSettings(run, out=tmp_path / name, device="cpu", page=False, **asked))
+
+    # each row with a caption is explained by it, and those of others or none are other questions
+    own = said("own", explain=True)
+    rows = [json.loads(line) for line in (own.out / "predictions.jsonl").read_text().splitlines()]
+    effects = {row["id"]: row["attributions"]["effects"] for row in rows if "attributions" in row}
+    assert effects.keys() == {"test:0", "test:1", "test:4", "test:5"}
+    assert all(effect.keys() == {"caption"} and effect["caption"] != 0 for effect in effects.values())
+    assert own.report["rows_with_caption"] == 4
+    assert own.report["protocols"]["captions"].startswith("each photo's own, of files (sha256 ")
+    others, none = said("others", data={"captions_of": "others"}), said("none", data={"captions": None})
+    assert "captions are those of other photos (control)" in others.report["protocol"]
+    lines = [(tmp_path / name / "predictions.jsonl").read_text().splitlines() for name in ("own", "others", "none")]
+    best = [[json.loads(line)["best"] for line in of] for of in lines]
+    assert [row for row in range(6) if best[0][row] != best[1][row]] == [0, 1, 4, 5]
+    assert [row for row in range(6) if best[0][row] != best[2][row]] == [0, 1, 4, 5]
+    assert none.report["rows_with_caption"] == 0
+
+    # and the same posts are answered alike
+    done = CliRunner().invoke(cli, ["predict", str(run), str(posts / "test.jsonl"), "--missing-images", "text-only"])
+    assert done.exit_code == 0, done.output
+    assert [json.loads(line)["best"] for line in done.stdout.splitlines()] == best[0]
 
 
 def test_what_learns_is_saved_and_goes_on_exactly(tmp_path: Path, posts: Path) -> None:

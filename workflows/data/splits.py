@@ -98,7 +98,8 @@ def prepare_splits(
         _check_matched(posts, placed, corpus.store, root)
     if table is not None and table.names is not None:
         if not reads.captions:
-            _log.warning("warning: captions were given, and this model reads none (fusion brings them in)")
+            keys = "model.fusion of dgf-pt, model.captions of prompt"
+            _log.warning("warning: captions were given, and this model reads none (%s bring them in)", keys)
         told = {name: found.caption_rows for name, found in placed.items()}
         check_captioned(table, {n: (placed[n].posts, rows) for n, rows in told.items() if rows is not None}, data)
     if not all(found.posts for found in placed.values()):

@@ -7,8 +7,7 @@ from typing import Any
 from dgf.model.catalog import DEFAULT_MODEL
 from dgf.model.config import plain_values
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.files import canonical_digest
-from dgf.workflows.config import TrainConfig, names_language_model
+from dgf.workflows.config import TrainConfig, digest_config, names_language_model
 from dgf.workflows.reproduce.experiments import Experiment, Row, resolve
 
 
@@ -55,7 +54,7 @@ class RowRun:
     @property
     def digest(self) -> str:
         """Name of the run's folder."""
-        return canonical_digest(plain_values(self.config))[:16]
+        return digest_config(plain_values(self.config))[:16]
 
     @property
     def name(self) -> str:

@@ -12,8 +12,7 @@ import numpy as np
 
 from dgf.model.config import plain_values
 from dgf.pipeline.errors import UserError
-from dgf.pipeline.files import canonical_digest
-from dgf.workflows.config import TrainConfig, check_config, resolve_config
+from dgf.workflows.config import TrainConfig, check_config, digest_config, resolve_config
 from dgf.workflows.sweep.space import Space
 
 MOST_POINTS = 1_000_000
@@ -117,7 +116,7 @@ def plan_trials(
 def _trial(recipe: Recipe, values: Mapping[str, Any], seeds: tuple[int, ...]) -> Trial:
     words = [_word(key, value) for key, value in values.items()]
     configs = {seed: recipe.resolve(*words, f"seed={seed}") for seed in seeds}
-    return Trial(values, configs, f"trial-{canonical_digest(seedless(configs[seeds[0]]))[:12]}")
+    return Trial(values, configs, f"trial-{digest_config(seedless(configs[seeds[0]]))[:12]}")
 
 
 def seedless(config: TrainConfig) -> dict[str, Any]:

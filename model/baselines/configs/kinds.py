@@ -23,3 +23,6 @@ BASELINES: Mapping[str, tuple[type, Mapping[str, Mapping[str, Any]]]] = {
     "prompt": (PromptConfig, PROMPT_PRESETS),
 }
 """Configuration and presets of each, by `model.name`."""
+
+NAMED_WITHOUT: Mapping[str, Mapping[str, Any]] = {"prompt": {"captions": False}}
+"""See `ModelKind.named_without`, by `model.name`."""

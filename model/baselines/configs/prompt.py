@@ -33,13 +33,15 @@ class PromptConfig:
         normalize: Whether the log-likelihood of a description is divided by its number of tokens.
         calibrate: What is taken off the score of a description, which depends on its words more than on the row: with
             `rows` its mean over a few rows of the training split, whose relations are not read (Zhou et al., 2024);
-            with `context` the row's own without the sentence, with the same demonstrations and names (Holtzman et
-            al., 2021); with `none` nothing.
+            with `context` the row's own without sentence and caption, with the same demonstrations and names
+            (Holtzman et al., 2021); with `none` nothing.
         fit: What is learned: nothing (`none`), or on top of frozen likelihoods one number a relation and a temperature
             (`bias`).
         verbalizer: How a relation is described, by its name: the words after "The relation between HEAD and TAIL is",
             in which `{head}` and `{tail}` stand for the mentions. Others are described by the model's own table, or by
             the last part of their name.
+        captions: Whether the photo's caption stands before the sentence, in demonstrations too. A row without one is
+            asked as it is without this key.
         seed: Draws the demonstrations.
     """
 
@@ -49,6 +51,11 @@ class PromptConfig:
     calibrate: Literal["none", "context", "rows"] = "rows"
     fit: Literal["none", "bias"] = "none"
     verbalizer: dict[str, Annotated[str, Field(min_length=1)]] = field(default_factory=dict)
+    captions: Flag = False
     seed: Whole = 0
     protocol: ClassVar[None] = None
-    reads: ClassVar[Reads] = Reads()
+
+    @property
+    def reads(self) -> Reads:
+        """Words alone, those of the photo's caption where it is asked for."""
+        return Reads(captions=self.captions)

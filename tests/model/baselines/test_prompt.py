@@ -1,6 +1,6 @@
 """Prompting: scored as transformers itself scores each answer, whatever else is in the batch, and by no label."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from itertools import pairwise
@@ -9,96 +9,16 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from dgf.model.baselines.configs import PromptConfig
 from dgf.model.baselines.prompt import LONGEST_DEMONSTRATION, Prompt
-from dgf.model.batch import Batch
 from dgf.model.checkpoint import load_model, save_model
 from dgf.model.errors import ModelError
-from dgf.model.labels import LabelSpace
 from dgf.model.language_models import load_language_model
-from dgf.workflows.data import PostEncoder
+from support.asked_posts import LABELS, RELATIONS, SENTENCES, encode, one_by_one
 from support.batches import select_rows
 from support.causal_models import causal_model
-
-RELATIONS = ("None", "/per/org/member_of", "/per/per/peer", "/loc/loc/contain", "/a/b/lives_in")
-LABELS = LabelSpace.from_relations(RELATIONS)
-SENTENCES = (
-    (("Ada", "met", "Bram", "in", "Rome"), (0, 1), (2, 3)),
-    (("RT", "@x", ":", "Bram", "joined", "the", "Ada", "Club", "!"), (6, 8), (3, 4)),
-    (("Cleo", "and", "Ada", "Club"), (2, 4), (0, 1)),
-    (("Rome", "is", "in", "Italy", "http://t.co/1"), (3, 4), (0, 1)),
-    (("Ada", "Bram"), (0, 1), (1, 2)),
-    (("nobody", "knows", "Ada", "or", "Cleo"), (4, 5), (2, 3)),
-)
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder of a language model of a kind."""
-    made: dict[str, Path] = {}
-
-    def folder(kind: str) -> Path:
-        if kind not in made:
-            made[kind] = causal_model(tmp_path_factory.mktemp("models") / kind, kind)
-        return made[kind]
-
-    return folder
-
-
-@pytest.fixture
-def asked(folders: Callable[[str], Path]) -> Callable[..., Prompt]:
-    """A model, prepared with all rows of the batch."""
-
-    def build(kind: str = "gpt2", **keys: Any) -> Prompt:
-        model = Prompt(PromptConfig(**keys), LABELS, load_language_model(str(folders(kind))))
-        whole = encode(model)
-        assert whole.relations is not None
-        model.prepare(whole.relations, lambda rows: select_rows(whole, torch.tensor(rows)))
-        return model.eval()
-
-    return build
-
-
-def encode(model: Prompt, sentences: Sequence[Any] = SENTENCES) -> Batch:
-    from dgf.pipeline.posts import Mention, Post
-
-    posts = [
-        Post(str(number), tokens, *(Mention(" ".join(tokens[slice(*span)]), *span) for span in spans))
-        for number, (tokens, *spans) in enumerate(sentences)
-    ]
-    rows = PostEncoder(model.language_model.tokenizer, 512).encode(posts)
-    longest = max(len(row.tokens) for row in rows)
-    count = torch.tensor([len(row.tokens) for row in rows])
-    relations = torch.arange(len(rows)) % len(RELATIONS)
-    return Batch(
-        tokens=torch.tensor([[*row.tokens, *[70] * (longest - len(row.tokens))] for row in rows]),
-        token_mask=torch.arange(longest) < count[:, None],
-        spans=torch.tensor([[row.head, row.tail] for row in rows]),
-        relations=relations,
-        type_targets=LABELS.type_targets(relations),
-    )
-
-
-def one_by_one(model: Prompt, whole: Any, batch: Batch) -> Tensor:
-    """Score every answer of every row in a pass of its own of transformers' causal model."""
-
-    def likelihood(before: Sequence[int], answer: Sequence[int]) -> float:
-        ids = [*model.wording.opening, *shown, *before, *answer]
-        logits = whole(torch.tensor([ids])).logits[0].log_softmax(-1)
-        return sum(float(logits[len(ids) - len(answer) + n - 1, token]) for n, token in enumerate(answer))
-
-    shown = model.demonstrations[model.demonstrations >= 0].tolist()
-    scores = []
-    for row in model.wording.read(batch):
-        for answer in model.wording.describe(row):
-            score = likelihood(model.wording.ask(row), answer)
-            if model.config.calibrate == "context":
-                score -= likelihood(model.wording.ask(row, with_sentence=False), answer)
-            scores.append(score / (len(answer) if model.config.normalize else 1))
-    return torch.tensor(scores).reshape(len(batch), -1)
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "openai-gpt", "llama", "falcon"])
@@ -128,7 +48,7 @@ def test_what_is_asked_reads_as_english(asked: Callable[..., Prompt]) -> None:
     spell = model.language_model.tokenizer.decode
     first, second, *_ = model.wording.read(encode(model))
     assert spell(model.wording.ask(first)) == "Sentence:\nAda met Bram in Rome\nThe relation between Ada and Bram is"
-    assert spell(model.wording.ask(second, with_sentence=False)) == "The relation between Ada Club and Bram is"
+    assert spell(model.wording.ask(second, with_post=False)) == "The relation between Ada Club and Bram is"
     assert [spell(answer) for answer in model.wording.describe(first)] == [
         " that Ada and Bram are not related.",
         " that Ada is a member of Bram.",

@@ -2,9 +2,12 @@
 
 import pytest
 
+from dgf.model.config import plain_values
 from dgf.pipeline.errors import UserError
+from dgf.pipeline.files import canonical_digest
 from dgf.workflows.reproduce.experiments import read_experiments
-from dgf.workflows.reproduce.plan import RowRun, Wanted, plan_runs
+from dgf.workflows.reproduce.listing import show_lines
+from dgf.workflows.reproduce.plan import RowRun, Wanted, plan_runs, sees_photos
 from support.tiny_experiment import tiny
 
 DATA = {"path": "/posts", "features": "/features"}
@@ -46,6 +49,23 @@ def test_a_digest_is_of_everything_that_is_resolved_and_of_nothing_else() -> Non
     assert one(plan("optim.epochs=3"), "dgf-pt").digest != first.digest
     elsewhere = plan_runs(tiny(), Wanted((0,), data={**DATA, "path": "/others"}))
     assert one(elsewhere, "dgf-pt").digest != first.digest
+
+
+def test_a_key_that_came_later_is_in_a_digest_where_it_changes_something() -> None:
+    prompted = {"model.name": "prompt"}
+    rows = [
+        {"name": "before", "title": "x", "keys": prompted},
+        {"name": "off", "title": "x", "keys": {**prompted, "model.captions": False}},
+        {"name": "on", "title": "x", "keys": {**prompted, "model.captions": True}},
+    ]
+    runs = plan(name="a", rows=rows)
+    values = plain_values(one(runs, "before").config)
+    del values["model"]["captions"]
+    assert one(runs, "before").digest == one(runs, "off").digest == canonical_digest(values)[:16]
+    assert one(runs, "on").digest != one(runs, "off").digest
+    assert [sees_photos(one(runs, row).config) for row in ("off", "on")] == [False, True]
+    reads = [line.split("reads")[1].strip() for line in show_lines(tiny(rows=rows)) if "reads" in line]
+    assert reads == ["text", "text", "text, --captions"]
 
 
 def test_a_model_without_the_preset_takes_paper_and_an_unknown_preset_is_refused() -> None:

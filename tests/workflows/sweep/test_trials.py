@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from dgf.pipeline.errors import UserError
-from dgf.workflows.sweep.trials import Recipe, Trial, plan_trials
+from dgf.pipeline.files import canonical_digest
+from dgf.workflows.sweep.trials import Recipe, Trial, plan_trials, seedless
 
 SPACE = {"optim.learning_rate": (1e-4, 2e-4), "model.dropout": (0.1, 0.3, 0.6)}
 
@@ -34,6 +35,14 @@ def test_a_folder_is_named_by_the_configuration_without_its_seed() -> None:
     assert not {trial.folder for trial in trials_of(SPACE, "model.seed=7")} & set(names)
     [alone] = trials_of({"model.dropout": (0.3,)}, "optim.learning_rate=2e-4")
     assert alone.folder == trials_of()[4].folder, "whatever the way to the configuration"
+
+
+def test_a_key_that_came_later_names_a_folder_where_it_changes_something() -> None:
+    words = ("model.name=prompt", "language_model=random:gpt2")
+    before, told = (trials_of({"optim.epochs": (1,)}, *words, *more)[0] for more in ((), ("model.captions=true",)))
+    values = seedless(before.configs[0])
+    assert values["model"].pop("captions") is False
+    assert before.folder == f"trial-{canonical_digest(values)[:12]}" != told.folder
 
 
 def test_random_trials_are_different_points_and_part_of_more_of_them() -> None:
