@@ -12,6 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from dgf.workflows.training.checkpoints import load_training_state
+from dgf.workflows.training.run_folder import RunFolder
 from support import ENVIRONMENT
 from support.small_world import write_posts, write_shards
 
@@ -90,15 +92,20 @@ def test_torchrun_starts_them_too(world: Path, alone: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.slow
-def test_several_processes_go_on_inside_an_epoch(world: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["step", "validation", "helper"])
+def test_several_processes_go_on_inside_an_epoch_and_its_validation(where: str, world: Path, tmp_path: Path) -> None:
     """With dropout, whose numbers each process draws for itself."""
     words = ["model.dropout=0.3", "optim.epochs=2", "optim.checkpoint_every=1", "--processes", "2"]
-    expected = load_file(train(world, "undisturbed", DGF, *words) / "model.safetensors")
-    command = [sys.executable, "-m", "support.stopped_processes", str(world / "undisturbed"), str(tmp_path / "run")]
+    undisturbed, stopped = train(world, f"undisturbed-{where}", DGF, *words), tmp_path / "run"
+    folders = [str(undisturbed), str(stopped)]
+    command = [sys.executable, "-m", "support.stopped_processes", *folders, where]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
-    found = load_file(tmp_path / "run" / "model.safetensors")
-    assert [name for name, tensor in expected.items() if not torch.equal(found[name], tensor)] == []
+    for found, expected in (
+        (load_file(run / "model.safetensors") for run in (stopped, undisturbed)),
+        (load_training_state(RunFolder(run).last)["network"] for run in (stopped, undisturbed)),  # or of one before
+    ):
+        assert [name for name, tensor in expected.items() if not torch.equal(found[name], tensor)] == []
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """A model over the rows of a split, and its answers: what `dgf eval` scores and `dgf predict` hands out."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,11 +89,13 @@ def predict(
     precision: str,
     title: str | None,
     explain: bool = False,
+    after_batch: Callable[[], object] | None = None,
 ) -> Predictions:
     """Run a model over every row, in evaluation mode and without gradients; rows of like length go together.
 
     `explain` also measures what photo, objects and caption did for each prediction, which reads a row again for
-    each of them. There is a bar where there is a `title`.
+    each of them. There is a bar where there is a `title`. `after_batch` is called after each;
+    what it raises ends the rest.
     """
     model.eval()
     columns: dict[str, Floats] = {}
@@ -114,6 +116,8 @@ def predict(
                     array = value.float().cpu().numpy()
                     columns.setdefault(name, np.zeros((count, *array.shape[1:]), np.float32))[rows] = array
             bar.update(len(rows))
+            if after_batch is not None:
+                after_batch()
     return Predictions(**columns)
 
 

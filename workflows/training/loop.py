@@ -66,8 +66,8 @@ def run_epochs(trainer: Trainer, folder: RunFolder, *, tensorboard: bool = False
             if trainer.learning:
                 _train_epoch(trainer, folder, progress, stop)
 
-            # how good the model is now, by the first process
-            scores = validation_scores(trainer) if processes.first else None
+            # how good the model is now, by the first process; SIGTERM ends this too
+            scores = _validate(trainer, folder, progress, stop)
             f1 = processes.from_first(scores.f1 if scores else 0.0)
 
             # keep the weights of the best epoch
@@ -217,8 +217,36 @@ def _stopped(folder: RunFolder, where: str) -> TerminatedError:
     )
 
 
-def validation_scores(trainer: Trainer) -> Scores:
-    """Score the validation split as the model is now."""
+def _validate(trainer: Trainer, folder: RunFolder, progress: Progress, stop: Callable[[], bool]) -> Scores | None:
+    """Score the validation split in the first process; the others wait, and have no scores.
+
+    All look after each of its batches whether one of them was asked to end.
+
+    Raises:
+        TerminatedError: One was; what was trained is saved, and a run that goes on scores the split from its beginning.
+    """
+    processes = trainer.processes
+    scores: Scores | None = None
+
+    def look(*, done: bool = False) -> bool:
+        ended, done = processes.any(stop(), done)
+        if ended and not done:
+            raise _stopped(folder, f"before the validation of epoch {progress.epoch + 1}")
+        return done
+
+    try:
+        if processes.first:
+            scores = validation_scores(trainer, look)
+        while not look(done=processes.first):
+            pass
+    except TerminatedError:
+        save_last(trainer, folder, progress)
+        raise
+    return scores
+
+
+def validation_scores(trainer: Trainer, after_batch: Callable[[], object]) -> Scores:
+    """Score the validation split as the model is now; see `predict`."""
     examples, labels = trainer.val.examples, trainer.model.labels
     predictions = predict(
         trainer.model,
@@ -227,6 +255,7 @@ def validation_scores(trainer: Trainer) -> Scores:
         device=trainer.device,
         precision=trainer.config.precision,
         title="validation",
+        after_batch=after_batch,
     )
     known = examples.relations >= 0
     return score(examples.relations[known], predictions.relations[known], labels.relations, labels.none)

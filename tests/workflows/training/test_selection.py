@@ -58,7 +58,7 @@ def train_with_figures(patch: pytest.MonkeyPatch, posts: Path, shards: Path, out
     weights: list[Mapping[str, Tensor]] = []
     any_scores = score([1], [1], RELATIONS, 0)
 
-    def figures(trainer: loop.Trainer) -> Scores:
+    def figures(trainer: loop.Trainer, _: object) -> Scores:
         epoch = len(weights)
         weights.append({name: tensor.clone() for name, tensor in trainer.model.state_dict().items()})
         return replace(any_scores, f1=F1[epoch], accuracy=ACCURACY[epoch], macro_f1=MACRO_F1[epoch])
