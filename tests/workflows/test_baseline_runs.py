@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from dgf.model.baselines.configs import BASELINES
 from dgf.model.checkpoint import load_model
 from dgf.workflows.config import resolve_config
 from dgf.workflows.reproduce.tiny_world import write_tiny_world
 from dgf.workflows.train import TrainSettings, train
+from dgf.workflows.training.checkpoints import load_training_state
+from dgf.workflows.training.run_folder import RunFolder
 
 BERT = "random:bert?num_hidden_layers=1&hidden_size=32&num_attention_heads=4&intermediate_size=32&vocab_size=300"
 SYSTEMS = ("cnn", "pcnn", "mtb", "bert-sg", "bert-sg-att", "mega", "hvpnet", "visualbert")
@@ -26,6 +30,11 @@ class KilledError(Exception):
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return write_tiny_world(tmp_path_factory.mktemp("world"))
+
+
+def test_no_baseline_is_left_out() -> None:
+    """Prompting, which takes other language models, is in `test_prompt_runs`."""
+    assert sorted([*SYSTEMS, "prompt"]) == sorted(BASELINES)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -54,7 +63,16 @@ def test_a_killed_run_goes_on_to_the_same_weights(name: str, data: dict[str, str
     finally:
         hook.remove()
     assert steps[0] == STEPS + 1, "it went on where it was, and did not begin again"
-    whole, killed = (load_file(tmp_path / run / "model.safetensors") for run in ("whole", "killed"))
-    assert whole.keys() == killed.keys() and all(torch.equal(whole[key], killed[key]) for key in whole)
+    for weights in (best_weights, last_weights):  # the best epoch may be one before the kill
+        whole, killed = (weights(tmp_path / run) for run in ("whole", "killed"))
+        assert whole.keys() == killed.keys() and all(torch.equal(whole[key], killed[key]) for key in whole)
     one, other = (load_model(tmp_path / run).language_model.tokenizer.get_vocab() for run in ("whole", "killed"))
     assert one == other
+
+
+def best_weights(run: Path) -> dict[str, Tensor]:
+    return load_file(run / "model.safetensors")
+
+
+def last_weights(run: Path) -> dict[str, Tensor]:
+    return dict(load_training_state(RunFolder(run).last)["network"])

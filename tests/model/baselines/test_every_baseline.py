@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from dgf.model.baselines.configs import (
+    BASELINES,
     BertSGAttConfig,
     BertSGConfig,
     CNNConfig,
@@ -18,6 +19,7 @@ from dgf.model.baselines.configs import (
     MegaConfig,
     MTBConfig,
     PCNNConfig,
+    PromptConfig,
     VisualBERTConfig,
 )
 from dgf.model.checkpoint import load_model, save_model
@@ -57,6 +59,12 @@ def by_heart(name: str) -> RelationModel:
     """A system fitted to some rows once, whatever tests ask for it."""
     rate = 1e-2 if CONFIGS[name].reads.word_vectors else 2e-3
     return fit(build(CONFIGS[name]), draw_rows(ROWS, 1), 150, rate=rate)
+
+
+def test_no_baseline_is_left_out() -> None:
+    """Prompting has tests of its own: it needs words, and learns no more than a bias and a temperature."""
+    assert {type(config) for config in CONFIGS.values()} == {kind for kind, _ in BASELINES.values()} - {PromptConfig}
+    assert {type(CONFIGS[name]) for name in TOLD} == {type(CONFIGS[name]) for name in SEEING}
 
 
 @EVERY
@@ -99,6 +107,12 @@ def test_a_row_without_a_photo_is_read_as_text_alone(name: str) -> None:
     bare = select_rows(rows, ~changed)
     assert not bare.has_image and not bare.has_objects
     close(answers(model, bare), text[[0, 5]])
+
+
+@pytest.mark.parametrize("name", [name for name in CONFIGS if name not in SEEING])
+def test_a_system_that_claims_to_read_no_photo_reads_none(name: str) -> None:
+    model, rows = build(CONFIGS[name]), draw_rows(10, 5)
+    assert torch.equal(answers(model, rows), answers(model, without_photos(rows)))
 
 
 @EVERY_SEEING

@@ -20,6 +20,8 @@ from support.asked_posts import LABELS, RELATIONS, SENTENCES, encode, one_by_one
 from support.batches import select_rows
 from support.causal_models import causal_model
 
+NAMES, VERBS = ("Ada", "Rome", "Cleo", "Italy"), ("met", "left", "is in", "likes")
+
 
 @pytest.mark.parametrize("kind", ["gpt2", "openai-gpt", "llama", "falcon"])
 @pytest.mark.parametrize(
@@ -103,6 +105,13 @@ def test_no_label_is_read(asked: Callable[..., Prompt]) -> None:
         assert torch.equal(model(other).log_probs, found) and torch.equal(model(none).log_probs, found)
 
 
+def test_calibration_reads_no_label_of_the_training_rows(asked: Callable[..., Prompt]) -> None:
+    first, second = asked(), asked()
+    batch = encode(second)
+    second.prepare(batch.relations.roll(1), lambda rows: select_rows(batch.having(relations=None), torch.tensor(rows)))
+    assert bool(first.usual.any()) and torch.equal(first.usual, second.usual)
+
+
 @pytest.mark.parametrize("kind", ["gpt2", "falcon"])
 def test_padding_and_other_rows_change_no_bit(kind: str, asked: Callable[..., Prompt]) -> None:
     model = asked(kind, demonstrations=1)
@@ -178,21 +187,23 @@ def test_what_is_saved_needs_nothing_else(kind: str, tmp_path: Path) -> None:
         assert torch.equal(loaded(batch).log_probs, model(batch).log_probs)
 
 
-def test_bias_and_temperature_learn_what_they_can(asked: Callable[..., Prompt]) -> None:
+def test_bias_and_temperature_learn_rows_by_heart_that_they_can_tell(asked: Callable[..., Prompt]) -> None:
     model = asked(fit="bias", calibrate="none", normalize=True)
-    batch = encode(model)
+    sentences = [((head, verb, tail), (0, 1), (2, 3)) for head in NAMES for verb in VERBS for tail in NAMES[:2]]
+    batch = encode(model, sentences)
+    assert len(batch) == 32
     frozen = {name: p.clone() for name, p in model.language_model.model.named_parameters()}
-    wanted = torch.tensor([0.0, 0.3, -0.2, 0.1, 0.2])
     with torch.no_grad():
         scores = model(batch).log_probs
-        batch = replace(batch, relations=(scores + wanted * scores.std(0)).argmax(1))
+        batch = replace(batch, relations=(scores - scores.mean(0)).argmax(1))
+    assert len(batch.relations.unique()) == 5 > len(scores.argmax(1).unique())
     inside, new, temperatures = model.parameter_groups()
     assert inside == [] and sum(p.numel() for p in new) == 5 and sum(p.numel() for p in temperatures) == 1
     model.train()
     assert not model.backbone.model.training
     optimizer = torch.optim.Adam([*new, *temperatures], 0.1)
     losses = []
-    for _ in range(300):
+    for _ in range(400):
         loss = model.loss(model(batch), batch)["total"]
         optimizer.zero_grad()
         loss.backward()
