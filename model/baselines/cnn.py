@@ -55,11 +55,12 @@ class CNN(nn.Module):
     def represent(self, batch: Batch) -> Tensor:
         """Return the maxima, (B, F); of PCNN those of three pieces one after the other, (B, 3 F), 0 of an empty one."""
         said, segments = self.sentence(batch)  # (B, F, M), (B, M)
-        if not isinstance(self.config, PCNNConfig):
-            return said.amax(2).relu()
-        # piece by piece, since all three at once are so large that their memory is fetched and given back at every step
-        outside = [_FAR_BELOW * (segments != piece).unsqueeze(1) for piece in (1, 2, 3)]  # (B, 1, M) each
-        return torch.cat([(said - far).amax(2) for far in outside], 1).relu()
+        pieces = [said]
+        if isinstance(self.config, PCNNConfig):
+            # one by one, since all three at once are so large that their memory is fetched and given back at every step
+            pieces = [said - _FAR_BELOW * (segments != piece).unsqueeze(1) for piece in (1, 2, 3)]  # (B, F, M) each
+        best: Tensor = torch.cat([piece.amax(2) for piece in pieces], 1).relu()
+        return best
 
     def forward(self, batch: Batch) -> PairScores:
         """Score every relation for every row, (B, R); dropout comes twice, as published."""
