@@ -373,34 +373,20 @@ def test_of_two_runs_that_take_over_at_once_the_first_gives_way(
     assert json.loads((machines.there("out") / hold.CLAIM).read_text())["made"] == "slower"
 
 
-def test_a_claim_that_is_just_being_renewed_is_not_that_of_a_dead_run(
-    machines: Machines, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("whole", "where"), [(1, ", on node-7"), (2, "")], ids=["at first", "while it is watched"])
+def test_a_claim_that_is_being_renewed_is_that_of_a_living_run(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch, whole: int, where: str
 ) -> None:
-    """What is half-written when it is first read, whole when it is watched, and half-written again."""
+    """One of the times that it is read it is whole, and half-written the others."""
     leave_claim(machines, made="elsewhere")
     read, reads = Remote.read, []
 
     def read_halves(self: Remote, name: str) -> bytes | None:
         reads.append(name)
-        return read(self, name) if len(reads) == 2 else b'{"run'
+        return read(self, name) if len(reads) == whole else b'{"run'
 
     monkeypatch.setattr(Remote, "read", read_halves)
-    with pytest.raises(FolderTakenError, match="is being written by another run"):
-        drive(machines.folder, machines.address("out"))
-
-
-def test_whose_claim_it_is_is_said_also_while_it_is_renewed(
-    machines: Machines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    leave_claim(machines, made="elsewhere")
-    read, reads = Remote.read, []
-
-    def read_halves(self: Remote, name: str) -> bytes | None:
-        reads.append(name)
-        return read(self, name) if len(reads) == 1 else b'{"run'
-
-    monkeypatch.setattr(Remote, "read", read_halves)
-    with pytest.raises(FolderTakenError, match="is being written by another run, on node-7"):
+    with pytest.raises(FolderTakenError, match=f"is being written by another run{where}"):
         drive(machines.folder, machines.address("out"))
 
 
