@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
@@ -21,13 +20,13 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 
 def quicken_product(layer: nn.Module) -> None:
-    """Have a linear layer multiply by `product`; it keeps its weights and their names."""
+    """Have a linear layer multiply by `product` where that is faster; it keeps its weights and their names."""
     if type(layer) in (nn.Linear, Conv1D):  # and no kind of either, which may be of other weights
         layer.forward = partial(_multiply, layer, layer.forward)
 
 
 def product(states: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Multiply as `torch.nn.functional.linear` does, up to rounding, in the way that is fast on the device.
+    """Multiply by oneDNN, on a CPU, as `torch.nn.functional.linear` does, up to rounding.
 
     Args:
         states: (..., I), in the type of the weights.
@@ -37,20 +36,17 @@ def product(states: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
     Returns:
         (..., O).
     """
-    if not _is_faster(states, weight):
-        return F.linear(states, weight, bias)
     multiplied: Tensor = _Product.apply(states.reshape(-1, states.shape[-1]), weight, bias)
     return multiplied.reshape(*states.shape[:-1], -1)
 
 
 def _multiply(layer: Any, plain: Callable[[Tensor], Tensor], states: Tensor) -> Tensor:
     """Multiply (..., I) by an nn.Linear, or a Conv1D, which holds its matrix the other way round."""
-    device = states.device.type
-    if torch.is_autocast_enabled(device):
-        states = states.to(torch.get_autocast_dtype(device))
-    if states.dtype != layer.weight.dtype:  # autocast keeps what it casts
+    device, weight = states.device.type, layer.weight
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else states.dtype
+    if dtype != weight.dtype or not _is_faster(states, weight):  # autocast keeps what it casts
         return plain(states)
-    return product(states, layer.weight.t() if isinstance(layer, Conv1D) else layer.weight, layer.bias)
+    return product(states.to(dtype), weight.t() if isinstance(layer, Conv1D) else weight, layer.bias)
 
 
 def _is_faster(states: Tensor, weight: Tensor) -> bool:
@@ -58,7 +54,7 @@ def _is_faster(states: Tensor, weight: Tensor) -> bool:
     return (
         states.device.type == "cpu"
         and not torch.compiler.is_compiling()
-        and states.dtype in (torch.float32, torch.bfloat16)
+        and weight.dtype in (torch.float32, torch.bfloat16)
         and rows * weight.numel() >= LEAST_WORK
         and _has_fast_onednn()
     )

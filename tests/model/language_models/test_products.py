@@ -89,8 +89,21 @@ def test_under_autocast_only_what_is_stored_in_bfloat16_is_multiplied_so(calls: 
 
 
 def test_few_multiplications_are_left_to_torch(calls: list[tuple[int, ...]]) -> None:
-    states, weight = torch.randn(1, INNER), torch.randn(OUTER, INNER)
-    assert torch.equal(product(states, weight), F.linear(states, weight)) and calls == []
+    layer, states = nn.Linear(INNER, OUTER), torch.randn(1, INNER)
+    quicken_product(layer)
+    assert torch.equal(layer(states), F.linear(states, layer.weight, layer.bias)) and calls == []
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(INNER, OUTER), Conv1D(OUTER, INNER)], ids=["linear", "conv1d"])
+def test_where_it_is_no_faster_a_layer_is_what_it_was(
+    layer: nn.Module, calls: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "_has_fast_onednn", lambda: False)
+    asked: list[Tensor] = []
+    layer.forward = lambda states: asked.append(states) or states
+    quicken_product(layer)
+    states = torch.randn(*ROWS, INNER)
+    assert layer(states) is states and asked == [states] and calls == []
 
 
 def test_torch_compiles_it_as_a_linear_layer(calls: list[tuple[int, ...]]) -> None:
