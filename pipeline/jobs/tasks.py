@@ -31,8 +31,8 @@ def run_tasks(
 ) -> Generator[tuple[str, Result | Exception], None, None]:
     """Run the task for each value; yield each name, as its task ends, with the result or what the task raised.
 
-    Task, values and results are pickled. The CPU threads of a task are those of the pool; local workers share the
-    processor's cores out among them where it does not say.
+    Task, values and results are pickled. The CPU threads of a task are those of the pool; where it does not say, local
+    workers share the cores out among them that this process may use, and none has more than `OMP_NUM_THREADS`.
 
     Close the generator to give tasks up that have not ended.
 
@@ -47,9 +47,14 @@ def run_tasks(
             yield name, _attempt(task, value)
     elif values:
         count = min(workers.count, len(values))
-        shared = replace(workers, threads=workers.threads or max(1, (os.cpu_count() or 1) // count))
+        shared = replace(workers, threads=workers.threads or _threads_each(count))
         with local_cluster(count, 1, workers.device, _QUIET) as cluster:
             yield from _run_there(task, values, shared, cluster.scheduler_address)
+
+
+def _threads_each(workers: int) -> int:
+    cores, most = max(1, len(os.sched_getaffinity(0)) // workers), os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, max(1, int(most))) if most.isdecimal() else cores
 
 
 def _attempt(task: Callable[[Value], Result], value: Value) -> Result | Exception:

@@ -37,8 +37,11 @@ def test_every_task_ends_in_its_result_or_in_what_it_raised(workers: WorkerPool)
 
 
 def test_workers_share_the_cores_out_and_show_no_bars(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(6))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert dict(run_tasks(threads, {"a": 1, "b": 2}, WorkerPool(count=2))) == {"a": (3, "1"), "b": (3, "1")}
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert dict(run_tasks(threads, {"a": 1}, WorkerPool(count=1))) == {"a": (1, "1")}
     assert dict(run_tasks(threads, {"a": 1}, WorkerPool(count=2, threads=2))) == {"a": (2, "1")}
 
 
