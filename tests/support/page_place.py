@@ -94,11 +94,14 @@ def make_place(place: Path) -> None:
 
 
 def make_seen_place(place: Path) -> None:
-    """The same with a checkpoint of a vision transformer, and boxes of one of the photos."""
+    """The same with a checkpoint of a vision transformer, and boxes and a scene graph of one of the photos."""
     make_place(place)
     vision(place / "checkpoints" / "siglip", "siglip")
     row = json.loads((place / "MNRE" / "train.jsonl").read_text().splitlines()[0])
-    (place / "boxes.jsonl").write_text(json.dumps({"image_id": row["image"], "boxes": [[0, 0, 9, 9]]}) + "\n")
+    boxes = {"image_id": row["image"], "boxes": [[0, 0, 9, 9]]}
+    (place / "boxes.jsonl").write_text(json.dumps(boxes) + "\n")
+    graph = {"image_id": row["image"], "boxes": [[0, 0, 9, 9], [2, 2, 8, 8]], "relations": [[0, 1, "on"]]}
+    (place / "graphs.jsonl").write_text(json.dumps(graph) + "\n")
 
 
 def draw_place(place: Path) -> None:
