@@ -28,7 +28,7 @@ CNN_PRESETS: Mapping[str, Mapping[str, Any]] = {
         "language_model": "words",
         "data": {"max_length": 1024},
         "model": {"places": 48, "filters": 100, "dropout": 0.2},
-        "optim": {"epochs": 6, "batch_size": 16, "learning_rate": 2e-3, "lm_learning_rate": 5e-3},
+        "optim": {"epochs": 12, "batch_size": 16, "learning_rate": 2e-3, "lm_learning_rate": 5e-3},
     },
 }
 """Of both. `paper` is the public script, which reads GloVe's 6B words in 50 numbers where there are any:
