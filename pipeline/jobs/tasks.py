@@ -53,8 +53,9 @@ def run_tasks(
 
 
 def _threads_each(workers: int) -> int:
-    cores, most = max(1, len(os.sched_getaffinity(0)) // workers), os.environ.get("OMP_NUM_THREADS", "")
-    return min(cores, max(1, int(most))) if most.isdecimal() else cores
+    cores = len(os.sched_getaffinity(0)) // workers
+    most = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(cores, int(most)) if most.isdecimal() else cores)
 
 
 def _attempt(task: Callable[[Value], Result], value: Value) -> Result | Exception:
